@@ -1,0 +1,33 @@
+"""The errors that auvseg raises on purpose; each message says what was wrong, where, and what to do.
+
+Everything that a user can cause derives from `AuvsegError`, so that a command can print one line instead
+of a traceback, and a run can turn a failure of one case into a row of its table.
+"""
+
+
+class AuvsegError(Exception):
+    """Base of every error that a user's input can cause."""
+
+
+class UsageError(AuvsegError):
+    """The options do not fit each other, or do not fit the data set or the run folder."""
+
+
+class DatasetError(AuvsegError):
+    """A folder or file is no data set that auvseg recognises, or its description contradicts itself."""
+
+
+class CaseError(AuvsegError):
+    """One case cannot be used; the run goes on and the case becomes a row with this reason."""
+
+
+class ReadError(CaseError):
+    """A file of a case cannot be read: missing, truncated, of an unknown format or of an unusable shape."""
+
+
+class WeightsError(AuvsegError):
+    """Weights are missing, or their sha256 is not the published one."""
+
+
+class RunError(AuvsegError):
+    """A run folder holds nothing usable, or was written with another configuration or version."""

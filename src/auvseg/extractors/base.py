@@ -1,0 +1,89 @@
+"""The contract between a frozen foundation model and everything after it.
+
+An extractor turns one prepared volume into class maps `Z` (METHOD section 1): for every class that the case
+holds, the decoded logits of the planes that were looked at. It encodes a plane once for all of its classes, and hands
+out a class as soon as its last plane is done, so that no more classes are held than are open.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from auvseg.data.case import ClassDef, Modality
+from auvseg.shapes import ImageArray, LabelArray
+
+Prompt = Literal["label", "none"]
+"""What the model is told: boxes drawn from the `label`, or `none` (the whole image)."""
+
+WHOLE_IMAGE = ClassDef(class_id=0, name="whole image", values=())
+"""The class of the one map that a promptless extractor makes of a case."""
+
+
+@dataclass(frozen=True)
+class ExtractorInput:
+    """One case, ready for a foundation model.
+
+    Attributes:
+        image: (D, H, W) float32 intensities in [0, 1], normalised as the run's configuration says.
+        label: (D, H, W) int32 label values, or None where the case has no label or it must not be used.
+        spacing_mm: voxel size along (D, H, W).
+    """
+
+    image: ImageArray
+    label: LabelArray | None
+    spacing_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """The decoded map `z_c` of one class of one case.
+
+    Attributes:
+        class_def: the class.
+        logits: (D, h, w) float32 logits of the scored planes, cropped to the image's content, so that the pixel
+            grid (h, w) covers the same field of view as the volume's (H, W). Rows and columns run as in the volume.
+        planes: indices of the scored planes in the volume, increasing, D of them.
+        planes_total: how many planes of the volume hold the class; more than D where `max_slices` thinned them.
+        predicted_iou: (D,) the model's own estimate of its mask's quality, in about [0, 1]; None if it has none.
+    """
+
+    class_def: ClassDef
+    logits: Float[Tensor, "D h w"]
+    planes: tuple[int, ...]
+    planes_total: int
+    predicted_iou: Float[Tensor, "D"] | None = None
+
+
+class Extractor(Protocol):
+    """A frozen foundation model behind one method."""
+
+    @property
+    def name(self) -> str:
+        """The name a user types."""
+        ...
+
+    @property
+    def weights_id(self) -> str:
+        """Sha256 of the weights file, in hexadecimal."""
+        ...
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What it was trained on."""
+        ...
+
+    @property
+    def prompt(self) -> Prompt:
+        """What it is told, and so whether it needs the label."""
+        ...
+
+    def settings(self) -> dict[str, str | int | float | bool | None]:
+        """Everything that changes the maps, as plain values; it becomes part of the record."""
+        ...
+
+    def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
+        """Yield one map a class that the case holds, in no promised order; an absent class yields nothing."""
+        ...

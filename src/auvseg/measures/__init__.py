@@ -1,0 +1,1 @@
+"""Numbers a case and class, computed from one class map."""
