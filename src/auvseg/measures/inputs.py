@@ -1,13 +1,8 @@
-"""One description a measure, and what a measure may look at.
-
-A measure is a plain function of a `MeasureInput`. The registry `auvseg.measures.MEASURES` is one explicit dictionary;
-nothing registers itself by being imported.
-"""
+"""What a measure may look at: one class of one case, its map and its label."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,8 +19,8 @@ class MeasureInput:
     Attributes:
         class_map: the foundation model's map of the class.
         mask: (D, H, W) where the class is in the label, the scored planes only; None where no label was given.
-        valid: (D, H, W) voxels whose label means something (not nnU-Net's ignore label), the scored planes only; None
-            where no label was given.
+        valid: (D, H, W) voxels whose label means something (not nnU-Net's ignore label), the scored planes only;
+            None where no label was given.
         volume_voxels: voxels of the class in the whole case; None where no label was given.
         image: (D, H, W) normalised intensities in [0, 1], the scored planes only.
         spacing_mm: voxel size along (D, H, W).
@@ -45,26 +40,4 @@ class MeasureInput:
 
 
 MeasureFunction = Callable[[MeasureInput], float | None]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number a case and class, with what a reader must know to use it.
-
-    Attributes:
-        name: its column in every table.
-        compute: the function; None means that the measure is not defined for this input.
-        suspicious: which end of the range is the suspicious one.
-        low: smallest possible value.
-        high: largest possible value; infinity where there is no bound.
-        needs_label: whether it compares with, or counts, the label.
-        summary: one line for people.
-    """
-
-    name: str
-    compute: MeasureFunction
-    suspicious: Literal["low", "high"]
-    low: float
-    high: float
-    needs_label: bool
-    summary: str
+"""Computes one measure; None means that it is not defined for this input."""
