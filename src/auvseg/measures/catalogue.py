@@ -30,6 +30,28 @@ class Measure:
     summary: str
 
 
+Unfold = Literal["D_HW", "H_DW", "W_DH"]
+Energy = Literal["squared", "singular"]
+ScaleOn = Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True)
+class ScaleOptions:
+    """Which variant of the semantic perception scale is computed (METHOD section 2); the default is the paper's.
+
+    Attributes:
+        unfold: which axis of a class map becomes the rows.
+        energy: `squared` singular values (the paper) or `singular` values themselves (the authors' code).
+        centre: whether column means are removed first.
+        on: logits (the paper) or probabilities.
+    """
+
+    unfold: Unfold = "D_HW"
+    energy: Energy = "squared"
+    centre: bool = False
+    on: ScaleOn = "logits"
+
+
 _ALL = (
     Measure("S", "low", 0.0, 1.0, False, "semantic perception scale: how evenly the map's energy is spread"),
     Measure("agreement", "low", 0.0, 1.0, True, "Dice of the model's own mask with the label"),

@@ -1,0 +1,78 @@
+"""Measures that stand beside the semantic perception scale and cost nothing beyond the same class map.
+
+METHOD section 8 shows that on LiteMedSAM these react to label errors and image noise more reliably than `S` does; they are
+ours, not the paper's. Each takes a `MeasureInput` and returns None where it is not defined. None of them judges: a
+direction stands in `catalogue.py`, and how far to trust it is what `auvseg bench` measures.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from auvseg.measures.inputs import MeasureInput
+
+STABILITY_OFFSET = 2.0
+"""Logit offset of the stability score."""
+
+
+def agreement(case: MeasureInput) -> float | None:
+    """Dice of the model's own mask (logit > 0 on the volume's grid) with the label, over the scored planes, in [0, 1].
+
+    Voxels of nnU-Net's ignore label do not count. None without a label, or where neither mask holds a voxel.
+    """
+    if case.mask is None or case.valid is None:
+        return None
+    overlap = total = 0
+    height, width = case.mask.shape[1:]
+    for plane, label_plane, valid_plane in zip(case.class_map.logits, case.mask, case.valid, strict=True):
+        # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
+        logits = functional.interpolate(plane[None, None], (height, width), mode="bilinear", align_corners=False)
+        predicted = (logits[0, 0] > 0).cpu().numpy() & valid_plane
+        labelled = label_plane & valid_plane
+        overlap += int(np.count_nonzero(predicted & labelled))
+        total += int(np.count_nonzero(predicted)) + int(np.count_nonzero(labelled))
+    return 2.0 * overlap / total if total else None
+
+
+def stability(case: MeasureInput) -> float | None:
+    """Pixels with logit > +2 over pixels with logit > -2 on the model's grid, in [0, 1].
+
+    The stability score of Segment Anything (Kirillov et al., ICCV 2023, appendix B). None where no logit exceeds -2.
+    """
+    loose = int(torch.count_nonzero(case.class_map.logits > -STABILITY_OFFSET))
+    if loose == 0:
+        return None
+    return int(torch.count_nonzero(case.class_map.logits > STABILITY_OFFSET)) / loose
+
+
+def confidence(case: MeasureInput) -> float | None:
+    """Mean probability inside the model's own mask (logit > 0), in (0.5, 1]; None where the mask is empty."""
+    inside = case.class_map.logits > 0
+    if not bool(inside.any()):
+        return None
+    return float(case.probabilities[inside].double().mean())
+
+
+def boundary_entropy(case: MeasureInput) -> float | None:
+    """Binary entropy of the probabilities, summed over all pixels and divided by the predicted ones, in nats.
+
+    The sum is carried by the band around the boundary, so the value grows with the band's width relative to the structure's
+    size: compare it within a class, not between classes. None where the model's mask is empty.
+    """
+    predicted = int(torch.count_nonzero(case.class_map.logits > 0))
+    if predicted == 0:
+        return None
+    logits = case.class_map.logits
+    # H(p) = p·softplus(-z) + (1-p)·softplus(z), exact for saturated logits where log p would be -inf.
+    entropy = case.probabilities * functional.softplus(-logits) + (1 - case.probabilities) * functional.softplus(logits)
+    return float(entropy.double().sum()) / predicted
+
+
+def predicted_iou(case: MeasureInput) -> float | None:
+    """Mean over the planes of the model's own estimate of its mask's IoU; None where the model gives none.
+
+    About [0, 1]; the head is a regression and may leave that range.
+    """
+    if case.class_map.predicted_iou is None:
+        return None
+    return float(case.class_map.predicted_iou.double().mean())

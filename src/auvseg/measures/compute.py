@@ -1,0 +1,34 @@
+"""The functions behind the catalogue's names."""
+
+import math
+from collections.abc import Sequence
+
+from auvseg.measures import companions, trivial
+from auvseg.measures.catalogue import ScaleOptions
+from auvseg.measures.inputs import MeasureFunction, MeasureInput
+from auvseg.measures.scale import semantic_scale
+
+FUNCTIONS: dict[str, MeasureFunction] = {
+    "agreement": companions.agreement,
+    "stability": companions.stability,
+    "confidence": companions.confidence,
+    "boundary_entropy": companions.boundary_entropy,
+    "predicted_iou": companions.predicted_iou,
+    "volume_ml": trivial.volume_ml,
+    "slices": trivial.slices,
+    "snr": trivial.snr,
+}
+"""Every measure but `S`, which has options of its own."""
+
+
+def scale(case: MeasureInput, options: ScaleOptions) -> float | None:
+    """Semantic perception scale of the class map (METHOD section 2), in [0, 1]; None where it has none."""
+    maps = case.class_map.logits if options.on == "logits" else case.probabilities
+    value = float(semantic_scale(maps, unfold=options.unfold, energy=options.energy, centre=options.centre))
+    return value if math.isfinite(value) else None
+
+
+def compute_measures(case: MeasureInput, names: Sequence[str], options: ScaleOptions) -> dict[str, float | None]:
+    """The named measures of one class of one case; a value that is not finite is missing (None)."""
+    values = {name: scale(case, options) if name == "S" else FUNCTIONS[name](case) for name in names}
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,98 @@
+"""What holds the structure: the direction of imports, the public names, and a command line that starts fast."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import auvseg
+
+SOURCE = Path(auvseg.__file__).parent
+
+# A stage may import the stages before it, and itself. `cli` may import everything.
+STAGES = (
+    ("errors", "shapes", "_version", "atomic"),
+    ("data",),
+    ("weights",),
+    ("extractors",),
+    ("measures",),
+    ("scoring",),
+    ("auv",),
+    ("ranking",),
+    ("filtering",),
+    ("bench",),
+    ("demo",),
+    ("doctor",),
+    ("cli",),
+)
+# Names, ranges and directions of measures are facts that every later stage shares; the catalogue imports nothing.
+WITHOUT_TORCH = ("data", "filtering", "auv", "ranking", "cli", "atomic", "bench")
+
+
+def _imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _stage_of(module: str) -> int | None:
+    for level, names in enumerate(STAGES):
+        if module in names:
+            return level
+    return None
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_stage_imports_a_later_one(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    if parts[0] in ("__init__", "__main__"):
+        return
+    own = _stage_of(parts[0])
+    assert own is not None, f"{parts[0]} has no place in the data flow: give it one in STAGES and in docs/design.md"
+    for name in _imports(path):
+        if name.startswith("auvseg."):
+            other = _stage_of(name.split(".")[1])
+            assert other is None or other <= own, f"{path.name} imports {name}, which comes later"
+
+
+@pytest.mark.parametrize("stage", WITHOUT_TORCH)
+def test_stages_that_only_read_tables_and_files_do_not_import_torch(stage):
+    code = (
+        "import sys, pkgutil, importlib, auvseg\n"
+        f"module = importlib.import_module('auvseg.{stage}')\n"
+        "for found in pkgutil.walk_packages(getattr(module, '__path__', []), module.__name__ + '.'):\n"
+        "    importlib.import_module(found.name)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_public_names_are_exactly_those_listed_and_exist():
+    assert sorted(auvseg.__all__) == list(auvseg.__all__)
+    for name in auvseg.__all__:
+        assert getattr(auvseg, name) is not None
+
+
+def test_help_starts_without_torch_or_pandas():
+    code = (
+        "import sys\nsys.argv = ['auvseg', '--help']\n"
+        "from auvseg.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'scipy', 'nibabel')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_nothing_prints_outside_the_command_line():
+    for path in SOURCE.rglob("*.py"):
+        if "cli" not in path.parts:
+            calls = [
+                node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+            ]
+            assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls), path.name
