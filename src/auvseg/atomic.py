@@ -1,7 +1,7 @@
 """Files that are either the old ones or the new ones, whatever happens in between.
 
-A file is written under a temporary name in its own folder, flushed to the disk and renamed over the target. A process that
-is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads.
+A file is written under a temporary name in its own folder, flushed to the disk and renamed over the target. A process
+that is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Measures that stand beside the semantic perception scale and cost nothing beyond the same class map.
 
-METHOD section 8 shows that on LiteMedSAM these react to label errors and image noise more reliably than `S` does; they are
-ours, not the paper's. Each takes a `MeasureInput` and returns None where it is not defined. None of them judges: a
-direction stands in `catalogue.py`, and how far to trust it is what `auvseg bench` measures.
+METHOD section 8 shows that on LiteMedSAM these react to label errors and image noise more reliably than `S` does; they
+are ours, not the paper's. Each takes a `MeasureInput` and returns None where it is not defined. None of them judges:
+a direction stands in `catalogue.py`, and how far to trust it depends on the extractor and the data.
 """
 
 import numpy as np
@@ -56,8 +56,8 @@ def confidence(case: MeasureInput) -> float | None:
 def boundary_entropy(case: MeasureInput) -> float | None:
     """Binary entropy of the probabilities, summed over all pixels and divided by the predicted ones, in nats.
 
-    The sum is carried by the band around the boundary, so the value grows with the band's width relative to the structure's
-    size: compare it within a class, not between classes. None where the model's mask is empty.
+    The sum is carried by the band around the boundary, so the value grows with the band's width relative to the
+    structure's size: compare it within a class, not between classes. None where the model's mask is empty.
     """
     predicted = int(torch.count_nonzero(case.class_map.logits > 0))
     if predicted == 0:

@@ -1,7 +1,7 @@
 """Trivial measures: the size of a structure and the noise of its image.
 
-They are printed beside every claim (METHOD section 9): where volume alone ranks the cases as well as a foundation model does,
-a user must see it.
+They are printed beside every claim (METHOD section 9): where volume alone ranks the cases as well as a foundation
+model does, a user must see it.
 """
 
 import math

@@ -1,0 +1,85 @@
+"""How the command line talks: results on standard output, everything else on standard error."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class Step(Protocol):
+    """Tells a progress display that `done` of `total` are finished; `what` was the last of them."""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Show the step."""
+        ...
+
+
+def say(message: str) -> None:
+    """One line for a person, on standard error; the message is shown as it is, never read as markup."""
+    err.print(escape(message), highlight=False, soft_wrap=True)
+
+
+def say_error(message: str) -> None:
+    """One line that says what was wrong and what to do."""
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def say_warning(message: str) -> None:
+    """One line that a person should know and need not act on."""
+    err.print(f"[yellow]warning:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """Print a table on standard output; the first `left` columns are text, the others are aligned as numbers.
+
+    A terminal gets a fitted table; a file or pipe gets whole lines.
+    """
+    table = Table(
+        title=escape(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    for position, column in enumerate(columns):
+        table.add_column(escape(column), justify="left" if position < left else "right", no_wrap=position >= left)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    out.print(table, highlight=False, width=None if out.is_terminal else 200, soft_wrap=False)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Step]:
+    """A progress bar in a terminal; elsewhere (log files, batch systems) a line now and then."""
+    if err.is_terminal:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[what]}"),
+            console=err,
+        ) as bar:
+            task = bar.add_task(what, total=None, what="")
+
+            def advance(done: int, total: int, what: str) -> None:
+                bar.update(task, completed=done, total=total, what=escape(what[:40]))
+
+            yield advance
+    else:
+        last = time.monotonic()
+
+        def line(done: int, total: int, what: str) -> None:
+            nonlocal last
+            if done == total or time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                say(f"{done}/{total} {what}")
+
+        yield line

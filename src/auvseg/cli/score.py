@@ -1,0 +1,164 @@
+"""`auvseg score`: every case through a frozen foundation model."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auvseg.cli.console import progress, say, say_error
+
+
+class ModalityName(str, Enum):
+    """How intensities are to be read."""
+
+    ct = "ct"
+    mri = "mri"
+    windowed = "windowed"
+
+
+class PromptName(str, Enum):
+    """What the model is told."""
+
+    label = "label"
+    none = "none"
+
+
+class InputName(str, Enum):
+    """What the model sees."""
+
+    raw = "raw"
+    mask = "mask"
+
+
+class PrecisionName(str, Enum):
+    """Arithmetic of the network."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class UnfoldName(str, Enum):
+    """Which axis becomes the rows."""
+
+    D_HW = "D_HW"
+    H_DW = "H_DW"
+    W_DH = "W_DH"
+
+
+class EnergyName(str, Enum):
+    """What is spread over the directions."""
+
+    squared = "squared"
+    singular = "singular"
+
+
+class ScaleOnName(str, Enum):
+    """Which numbers the scale is computed on."""
+
+    logits = "logits"
+    probabilities = "probabilities"
+
+
+class SubsetName(str, Enum):
+    """Which cases are scored."""
+
+    training = "training"
+    all = "all"
+
+
+def command(
+    dataset: Annotated[
+        Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder; new, or of the same command before.")],
+    extractor: Annotated[str, typer.Option(help="Foundation model.")] = "lite-medsam",
+    prompt: Annotated[
+        PromptName, typer.Option(help="A box from the label, or none: the whole image, label-free.")
+    ] = PromptName.label,
+    input_kind: Annotated[
+        InputName,
+        typer.Option("--input", help="raw: CT window or MRI percentiles. mask: the foreground's percentiles."),
+    ] = InputName.raw,
+    modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
+    window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
+    channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
+    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
+    max_slices: Annotated[
+        int | None, typer.Option(min=1, help="At most so many planes a structure, evenly spaced.")
+    ] = None,
+    measures: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
+    unfold: Annotated[UnfoldName, typer.Option(help="Unfolding for S.")] = UnfoldName.D_HW,
+    energy: Annotated[
+        EnergyName, typer.Option(help="Energy for S: the paper's squared, or the authors' code.")
+    ] = EnergyName.squared,
+    centre: Annotated[bool, typer.Option("--centre", help="Remove column means before S.")] = False,
+    scale_on: Annotated[ScaleOnName, typer.Option(help="Compute S on these.")] = ScaleOnName.logits,
+    subset: Annotated[
+        SubsetName, typer.Option(help="Training cases, which is what filtering needs, or all.")
+    ] = SubsetName.training,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[
+        PrecisionName, typer.Option(help="auto is what was measured to be best.")
+    ] = PrecisionName.auto,
+    num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
+    part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
+) -> None:
+    """Score every case and structure of a data set with a frozen foundation model.
+
+    Interrupted? The same command goes on where it stopped. A case that cannot be scored becomes a row with its reason.
+
+    Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
+    """
+    from auvseg.data.dataset import read_dataset
+    from auvseg.measures.catalogue import MEASURES, ScaleOptions
+    from auvseg.scoring.config import ScoreConfig, resolve_modality
+    from auvseg.scoring.device import choose_device
+
+    known = read_dataset(dataset)
+    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    for note in known.notes:
+        say(f"  {note}")
+    config = ScoreConfig(
+        modality=resolve_modality(known, modality.value if modality else None),
+        extractor=extractor,
+        prompt=prompt.value,
+        input=input_kind.value,
+        window_hu=window,
+        channel=channel,
+        box_margin=box_margin,
+        max_slices=max_slices,
+        precision=precision.value,
+        scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
+        measures=tuple(MEASURES) if measures == "all" else tuple(name.strip() for name in measures.split(",")),
+    )
+    from auvseg.scoring.local import CaseDone, score
+
+    with progress("scoring") as step:
+
+        def on_case(case: CaseDone) -> None:
+            step(case.done, case.total, case.case_id)
+
+        summary = score(
+            known,
+            output,
+            config,
+            dataset_path=dataset,
+            device=choose_device(device),
+            subset=subset.value,
+            num_parts=num_parts,
+            part_id=part_id,
+            on_case=on_case,
+        )
+    say(
+        f"{summary.cases} cases in {summary.elapsed_s:.1f} s: {summary.cases - len(summary.failed)} scored "
+        f"({summary.reused} from before), {len(summary.failed)} failed"
+    )
+    for case_id, reason in summary.failed:
+        say_error(f"{case_id}: {reason}")
+    if summary.complete:
+        say(f"table: {output / 'scores.csv'}; worst first: auvseg rank {output}")
+    else:
+        say("other shards have not finished; the last one writes the table")
+    raise typer.Exit(1 if summary.failed else 0)

@@ -1,0 +1,21 @@
+"""`auvseg --version`."""
+
+from typing import Annotated
+
+import typer
+
+from auvseg._version import __version__
+
+
+def _show(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"auvseg {__version__}")
+        raise typer.Exit
+
+
+def callback(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""

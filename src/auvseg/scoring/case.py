@@ -1,0 +1,165 @@
+"""Score one case: normalise it, let the extractor make its class maps, measure each."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auvseg.data.case import ClassDef
+from auvseg.data.normalisation import Normalisation, normalise
+from auvseg.data.volume import Volume
+from auvseg.errors import CaseError
+from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, Extractor, ExtractorInput
+from auvseg.measures.compute import compute_measures
+from auvseg.measures.inputs import MeasureInput
+from auvseg.scoring.config import ScoreConfig
+from auvseg.scoring.record import ClassScore
+
+_MOST_DENSE_VALUES = 1 << 16
+"""Above this range of label values counting by table would take more memory than sorting a plane."""
+
+
+@dataclass
+class Seconds:
+    """Where the time of a case went."""
+
+    network: float = 0.0
+    measures: float = 0.0
+    other: float = 0.0
+
+
+def classes_of(volume: Volume, declared: Sequence[ClassDef] | None, ignore_value: int | None) -> tuple[ClassDef, ...]:
+    """The classes to look for: the declared ones, or where none are declared the values that the label holds."""
+    if declared is not None:
+        return tuple(declared)
+    found = sorted(value for value in label_counts(volume) if value > 0 and value != ignore_value)
+    return tuple(ClassDef(value, f"label {value}", (value,)) for value in found)
+
+
+def label_counts(volume: Volume) -> Counter[int]:
+    """Voxels a label value; empty without a label. Plane by plane: sorting a whole CT takes longer than reading it."""
+    counts: Counter[int] = Counter()
+    if volume.label is not None:
+        for plane in volume.label:
+            lowest = int(plane.min())
+            if int(plane.max()) - lowest < _MOST_DENSE_VALUES:
+                voxels = np.bincount((plane - lowest).ravel())
+                counts.update({int(value) + lowest: int(voxels[value]) for value in np.flatnonzero(voxels)})
+            else:
+                counts.update(dict(zip(*(a.tolist() for a in np.unique(plane, return_counts=True)), strict=True)))
+    return counts
+
+
+def score_case(
+    volume: Volume,
+    classes: Sequence[ClassDef],
+    ignore_value: int | None,
+    extractor: Extractor,
+    config: ScoreConfig,
+    seconds: Seconds,
+) -> tuple[ClassScore, ...]:
+    """Measures of every class of one case, in the order of `classes`; with prompt `none` of the whole image.
+
+    Args:
+        volume: the case.
+        classes: what to look for; a class that the label does not hold becomes a row `absent`, never a number.
+        ignore_value: nnU-Net's ignore label.
+        extractor: the foundation model.
+        config: the run's configuration.
+        seconds: receives where the time went.
+
+    Raises:
+        CaseError: the case cannot be scored with this configuration.
+    """
+    started = time.perf_counter()
+    prepared = _prepare(volume, classes, config)
+    label_free = config.prompt == "none"
+    counts = label_counts(volume)
+    wanted = [WHOLE_IMAGE] if label_free else [c for c in classes if _voxels(c, counts)]
+    scores: dict[int, ClassScore] = {}
+    before = time.perf_counter()
+    for class_map in extractor.class_maps(prepared, wanted):
+        seconds.network += time.perf_counter() - before
+        before = time.perf_counter()
+        measured = _measure_input(
+            class_map,
+            volume,
+            prepared.image,
+            ignore_value,
+            None if label_free else _voxels(class_map.class_def, counts),
+        )
+        scores[class_map.class_def.class_id] = ClassScore(
+            class_id=class_map.class_def.class_id,
+            name=class_map.class_def.name,
+            status="ok",
+            reason="",
+            planes_scored=len(class_map.planes),
+            planes_total=class_map.planes_total,
+            measures=compute_measures(measured, config.measures, config.scale),
+        )
+        seconds.measures += time.perf_counter() - before
+        before = time.perf_counter()
+    seconds.network += time.perf_counter() - before
+    seconds.other += time.perf_counter() - started - seconds.network - seconds.measures
+    expected = wanted if label_free else classes
+    return tuple(scores.get(c.class_id) or _without_map(c, _voxels(c, counts)) for c in expected)
+
+
+def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig) -> ExtractorInput:
+    needs_label = config.prompt == "label" or config.input == "mask"
+    if needs_label and volume.label is None:
+        raise CaseError("no label; score label-free with --prompt none --input raw")
+    how = Normalisation(input=config.input, modality=config.modality, window_hu=config.window_hu)
+    foreground = None
+    if config.input == "mask" and volume.label is not None:
+        foreground = np.isin(volume.label, [value for c in classes for value in c.values])
+    return ExtractorInput(
+        image=normalise(volume, how, foreground),
+        label=volume.label if config.prompt == "label" else None,
+        spacing_mm=volume.spacing_mm,
+    )
+
+
+def _voxels(class_def: ClassDef, counts: Counter[int]) -> int:
+    return sum(counts[value] for value in class_def.values)
+
+
+def _is_class(label: NDArray[np.int32], class_def: ClassDef) -> NDArray[np.bool_]:
+    if len(class_def.values) == 1:
+        return label == class_def.values[0]
+    return np.isin(label, class_def.values)
+
+
+def _measure_input(
+    class_map: ClassMap, volume: Volume, image: NDArray[np.float32], ignore_value: int | None, voxels: int | None
+) -> MeasureInput:
+    planes = list(class_map.planes)
+    mask = valid = None
+    if voxels is not None and volume.label is not None:
+        label = volume.label[planes]
+        mask = _is_class(label, class_map.class_def)
+        valid = np.ones_like(mask) if ignore_value is None else label != ignore_value
+    return MeasureInput(
+        class_map=class_map,
+        mask=mask,
+        valid=valid,
+        volume_voxels=voxels,
+        image=image[planes],
+        spacing_mm=volume.spacing_mm,
+    )
+
+
+def _without_map(class_def: ClassDef, voxels: int) -> ClassScore:
+    absent = voxels == 0
+    return ClassScore(
+        class_id=class_def.class_id,
+        name=class_def.name,
+        status="absent" if absent else "failed",
+        reason="the label does not hold this class" if absent else "the extractor made no map of this class",
+        planes_scored=0,
+        planes_total=0,
+        measures={},
+    )

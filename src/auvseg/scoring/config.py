@@ -1,0 +1,85 @@
+"""Everything that changes a score, in one frozen object that is written whole into every record."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from auvseg.data.case import Dataset, Modality
+from auvseg.errors import UsageError
+from auvseg.measures.catalogue import MEASURES, ScaleOptions
+
+InputKind = Literal["raw", "mask"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How a data set is scored.
+
+    Attributes:
+        modality: how intensities are read; see `auvseg.data.case.Modality`.
+        extractor: name of the foundation model.
+        prompt: `label` draws a box a class and plane from the label; `none` looks at the whole image (label-free).
+        input: `raw` (window or percentiles of the image) or `mask` (scaled by the labelled foreground's percentiles).
+        window_hu: level and width of the CT window, in HU.
+        channel: which image channel is scored, from 0.
+        box_margin: pixels of the volume's grid added to every side of a box.
+        max_slices: at most so many planes a structure, evenly spaced; None scores all of them.
+        precision: arithmetic of the network; `auto` takes what was measured to be best on this kind of processor.
+        scale: which variant of the semantic perception scale is computed.
+        measures: names of the measures to compute, in the catalogue's order.
+    """
+
+    modality: Modality
+    extractor: str = "lite-medsam"
+    prompt: Literal["label", "none"] = "label"
+    input: InputKind = "raw"
+    window_hu: tuple[float, float] = (40.0, 400.0)
+    channel: int = 0
+    box_margin: int = 0
+    max_slices: int | None = None
+    precision: Precision = "auto"
+    scale: ScaleOptions = field(default_factory=ScaleOptions)
+    measures: tuple[str, ...] = tuple(MEASURES)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def resolve_modality(dataset: Dataset, wanted: Modality | None) -> Modality:
+    """The modality that the user names, else the one that the data set names.
+
+    Raises:
+        UsageError: neither says what the intensities mean.
+    """
+    modality = wanted or dataset.modality
+    if modality is None:
+        raise UsageError(
+            f"{dataset.name}: nothing in the data set says whether it is CT or MRI; add --modality ct or --modality mri"
+        )
+    return modality
+
+
+def check_config(config: ScoreConfig, dataset: Dataset) -> None:
+    """Refuse what cannot work before any file is opened.
+
+    Raises:
+        UsageError: an unknown measure, a channel that does not exist, a window without width, no classes to prompt for.
+    """
+    unknown = [name for name in config.measures if name not in MEASURES]
+    if unknown:
+        raise UsageError(f"unknown measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    if config.window_hu[1] <= 0:
+        raise UsageError(f"the window's width must be positive, not {config.window_hu[1]:g} HU")
+    if config.max_slices is not None and config.max_slices < 1:
+        raise UsageError(f"--max-slices must be at least 1, not {config.max_slices}")
+    channels = max(len(dataset.channel_names), 1)
+    if not 0 <= config.channel < channels:
+        raise UsageError(f"--channel {config.channel}: {dataset.name} has channels 0 to {channels - 1}")
+
+
+def fingerprint(values: dict[str, Any]) -> str:
+    """Sha256 of plain values, independent of the order of their keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, allow_nan=False).encode()).hexdigest()
