@@ -87,7 +87,7 @@ class Record:
     def to_bytes(self) -> bytes:
         """The record as JSON with sorted keys: equal records are equal bytes."""
         values = {"record_version": RECORD_VERSION, **asdict(self)}
-        return (json.dumps(values, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return (json.dumps(values, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
 def file_name(case_id: str) -> str:
@@ -95,7 +95,7 @@ def file_name(case_id: str) -> str:
 
     The id's hash keeps apart what a case-insensitive file system or the replaced characters would make equal.
     """
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", case_id)[:80].strip("._") or "case"
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", case_id)[:80].strip("._-") or "case"
     return f"{readable}-{hashlib.sha256(case_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.json"
 
 
@@ -108,7 +108,7 @@ def write_record(run_folder: Path, record: Record, seconds: Mapping[str, float])
     """Write the timings, then the record; a record that exists is always whole."""
     timings = {"case_id": record.case_id, **{name: round(value, 4) for name, value in seconds.items()}}
     target = run_folder / "timings" / file_name(record.case_id)
-    atomic.write_text(target, json.dumps(timings, sort_keys=True, ensure_ascii=False) + "\n")
+    atomic.write_text(target, json.dumps(timings, sort_keys=True) + "\n")
     atomic.write_bytes(record_path(run_folder, record.case_id), record.to_bytes())
 
 

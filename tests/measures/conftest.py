@@ -1,0 +1,47 @@
+"""Class maps drawn in code."""
+
+import numpy as np
+import pytest
+import torch
+
+from auvseg.data.case import ClassDef
+from auvseg.extractors.base import ClassMap
+from auvseg.measures.inputs import MeasureInput
+
+
+def ball(shape, radius, centre=None):
+    """(D, H, W) bool: a ball."""
+    centre = centre or tuple((size - 1) / 2 for size in shape)
+    grids = np.ogrid[tuple(slice(0, size) for size in shape)]
+    return sum((grid - middle) ** 2 for grid, middle in zip(grids, centre, strict=True)) <= radius**2
+
+
+@pytest.fixture
+def make_input():
+    """Builds a `MeasureInput` from logits (array) and, if given, a label mask on a grid of its own."""
+
+    def build(logits, mask=None, *, valid=None, image=None, predicted_iou=None, spacing_mm=(1.0, 1.0, 1.0), total=None):
+        logits = torch.as_tensor(np.asarray(logits), dtype=torch.float32)
+        shape = tuple(logits.shape) if mask is None else mask.shape
+        return MeasureInput(
+            class_map=ClassMap(
+                class_def=ClassDef(1, "organ", (1,)),
+                logits=logits,
+                planes=tuple(range(len(logits))),
+                planes_total=len(logits) if total is None else total,
+                predicted_iou=None if predicted_iou is None else torch.as_tensor(predicted_iou, dtype=torch.float32),
+            ),
+            mask=mask,
+            valid=np.ones(shape, dtype=bool) if valid is None and mask is not None else valid,
+            volume_voxels=None if mask is None else int(mask.sum()),
+            image=np.zeros(shape, dtype=np.float32) if image is None else image.astype(np.float32),
+            spacing_mm=spacing_mm,
+        )
+
+    return build
+
+
+@pytest.fixture
+def draw_ball():
+    """The `ball` function."""
+    return ball

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auvseg.errors import RunError
+from auvseg.scoring.record import (
+    file_name,
+    read_record,
+    read_records,
+    record_path,
+    write_record,
+)
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path, make_record):
+    record = make_record()
+    write_record(tmp_path, record, {"read": 0.1})
+    assert read_record(record_path(tmp_path, "case_1")) == record
+
+
+def test_seconds_are_kept_out_of_the_record(tmp_path, make_record):
+    write_record(tmp_path, make_record(), {"read": 0.1})
+    first = record_path(tmp_path, "case_1").read_bytes()
+    write_record(tmp_path, make_record(), {"read": 99.0})
+    assert record_path(tmp_path, "case_1").read_bytes() == first
+    assert json.loads((tmp_path / "timings" / file_name("case_1")).read_text())["read"] == 99.0
+
+
+@given(st.text(max_size=300))
+def test_any_id_gives_a_safe_file_name(case_id):
+    name = file_name(case_id)
+    assert name == Path(name).name
+    assert len(name) < 120
+    assert name.isascii()
+    assert not name.startswith((".", "-"))
+    assert name.endswith(".json")
+
+
+@given(st.lists(st.text(max_size=20), unique=True, max_size=30))
+def test_different_ids_have_different_file_names_even_where_case_does_not_count(ids):
+    assert len({file_name(case_id).lower() for case_id in ids}) == len(ids)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"record_version": 1}', b"\xff\xfe", b'{"record_version": 99}']
+)
+def test_a_damaged_or_foreign_record_counts_as_missing(tmp_path, content):
+    path = record_path(tmp_path, "case_1")
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert read_record(path) is None
+
+
+def test_every_truncation_of_a_record_counts_as_missing(tmp_path, make_record):
+    whole = make_record().to_bytes()
+    path = tmp_path / "record.json"
+    for length in range(0, len(whole) - 2, 7):
+        path.write_bytes(whole[:length])
+        assert read_record(path) is None
+
+
+def test_a_folder_without_records_says_how_to_make_them(tmp_path):
+    with pytest.raises(RunError, match="auvseg score"):
+        read_records(tmp_path)
+
+
+def test_temporary_files_of_a_killed_run_are_not_records(tmp_path, make_record):
+    write_record(tmp_path, make_record(), {})
+    (tmp_path / "records" / ".auvseg-tmp-x").write_bytes(b"{")
+    assert [record.case_id for record in read_records(tmp_path)] == ["case_1"]
