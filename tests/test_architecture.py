@@ -19,7 +19,7 @@ STAGES = (
     ("extractors",),
     ("measures",),
     ("scoring",),
-    ("auv",),
+    ("aleatoric",),
     ("ranking",),
     ("filtering",),
     ("bench",),
@@ -28,7 +28,7 @@ STAGES = (
     ("cli",),
 )
 # Names, ranges and directions of measures are facts that every later stage shares; the catalogue imports nothing.
-WITHOUT_TORCH = ("data", "filtering", "auv", "ranking", "cli", "atomic", "bench")
+WITHOUT_TORCH = ("data", "filtering", "aleatoric", "ranking", "cli", "atomic", "bench")
 
 
 def _imports(path: Path) -> set[str]:

@@ -1,5 +1,83 @@
-"""Find the cases and structures of a segmentation data set that are too noisy or ambiguous to learn from."""
+"""Find the cases and structures of a segmentation data set that are too noisy or ambiguous to learn from.
+
+The public names are those of `__all__`; everything else may change without notice. They are imported when first used,
+so that `import auvseg` is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from auvseg._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from auvseg.aleatoric import auv
+    from auvseg.data.case import Case, ClassDef, Dataset
+    from auvseg.data.check import check_dataset
+    from auvseg.data.dataset import read_dataset
+    from auvseg.errors import AuvsegError
+    from auvseg.extractors import get_extractor, register_extractor
+    from auvseg.filtering.selection import filter_cases
+    from auvseg.measures.accumulator import ScaleAccumulator
+    from auvseg.measures.catalogue import MEASURES, ScaleOptions
+    from auvseg.measures.scale import semantic_scale
+    from auvseg.ranking import rank
+    from auvseg.scoring.config import ScoreConfig
+    from auvseg.scoring.local import score
+    from auvseg.scoring.table import load_scores
+
+_HOME = {
+    "AuvsegError": "auvseg.errors",
+    "Case": "auvseg.data.case",
+    "ClassDef": "auvseg.data.case",
+    "Dataset": "auvseg.data.case",
+    "MEASURES": "auvseg.measures.catalogue",
+    "ScaleAccumulator": "auvseg.measures.accumulator",
+    "ScaleOptions": "auvseg.measures.catalogue",
+    "ScoreConfig": "auvseg.scoring.config",
+    "auv": "auvseg.aleatoric",
+    "check_dataset": "auvseg.data.check",
+    "filter_cases": "auvseg.filtering.selection",
+    "get_extractor": "auvseg.extractors",
+    "load_scores": "auvseg.scoring.table",
+    "rank": "auvseg.ranking",
+    "read_dataset": "auvseg.data.dataset",
+    "register_extractor": "auvseg.extractors",
+    "score": "auvseg.scoring.local",
+    "semantic_scale": "auvseg.measures.scale",
+}
+
+__all__ = [
+    "MEASURES",
+    "AuvsegError",
+    "Case",
+    "ClassDef",
+    "Dataset",
+    "ScaleAccumulator",
+    "ScaleOptions",
+    "ScoreConfig",
+    "__version__",
+    "auv",
+    "check_dataset",
+    "filter_cases",
+    "get_extractor",
+    "load_scores",
+    "rank",
+    "read_dataset",
+    "register_extractor",
+    "score",
+    "semantic_scale",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'auvseg' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

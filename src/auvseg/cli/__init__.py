@@ -1,4 +1,4 @@
-"""The command line: parses, calls one function each, prints. No logic; nothing heavy is imported before it is needed."""
+"""The command line: parses, calls one function each, prints. No logic; nothing heavy is imported before it is used."""
 
 import sys
 

@@ -1,0 +1,55 @@
+"""`auvseg rank`: the table, worst first."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auvseg.cli.console import out, say, say_warning, show_table
+
+
+class ScopeName(str, Enum):
+    """What a row is."""
+
+    case = "case"
+    klass = "class"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    by: Annotated[str, typer.Option(help="AUV, or any measure of the table; the suspicious end comes first.")] = "AUV",
+    scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
+    top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the whole ranking as CSV instead of a table.")] = False,
+) -> None:
+    """Show the most suspicious cases or structures first.
+
+    AUV is computed over the cases at hand, so it is never stored. What each column means: docs/what-the-numbers-mean.md.
+
+    Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
+    """
+    from auvseg.ranking import rank
+    from auvseg.scoring.table import load_scores
+
+    table = load_scores(run)
+    ranking = rank(table, by=by, scope=scope.value)
+    if as_csv:
+        out.file.write(ranking.to_csv(index=False, lineterminator="\n"))
+        return
+    shown = ranking if top == 0 else ranking.head(top)
+    text_columns = [name for name in ("case", "class") if name in ranking.columns]
+    numbers = [name for name in ranking.columns if name not in (*text_columns, "class_id", "rank")]
+    rows = [
+        [*(str(row[name]) for name in text_columns), *(_number(row[name]) for name in numbers)]
+        for row in shown.to_dict("records")
+    ]
+    show_table("", [*text_columns, *numbers], rows, left=len(text_columns))
+    say(f"{len(shown)} of {len(ranking)}, most suspicious by {by} first")
+    failed = table[table["status"] == "failed"]
+    if len(failed):
+        say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"

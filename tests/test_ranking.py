@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from auvseg.errors import UsageError
+from auvseg.ranking import rank
+
+
+def make_table(rows):
+    table = pd.DataFrame(rows, columns=["case", "class_id", "class", "status", "S", "agreement", "boundary_entropy"])
+    table["class_id"] = table["class_id"].astype("Int64")
+    return table.assign(subset="training", reason="")
+
+
+@pytest.fixture
+def table():
+    return make_table(
+        [
+            ("a", 1, "one", "ok", 0.2, 0.9, 0.1),
+            ("a", 2, "two", "ok", 0.4, 0.5, 0.3),
+            ("b", 1, "one", "ok", 0.8, 0.1, 0.5),
+            ("b", 2, "two", "absent", np.nan, np.nan, np.nan),
+            ("c", 1, "one", "ok", 0.4, 0.8, 0.2),
+            ("c", 2, "two", "ok", 0.8, 0.2, 0.9),
+            ("d", None, "", "failed", np.nan, np.nan, np.nan),
+        ]
+    )
+
+
+def test_the_case_with_the_lowest_mean_scale_has_auv_one_and_comes_first(table):
+    ranking = rank(table)
+    assert list(ranking["case"]) == ["a", "c", "b"]
+    assert ranking["AUV"].iloc[0] == 1.0
+    assert ranking["AUV"].iloc[-1] == 0.0
+    assert list(ranking["rank"]) == [1, 2, 3]
+
+
+def test_an_absent_class_does_not_count_in_the_mean(table):
+    assert rank(table).set_index("case").loc["b", "S"] == pytest.approx(0.8)
+
+
+def test_auv_of_a_class_is_taken_among_the_cases_that_hold_it(table):
+    by_class = rank(table, scope="class").set_index(["case", "class"])["AUV"]
+    assert by_class["a", "one"] == 1.0
+    assert by_class["b", "one"] == 0.0
+    assert by_class["a", "two"] == 1.0
+    assert by_class["c", "two"] == 0.0
+    assert by_class["c", "one"] == pytest.approx(1 - np.log(2) / np.log(4))
+
+
+def test_the_suspicious_end_of_a_measure_comes_first(table):
+    assert rank(table, by="agreement", scope="class")["agreement"].is_monotonic_increasing
+    assert rank(table, by="boundary_entropy", scope="class")["boundary_entropy"].is_monotonic_decreasing
+
+
+def test_the_order_of_the_rows_does_not_matter(table):
+    shuffled = table.sample(frac=1, random_state=3)
+    for scope in ("case", "class"):
+        pd.testing.assert_frame_equal(rank(table, scope=scope), rank(shuffled, scope=scope))
+
+
+def test_a_case_without_the_wanted_measure_comes_last(table):
+    table.loc[table["case"] == "b", "agreement"] = np.nan
+    assert rank(table, by="agreement")["case"].iloc[-1] == "b"
+
+
+@pytest.mark.parametrize("by", ["beauty", "case", "rank"])
+def test_an_unknown_column_is_refused_with_the_choices(table, by):
+    with pytest.raises(UsageError, match="agreement"):
+        rank(table, by=by)
+
+
+def test_a_table_without_scale_can_still_be_ranked(table):
+    ranking = rank(table.drop(columns="S"), by="agreement")
+    assert "AUV" not in ranking.columns
+    assert list(ranking["case"]) == ["b", "c", "a"]
