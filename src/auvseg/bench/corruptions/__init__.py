@@ -1,0 +1,6 @@
+"""Known faults of graded severity, for images and for labels: a corruption's truth is what a measure has to find."""
+
+from auvseg.bench.corruptions.base import Corrupted, Corruption, Truth
+from auvseg.bench.corruptions.catalogue import CORRUPTIONS
+
+__all__ = ["CORRUPTIONS", "Corrupted", "Corruption", "Truth"]
