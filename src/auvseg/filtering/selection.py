@@ -1,0 +1,234 @@
+"""Which training cases to keep (METHOD section 4).
+
+    F^-1(p) = inf { a : p <= F(a) },    keep x_i where suspicion(x_i) <= F^-1(p)
+
+with F the empirical distribution of the suspicion over the training cases (scope `case`), or over the training cases
+that hold a class (scope `class`). Suspicion is AUV (the paper), or any other number of the table, turned so that high
+is suspicious. What is not scored is kept and listed. Nothing is written here, and validation and test cases play no
+part.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from auvseg.aleatoric import FLOOR, Scope, without_variation
+from auvseg.errors import UsageError
+from auvseg.filtering.losses import cautions, count_losses
+from auvseg.filtering.suspicion import Criterion, Direction, find_criterion, held_classes, suspicions, training_rows
+
+Combine = Literal["union", "intersection"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What was asked for.
+
+    Attributes:
+        by: `AUV` or the column that was compared.
+        suspicious: which end of it is the suspicious one.
+        keep: p in (0, 1].
+        scope: whether whole cases or classes were compared.
+        combine: with scope `class`, whether a case is kept for any of its classes (`union`, the paper) or only if it
+            would be for each (`intersection`).
+        strata: the column whose values the losses are counted for.
+    """
+
+    by: str
+    suspicious: Direction
+    keep: float
+    scope: Scope
+    combine: Combine
+    strata: str | None
+
+    def in_words(self) -> str:
+        """The rule on one line."""
+        per = f"class, {self.combine}" if self.scope == "class" else "case"
+        return f"keep {self.keep:.6g} by {self.by}, {self.suspicious} is suspicious, per {per}"
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """A case, or one class of it, that has no number, and is kept: it cannot be judged.
+
+    Attributes:
+        case_id: the case.
+        class_name: the class; empty where nothing of the case was scored.
+        reason: why.
+    """
+
+    case_id: str
+    class_name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a rule says about every training case.
+
+    Attributes:
+        rule: the rule.
+        kept: training cases that stay, in order; the unscored ones among them.
+        removed: training cases that go, in order.
+        unscored: what could not be judged.
+        decisions: one row a training case, or with scope `class` a training case and held class: `case`, `class_id`,
+            `class`, `value`, `suspicion` (the value, turned so that high is suspicious), `threshold` (on the
+            suspicion), `suspicious`, `reason` (in words).
+        classes: id and name of every class that a training case holds.
+        warnings: what a person should read before using the selection, one sentence each.
+    """
+
+    rule: Rule
+    kept: tuple[str, ...]
+    removed: tuple[str, ...]
+    unscored: tuple[Unscored, ...]
+    decisions: pd.DataFrame
+    classes: tuple[tuple[int, str], ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def suspicious_pairs(self) -> tuple[tuple[str, int], ...]:
+        """Case and class of every suspicious structure, whatever `combine` says; empty for scope `case`."""
+        if self.rule.scope == "case":
+            return ()
+        found = self.decisions[self.decisions["suspicious"]]
+        return tuple((str(case), int(number)) for case, number in zip(found["case"], found["class_id"], strict=True))
+
+
+def filter_cases(
+    table: pd.DataFrame,
+    *,
+    by: str = "auv",
+    keep: float = 0.95,
+    scope: Scope = "case",
+    combine: Combine = "union",
+    strata: str | None = None,
+    suspicious: Direction | None = None,
+) -> Selection:
+    """Decide which training cases to keep (METHOD section 4).
+
+    Args:
+        table: a scores table (`auvseg.load_scores`); the order of its rows does not matter.
+        by: `auv`, a measure of the table, or any numeric column of it.
+        keep: the p of the quantile, in (0, 1]; the paper's best is 0.9. Ties with the threshold are kept.
+        scope: `case` compares cases by the mean over their classes; `class` compares every class with the same class in
+            the other cases.
+        combine: with scope `class`: `union` keeps a case that is kept for any of its classes (the paper),
+            `intersection` only one that is kept for all of them.
+        strata: a column (site, scanner) for whose values losses are counted and cautions given; the threshold is
+            common to all.
+        suspicious: the suspicious end of a column that is no measure; measures know theirs.
+
+    Raises:
+        UsageError: an option does not fit the table, or no training case has the number that is asked for.
+    """
+    if not 0 < keep <= 1:
+        raise UsageError(f"keep is the share of cases to keep, above 0 and at most 1; got {keep:g}")
+    rows = training_rows(table)
+    criterion = find_criterion(rows, by, suspicious)
+    rule = Rule(criterion.name, criterion.suspicious, keep, scope, combine, strata)
+    compared = suspicions(rows, criterion, scope)
+    if compared["value"].isna().all():
+        raise UsageError(f"no training case has {criterion.name}: there is nothing to filter by")
+    decisions = _decide(compared, rule)
+    removed = _removed_cases(decisions, rule)
+    kept = tuple(case for case in sorted(rows["case"].unique()) if case not in removed)
+    if not kept:
+        raise UsageError("every training case is suspicious in some class; keep more, or combine by union")
+    unscored = _unscored(rows, decisions)
+    loss = count_losses(rows, removed, strata)
+    return Selection(
+        rule=rule,
+        kept=kept,
+        removed=tuple(sorted(removed)),
+        unscored=unscored,
+        decisions=decisions,
+        classes=held_classes(rows),
+        warnings=(*_remarks(compared, criterion, rule, removed, unscored), *cautions(loss, strata)),
+    )
+
+
+def losses(selection: Selection, table: pd.DataFrame) -> pd.DataFrame:
+    """Training cases before and after the selection, per class and per stratum; see `count_losses` for the columns."""
+    return count_losses(training_rows(table), selection.removed, selection.rule.strata)
+
+
+def inverse_cdf(values: Float64[np.ndarray, "N"], p: float) -> float:
+    """`inf { a : p <= F(a) }` of N >= 1 finite numbers; always one of them.
+
+    `numpy.quantile(method="inverted_cdf")` means the same but multiplies `p` by N in floating point, and so takes the
+    next larger value where `p` is exactly a share k/N and the product is rounded up (0.55 of 380). Comparing `p` with
+    k/N does not.
+    """
+    ordered = np.sort(values)
+    shares = np.arange(1, ordered.size + 1) / ordered.size
+    return float(ordered[np.searchsorted(shares, p, side="left")])
+
+
+def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Add `threshold` and `suspicious` to the rows, and say in words why."""
+    frame = compared.assign(threshold=np.nan)
+    for members in frame.groupby("group").indices.values():
+        suspicion = frame["suspicion"].to_numpy()[members]
+        known = suspicion[np.isfinite(suspicion)]
+        if known.size:
+            frame.loc[members, "threshold"] = inverse_cdf(known, rule.keep)
+    frame["suspicious"] = frame["suspicion"] > frame["threshold"]
+    sign, side = (1.0, "above") if rule.suspicious == "high" else (-1.0, "below")
+    found = frame[frame["suspicious"]]
+    frame.loc[frame["suspicious"], "reason"] = [
+        f"{rule.by} {value:.4g} is {side} {sign * threshold:.4g}"
+        for value, threshold in zip(found["value"], found["threshold"], strict=True)
+    ]
+    columns = ["case", "class_id", "class", "value", "suspicion", "threshold", "suspicious", "reason"]
+    return frame[columns]
+
+
+def _removed_cases(decisions: pd.DataFrame, rule: Rule) -> frozenset[str]:
+    by_case = decisions.groupby("case")["suspicious"]
+    gone = by_case.any() if rule.scope == "class" and rule.combine == "intersection" else by_case.all()
+    return frozenset(str(case) for case in gone.index[gone])
+
+
+def _unscored(rows: pd.DataFrame, decisions: pd.DataFrame) -> tuple[Unscored, ...]:
+    """Decisions without a value, and cases that have no decision because nothing of them was scored."""
+    missing = decisions[decisions["value"].isna()]
+    found = [Unscored(str(row["case"]), str(row["class"]), str(row["reason"])) for row in missing.to_dict("records")]
+    decided = set(decisions["case"].unique())
+    found += [
+        Unscored(str(row["case"]), "", str(row["reason"]) or "it holds none of the classes")
+        for row in rows.drop_duplicates("case").to_dict("records")
+        if row["case"] not in decided
+    ]
+    return tuple(sorted(found, key=lambda one: (one.case_id, one.class_name)))
+
+
+def _remarks(
+    compared: pd.DataFrame,
+    criterion: Criterion,
+    rule: Rule,
+    removed: frozenset[str],
+    unscored: tuple[Unscored, ...],
+) -> list[str]:
+    sentences = []
+    if unscored:
+        cases = len({one.case_id for one in unscored})
+        sentences.append(f"{cases} cases have something without {criterion.name}; what is not scored is kept")
+    flat = int(without_variation(compared["scale"].to_numpy()).sum()) if criterion.name == "AUV" else 0
+    if flat:
+        sentences.append(f"{flat} maps have no variation (S below {FLOOR:g}); look at them: they stretch AUV's range")
+    if rule.keep < 1 and not removed:
+        sentences.append(_nothing_removed(compared, rule))
+    return sentences
+
+
+def _nothing_removed(compared: pd.DataFrame, rule: Rule) -> str:
+    scored = compared.dropna(subset="value").groupby("group").size().max()
+    if scored * (1 - rule.keep) < 1 - 1e-9:
+        return f"nothing is removed: {1 - rule.keep:.2g} of at most {scored} values is less than one"
+    if rule.scope == "class" and rule.combine == "union":
+        return "no case is removed: each is kept for at least one of its classes (see combine, and the ignore export)"
+    return "nothing is removed: the most suspicious values are equal, and ties are kept"

@@ -1,0 +1,138 @@
+"""Who is compared by what: the training rows of a scores table, and one number a case or structure, high = suspicious.
+
+Reads the table and orients it; the threshold and the decision are `auvseg.filtering.selection`'s.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from auvseg.aleatoric import Scope, normalise_scale
+from auvseg.errors import UsageError
+from auvseg.measures.catalogue import MEASURES
+
+Direction = Literal["low", "high"]
+
+_KEYS = ("case", "subset", "class_id", "class", "status", "reason")
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What cases are compared by.
+
+    Attributes:
+        name: as people read it: `AUV`, or the column.
+        column: the column of the scores table that it is made from.
+        suspicious: which end of its range is the suspicious one.
+    """
+
+    name: str
+    column: str
+    suspicious: Direction
+
+
+def find_criterion(table: pd.DataFrame, by: str, suspicious: Direction | None) -> Criterion:
+    """What `by` means for this table.
+
+    Raises:
+        UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
+    """
+    criterion = _known_criterion(by) or Criterion(by, by, suspicious or "high")
+    if criterion.column in _KEYS or criterion.column not in table.columns:
+        raise UsageError(f"cannot filter by {by!r}; this run has {', '.join(_choices(table))}")
+    if by == criterion.column and by not in MEASURES:
+        if pd.to_numeric(table[by], errors="coerce").notna().sum() == 0:
+            raise UsageError(f"cannot filter by {by!r}: the column holds no numbers")
+        if suspicious is None:
+            raise UsageError(f"which end of {by!r} is the suspicious one? say suspicious='low' or 'high'")
+    if suspicious not in (None, criterion.suspicious):
+        raise UsageError(f"the suspicious end of {criterion.name} is {criterion.suspicious}, not {suspicious}")
+    return criterion
+
+
+def training_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that filtering may look at and touch, sorted by case and class whatever the table's order.
+
+    Raises:
+        UsageError: there are none, a column is missing, or a case has a class twice.
+    """
+    missing = [name for name in _KEYS if name not in table.columns]
+    if missing:
+        raise UsageError(f"this is no scores table: it lacks the columns {', '.join(missing)}")
+    rows = table[table["subset"] == "training"].copy()
+    if rows.empty:
+        raise UsageError("the table holds no training cases, and filtering touches no others")
+    rows["case"] = rows["case"].map(str)
+    rows["class_id"] = rows["class_id"].astype("Int64")
+    twice = rows[rows.duplicated(["case", "class_id"])]
+    if len(twice):
+        raise UsageError(f"case {twice['case'].iloc[0]!r} has class {twice['class'].iloc[0]!r} twice in the table")
+    return rows.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
+
+
+def held_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of classes that their case holds, scored or not."""
+    return rows[rows["class_id"].notna() & (rows["status"] != "absent")].reset_index(drop=True)
+
+
+def held_classes(rows: pd.DataFrame) -> tuple[tuple[int, str], ...]:
+    """Id and name of every class that some case holds, by id."""
+    held = held_rows(rows).drop_duplicates("class_id").sort_values("class_id")
+    return tuple((int(number), str(name)) for number, name in zip(held["class_id"], held["class"], strict=True))
+
+
+def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.DataFrame:
+    """One row a case, or a case and held class, with what it is compared by.
+
+    The value of a case is the mean over the classes that it holds and that have one (METHOD section 2, ours).
+
+    Args:
+        rows: of `training_rows`.
+        criterion: what to compare by.
+        scope: `case` or `class`; decides who is compared with whom.
+
+    Returns:
+        Columns `case, class_id, class` (missing and empty for scope `case`), `group` (rows that are compared with
+        each other), `scale` (`S` behind AUV, else the value), `value`, `suspicion` (high = suspicious) and `reason`
+        (why `value` is missing, else empty).
+    """
+    numbers = pd.to_numeric(rows[criterion.column], errors="coerce").astype("float64")
+    rows = rows.assign(scale=numbers.where((rows["status"] == "ok") & np.isfinite(numbers)))
+    if scope == "case":
+        frame = rows.groupby("case", sort=True)["scale"].mean().reset_index()
+        frame = frame.assign(class_id=pd.array([pd.NA] * len(frame), dtype="Int64"), group=0)
+        frame["class"] = ""
+        unscored = rows[rows["scale"].isna() & (rows["reason"] != "")].drop_duplicates("case")
+        reasons = dict(zip(unscored["case"], unscored["reason"], strict=True))
+        frame["reason"] = [str(reasons.get(case, "")) for case in frame["case"]]
+    else:
+        frame = held_rows(rows)[["case", "class_id", "class", "scale", "reason"]]
+        frame = frame.assign(group=frame["class_id"].astype("int64"))
+    frame["value"] = _values(frame, criterion)
+    frame["suspicion"] = frame["value"] if criterion.suspicious == "high" else -frame["value"]
+    missing = frame["value"].isna()
+    frame.loc[missing & (frame["reason"] == ""), "reason"] = f"it has no {criterion.name}"
+    frame.loc[~missing, "reason"] = ""
+    return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason"]]
+
+
+def _values(frame: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    values = frame["scale"].copy()
+    if criterion.name == "AUV":
+        scale = frame["scale"].to_numpy()
+        for members in frame.groupby("group").indices.values():
+            values.iloc[members] = normalise_scale(scale[members])
+    return values
+
+
+def _known_criterion(by: str) -> Criterion | None:
+    if by.lower() == "auv":
+        return Criterion("AUV", "S", "high")
+    return Criterion(by, by, MEASURES[by].suspicious) if by in MEASURES else None
+
+
+def _choices(table: pd.DataFrame) -> list[str]:
+    own = [name for name in table.columns if name not in _KEYS]
+    return ["auv", *own] if "S" in own else own
