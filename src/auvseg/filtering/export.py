@@ -1,0 +1,81 @@
+"""What every export has in common: what it returns, and whether a selection belongs to a data set."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from auvseg.data.case import Dataset
+from auvseg.errors import DatasetError, UsageError
+from auvseg.filtering.manifest import WrittenFile
+from auvseg.filtering.selection import Selection
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote, or with `dry_run` would have written.
+
+    Attributes:
+        files: the files, in the order of writing.
+        warnings: what a person should know, one sentence each.
+    """
+
+    files: tuple[WrittenFile, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def check_belongs(selection: Selection, dataset: Dataset) -> list[str]:
+    """Warnings about training cases that the selection does not know.
+
+    Raises:
+        UsageError: the selection removes cases that the data set does not have: the scores are another data set's.
+    """
+    training = {case.case_id for case in dataset.cases if case.subset == "training"}
+    foreign = [case for case in selection.removed if case not in training]
+    if foreign:
+        raise UsageError(
+            f"the selection removes {some_of(foreign)}, which {dataset.name} does not have among its training cases; "
+            "the scores belong to another data set"
+        )
+    unjudged = sorted(training - set(selection.kept) - set(selection.removed))
+    if unjudged:
+        return [f"{len(unjudged)} training cases are not in the scores table and are kept: {some_of(unjudged)}"]
+    return []
+
+
+def some_of(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def read_json(path: Path) -> object:
+    """What a JSON file of the user's holds.
+
+    Raises:
+        DatasetError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise DatasetError(f"{path} is no JSON file") from None
+
+
+def path_from(path: Path, folder: Path) -> str:
+    """`path` as a file in `folder` should name it: relative, with forward slashes.
+
+    Where a symbolic link on the way makes `..` ambiguous (nnU-Net and MONAI shorten it in the text, the system follows
+    the link), or there is no way, the absolute path.
+    """
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, whose targets may be named otherwise
+    start = Path(os.path.abspath(folder))  # noqa: PTH100
+    try:
+        as_text = os.path.relpath(absolute, start)
+        as_followed = os.path.relpath(absolute.parent.resolve() / absolute.name, start.resolve())
+    except ValueError:
+        return absolute.as_posix()
+    return Path(as_text).as_posix() if as_text == as_followed else absolute.as_posix()

@@ -1,0 +1,195 @@
+"""What the exports wrote, so that it can be taken back: `manifest.json` in the run's filter folder.
+
+Every export hands its files to `write_files`, which refuses to replace anything that auvseg did not write, backs up
+what it may replace, and notes each file's sha256 before the file itself is written: whatever moment a process is
+killed at, `auvseg.filtering.undo` finds either the old file or a known one.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auvseg import atomic
+from auvseg._version import __version__
+from auvseg.errors import RunError, UsageError
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_VERSION = 1
+_FILES_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file that an export wants to write.
+
+    Attributes:
+        path: where, absolute.
+        content: makes the bytes; called once, shortly before they are written.
+        original: where a file of the user's is replaced: what it held before auvseg first did; it is kept beside it.
+    """
+
+    path: Path
+    content: Callable[[], bytes]
+    original: bytes | None = None
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that was written, or with `dry_run` would have been.
+
+    Attributes:
+        path: where, absolute.
+        sha256: of its content.
+        backup: the user's own file that stood there, under its new name; None where there was none.
+    """
+
+    path: Path
+    sha256: str
+    backup: Path | None = None
+
+
+@dataclass
+class Entry:
+    """One file of the manifest: every content that auvseg gave it, newest last, and the original's, if it had one."""
+
+    sha256: list[str]
+    made_by: str
+    original_sha256: str | None = None
+
+
+@dataclass
+class Manifest:
+    """The manifest of one filter folder, as it stands on disk.
+
+    Attributes:
+        folder: the filter folder, absolute.
+        files: entry by absolute path.
+        made_folders: folders that did not exist before, outermost first.
+    """
+
+    folder: Path
+    files: dict[str, Entry] = field(default_factory=dict)
+    made_folders: list[str] = field(default_factory=list)
+
+    def wrote(self, path: Path, content: bytes) -> bool:
+        """Whether this content of this file is auvseg's."""
+        entry = self.files.get(str(path))
+        return entry is not None and sha256_of(content) in entry.sha256
+
+    def note_folders(self, path: Path) -> None:
+        """Remember the folders that writing `path` will make."""
+        missing = [str(parent) for parent in path.parents if not parent.exists()]
+        self.made_folders += [name for name in reversed(missing) if name not in self.made_folders]
+
+    def save(self) -> None:
+        """Write `manifest.json`.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        self.note_folders(self.folder / MANIFEST_NAME)
+        content = {
+            "manifest_version": MANIFEST_VERSION,
+            "auvseg": __version__,
+            "files": {path: vars(entry) for path, entry in self.files.items()},
+            "made_folders": self.made_folders,
+        }
+        try:
+            atomic.write_text(self.folder / MANIFEST_NAME, json.dumps(content, indent=1) + "\n")
+        except OSError as error:
+            raise RunError(f"cannot write {self.folder / MANIFEST_NAME}: {error.strerror}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a filter folder; an empty one where there is none.
+
+    Raises:
+        RunError: the file is damaged or of another version.
+    """
+    folder = folder.resolve()
+    path = folder / MANIFEST_NAME
+    if not path.exists():
+        return Manifest(folder)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["manifest_version"] != MANIFEST_VERSION:
+            raise RunError(f"{path} was written by another version of auvseg")
+        files = {name: Entry(**entry) for name, entry in content["files"].items()}
+        return Manifest(folder, files, list(content["made_folders"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise RunError(f"{path} is damaged, so auvseg cannot tell its files from yours; move it away") from None
+
+
+def sha256_of(content: bytes) -> str:
+    """Sha256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def backup_path(path: Path) -> Path:
+    """Where the user's own `path` is kept while auvseg's stands in its place; never stored, so never redirected."""
+    return path.with_name(f"{path.stem}.auvseg-original{path.suffix}")
+
+
+def write_files(folder: Path, plan: Sequence[PlannedFile], made_by: str, dry_run: bool) -> tuple[WrittenFile, ...]:
+    """Write every file of a plan, in order; nothing is written where one of them may not be.
+
+    Args:
+        folder: the run's filter folder.
+        plan: the files.
+        made_by: the rule, in words, for the manifest.
+        dry_run: make every content, and write nothing.
+
+    Raises:
+        UsageError: a file exists that auvseg did not write, and that the export did not declare to replace.
+        RunError: the disk is full or the folder cannot be written; what was written before is in the manifest.
+    """
+    manifest = read_manifest(folder)
+    for planned in plan:
+        _check_replaceable(manifest, planned)
+    written: list[WrittenFile] = []
+    for start in range(0, len(plan), _FILES_AT_ONCE):
+        batch = [(planned, planned.content()) for planned in plan[start : start + _FILES_AT_ONCE]]
+        if not dry_run:
+            try:
+                _write_batch(manifest, batch, made_by)
+            except OSError as error:
+                raise RunError(f"cannot write {error.filename or batch[0][0].path}: {error.strerror}") from error
+        for planned, content in batch:
+            backup = None if planned.original is None else backup_path(planned.path)
+            written.append(WrittenFile(planned.path, sha256_of(content), backup))
+    return tuple(written)
+
+
+def _check_replaceable(manifest: Manifest, planned: PlannedFile) -> None:
+    if not planned.path.exists():
+        return
+    if planned.path.is_dir():
+        raise UsageError(f"{planned.path} is a folder; choose another place")
+    content = planned.path.read_bytes()
+    if content != planned.original and not manifest.wrote(planned.path, content):
+        raise UsageError(f"{planned.path} exists and is not what this run wrote there; choose another place or move it")
+
+
+def _write_batch(manifest: Manifest, batch: Sequence[tuple[PlannedFile, bytes]], made_by: str) -> None:
+    """Note first, then write: an interruption leaves at worst a note about a file that was not written."""
+    for planned, content in batch:
+        digest = sha256_of(content)
+        original = None if planned.original is None else sha256_of(planned.original)
+        if original is not None and not backup_path(planned.path).exists():
+            manifest.files.pop(str(planned.path), None)
+        entry = manifest.files.setdefault(str(planned.path), Entry([], made_by, original))
+        entry.sha256 = [known for known in entry.sha256 if known != digest] + [digest]
+        entry.made_by = made_by
+        manifest.note_folders(planned.path)
+    manifest.save()
+    for planned, content in batch:
+        backup = backup_path(planned.path)
+        if planned.original is not None and not backup.exists():
+            atomic.write_bytes(backup, planned.original)
+            with contextlib.suppress(OSError):
+                shutil.copystat(planned.path, backup)
+        atomic.write_bytes(planned.path, content)

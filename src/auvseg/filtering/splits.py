@@ -1,0 +1,169 @@
+"""nnU-Net's `splits_final.json` without the removed cases: training lists shrink, validation lists stay as they are.
+
+A split that exists is backed up beside itself and filtered from that backup ever after, so filtering twice is filtering
+once. Where there is none, the split is the one that nnU-Net itself would make.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn.model_selection import KFold
+
+from auvseg.data.case import Dataset
+from auvseg.errors import DatasetError, UsageError
+from auvseg.filtering.export import Export, check_belongs, read_json, some_of
+from auvseg.filtering.manifest import Manifest, PlannedFile, backup_path, read_manifest, write_files
+from auvseg.filtering.selection import Selection
+
+Fold = dict[str, Any]
+"""One fold: `train` and `val`, lists of case ids; other keys stay as they are."""
+
+SPLITS_NAME = "splits_final.json"
+_NNUNET_FOLDS = 5
+_NNUNET_SEED = 12345
+
+
+def export_splits(
+    selection: Selection,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    splits_path: Path | None = None,
+    source: Path | None = None,
+    dry_run: bool = False,
+) -> Export:
+    """Write a split whose training lists lack the removed cases.
+
+    Args:
+        selection: what to remove.
+        dataset: the data set that was scored.
+        folder: the run's filter folder; the manifest lives here.
+        splits_path: nnU-Net's own file, replaced in place: `nnUNet_preprocessed/DatasetXXX_Name/splits_final.json`. The
+            original is kept beside it. Without it the split is written into `folder`.
+        source: a split to start from, which is only read; not together with `splits_path`.
+        dry_run: write nothing.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: the scores belong to another data set, a fold would have no training case left, or `splits_path` was
+            changed by someone else since auvseg replaced it.
+        DatasetError: the split is no nnU-Net split.
+    """
+    if splits_path is not None and source is not None:
+        raise UsageError("a split is either replaced in place or read from elsewhere, not both")
+    warnings = check_belongs(selection, dataset)
+    target = (splits_path or folder / SPLITS_NAME).resolve()
+    original: bytes | None = None
+    if splits_path is not None and (target.exists() or backup_path(target).exists()):
+        original = _original_of(target, read_manifest(folder))
+        folds = _parse(original, target)
+    elif source is not None:
+        folds = _check(read_json(source), source)
+    else:
+        folds = fresh_split(dataset)
+        if splits_path is not None:
+            warnings.append(f"{target} did not exist; it starts from the folds that nnU-Net would have made")
+    warnings += _doubts(folds, selection, dataset)
+    content = _as_json(filter_folds(folds, selection.removed), original)
+    plan = [PlannedFile(target, lambda: content, original)]
+    if splits_path is not None and original is None:
+        unfiltered = _as_json(folds, None)
+        plan.insert(0, PlannedFile(backup_path(target), lambda: unfiltered))
+    return Export(write_files(folder, plan, selection.rule.in_words(), dry_run), tuple(warnings))
+
+
+def fresh_split(dataset: Dataset) -> list[Fold]:
+    """The folds that nnU-Net 2.8 makes of the labelled training cases: 5-fold, shuffled with its seed, over sorted ids.
+
+    A data set with validation cases of its own has one fold: train on the training cases, validate on those.
+
+    Raises:
+        UsageError: there are too few training cases for five folds.
+    """
+    ids = {
+        subset: sorted(case.case_id for case in dataset.cases if case.subset == subset and case.label is not None)
+        for subset in ("training", "validation")
+    }
+    training = ids["training"]
+    if ids["validation"]:
+        return [{"train": training, "val": ids["validation"]}]
+    if len(training) < _NNUNET_FOLDS:
+        raise UsageError(
+            f"nnU-Net's {_NNUNET_FOLDS} folds need as many labelled training cases; there are {len(training)}"
+        )
+    folds = KFold(n_splits=_NNUNET_FOLDS, shuffle=True, random_state=_NNUNET_SEED).split(training)
+    return [{"train": [training[i] for i in train], "val": [training[i] for i in val]} for train, val in folds]
+
+
+def filter_folds(folds: Sequence[Fold], removed: Collection[str]) -> list[Fold]:
+    """The folds with the removed cases taken out of `train`; everything else, order included, as it was.
+
+    Raises:
+        UsageError: a fold that had training cases would have none.
+    """
+    gone = frozenset(removed)
+    filtered = [{**fold, "train": [case for case in fold["train"] if case not in gone]} for fold in folds]
+    for number, (before, after) in enumerate(zip(folds, filtered, strict=True)):
+        if before["train"] and not after["train"]:
+            raise UsageError(f"fold {number} would have no training case left; keep more")
+    return filtered
+
+
+def _original_of(target: Path, manifest: Manifest) -> bytes:
+    """What to filter: the split as it was before auvseg first touched it."""
+    backup = backup_path(target)
+    current = target.read_bytes() if target.exists() else None
+    if not backup.exists():
+        if current is None or manifest.wrote(target, current):
+            raise UsageError(f"{target} is filtered already and its original, {backup.name}, is gone; restore it first")
+        return current
+    original = backup.read_bytes()
+    if current not in (None, original) and not manifest.wrote(target, current):
+        raise UsageError(
+            f"{target} is neither what this run wrote nor its original: another run filtered it, or a person edited "
+            f"it. Undo the other run or rename {backup.name} back; to filter the present file, delete {backup.name}"
+        )
+    return original
+
+
+def _parse(content: bytes, path: Path) -> list[Fold]:
+    try:
+        return _check(json.loads(content), path)
+    except (ValueError, RecursionError):
+        raise DatasetError(f"{path} is no JSON file") from None
+
+
+def _check(content: object, path: Path) -> list[Fold]:
+    advice = 'a list with one {"train": [ids], "val": [ids]} a fold'
+    if not isinstance(content, list) or not content:
+        raise DatasetError(f"{path} is no nnU-Net split; it should be {advice}")
+    for number, fold in enumerate(content):
+        lists = [fold.get(key) for key in ("train", "val")] if isinstance(fold, dict) else [None]
+        if not all(isinstance(ids, list) and all(isinstance(one, str) for one in ids) for ids in lists):
+            raise DatasetError(f"fold {number} of {path} is no fold; a split is {advice}")
+    return content
+
+
+def _doubts(folds: Sequence[Fold], selection: Selection, dataset: Dataset) -> list[str]:
+    known = {case.case_id for case in dataset.cases}
+    trained = {case for fold in folds for case in fold["train"]}
+    named = trained | {case for fold in folds for case in fold["val"]}
+    if not named & known:
+        raise UsageError(f"the split names none of the cases of {dataset.name}; it belongs to another data set")
+    doubts = []
+    if named - known:
+        unknown = sorted(named - known)
+        doubts.append(f"the split names {len(unknown)} cases that {dataset.name} does not have: {some_of(unknown)}")
+    if untouched := sorted(set(selection.removed) - trained):
+        doubts.append(f"{len(untouched)} removed cases are in no training list of the split: {some_of(untouched)}")
+    return doubts
+
+
+def _as_json(folds: Sequence[Fold], original: bytes | None) -> bytes:
+    """In nnU-Net's own form (indent 4), so that what stays is the same bytes; non-ASCII as the original has it."""
+    ascii_only = original is None or original.isascii()
+    return json.dumps(folds, indent=4, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
