@@ -1,0 +1,85 @@
+"""The removed cases as a YAML file that says why, and as a plain list, one id a line, for scripts.
+
+Both are for people and their own tools; nothing of auvseg reads them back.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from auvseg._version import __version__
+from auvseg.data.case import Dataset
+from auvseg.errors import UsageError
+from auvseg.filtering.export import Export, check_belongs
+from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.filtering.selection import Rule, Selection
+
+EXCLUDE_NAME = "exclude.yaml"
+
+
+def export_exclude(
+    selection: Selection, dataset: Dataset, folder: Path, *, target: Path | None = None, dry_run: bool = False
+) -> Export:
+    """Write `exclude.yaml` (rule, removed cases with values and reasons, suspicious structures, what was not scored)
+    and `exclude.txt` (the removed cases' ids).
+
+    Args:
+        selection: what to remove.
+        dataset: the data set that was scored.
+        folder: the run's filter folder; the manifest lives here.
+        target: the YAML file, the list beside it with the ending `.txt`; `folder / "exclude.yaml"` if not given.
+        dry_run: write nothing.
+
+    Raises:
+        UsageError: the scores belong to another data set, a file of the user's is in the way, or a case id has a line
+            break in it, which a list cannot hold.
+    """  # noqa: D205 - the sentence is one
+    warnings = check_belongs(selection, dataset)
+    broken = [case for case in selection.removed if len(f"{case}.".splitlines()) > 1]
+    if broken:
+        raise UsageError(f"the case id {broken[0]!r} has a line break in it; rename the case")
+    target = (target or folder / EXCLUDE_NAME).resolve()
+    described = yaml.safe_dump(_describe(selection, dataset), sort_keys=False, allow_unicode=True, width=120)
+    listed = "".join(f"{case}\n" for case in selection.removed)
+    plan = [
+        PlannedFile(target.with_suffix(".yaml"), lambda: described.encode("utf-8", "surrogateescape")),
+        PlannedFile(target.with_suffix(".txt"), lambda: listed.encode("utf-8", "surrogateescape")),
+    ]
+    return Export(write_files(folder, plan, selection.rule.in_words(), dry_run), tuple(warnings))
+
+
+def _describe(selection: Selection, dataset: Dataset) -> dict[str, Any]:
+    rule, decisions = selection.rule, selection.decisions
+    by_case = dict(tuple(decisions.groupby("case", sort=False)))
+    content: dict[str, Any] = {
+        "auvseg": __version__,
+        "dataset": dataset.name,
+        "rule": {**vars(rule)},
+        "training_cases": len(selection.kept) + len(selection.removed),
+        "exclude": [{"case": case, **_why(by_case[case], rule)} for case in selection.removed],
+    }
+    if rule.scope == "class":
+        found = decisions[decisions["suspicious"]]
+        content["suspicious_structures"] = [
+            {"case": str(row["case"]), **_judgement(row, rule)} for row in found.to_dict("records")
+        ]
+    content["not_scored_and_kept"] = [
+        {"case": one.case_id, **({"class": one.class_name} if one.class_name else {}), "reason": one.reason}
+        for one in selection.unscored
+    ]
+    return content
+
+
+def _why(decisions: pd.DataFrame, rule: Rule) -> dict[str, Any]:
+    judged = [_judgement(row, rule) for row in decisions.to_dict("records") if row["suspicious"]]
+    return judged[0] if rule.scope == "case" else {"classes": judged}
+
+
+def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
+    """One decision in plain values; the threshold on the value itself, whichever end is the suspicious one."""
+    sign = 1.0 if rule.suspicious == "high" else -1.0
+    own = {"class": str(row["class"])} if rule.scope == "class" else {}
+    numbers = {rule.by: float(row["value"]), "threshold": sign * float(row["threshold"])}
+    return {**own, **numbers, "reason": str(row["reason"])}
