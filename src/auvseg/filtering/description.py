@@ -1,0 +1,151 @@
+"""A data set described for nnU-Net: labels with an ignore value, channels, file ending; whether nnU-Net could read it.
+
+Starts from the data set's own nnU-Net `dataset.json` where it has one, which keeps regions, their order and the reader;
+else from what the layout reader found. Voxels are not looked at, headers only as far as the number of axes.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.errors import ReadError, UsageError
+from auvseg.filtering.export import read_json
+from auvseg.filtering.relabel import NIFTI_ENDINGS, SIMPLEITK_ENDINGS
+
+_ENDINGS = (*NIFTI_ENDINGS, *SIMPLEITK_ENDINGS)
+_NNUNET_KEYS = ("labels", "channel_names", "file_ending")
+_SPATIAL_AXES = 3
+
+
+@dataclass(frozen=True)
+class Description:
+    """What nnU-Net must know.
+
+    Attributes:
+        content: `dataset.json` without its cases.
+        file_ending: of every image and label.
+        ignore_value: the label value that nnU-Net calls "ignore".
+        values: label values by class id; several for a region.
+    """
+
+    content: dict[str, Any]
+    file_ending: str
+    ignore_value: int
+    values: dict[int, tuple[int, ...]]
+
+    def values_of(self, class_ids: Collection[int]) -> frozenset[int]:
+        """Every label value of the classes.
+
+        Raises:
+            UsageError: the data set has no such class, as where whole images were scored.
+        """
+        unknown = [class_id for class_id in class_ids if not self.values.get(class_id)]
+        if unknown:
+            raise UsageError(
+                f"class {unknown[0]} has no label value to ignore; were whole images scored, not structures?"
+            )
+        return frozenset(value for class_id in class_ids for value in self.values[class_id])
+
+
+def describe_for_nnunet(
+    dataset: Dataset, cases: Sequence[Case], scored_classes: Sequence[tuple[int, str]]
+) -> Description:
+    """Describe a data set for nnU-Net, whose files stay where they are.
+
+    Args:
+        dataset: the data set.
+        cases: its cases that nnU-Net shall see.
+        scored_classes: id and name of the classes that were found, for a data set that does not declare its own.
+
+    Raises:
+        UsageError: nnU-Net could not read the data set in place: several channels in one file, 4-D images, different
+            file endings, label values with gaps, or case ids that are no file names.
+        ReadError: an image's header cannot be read.
+    """
+    classes = dataset.classes or tuple(
+        ClassDef(class_id, name, (class_id,) if class_id else ()) for class_id, name in scored_classes
+    )
+    content = _own_description(dataset) or _new_description(dataset, classes, cases)
+    ending = str(content["file_ending"])
+    for case in cases:
+        _check_case(case, ending, channels=len(content["channel_names"]))
+    labels = content["labels"]
+    declared = {value for name, values in labels.items() if name != "ignore" for value in _as_values(values)}
+    if declared != set(range(len(declared))):
+        raise UsageError(f"nnU-Net wants label values 0, 1, 2 ... without gaps; {dataset.name} has {sorted(declared)}")
+    ignore_value = int(labels.get("ignore", dataset.ignore_value or len(declared)))
+    content["labels"] = {**labels, "ignore": ignore_value}
+    return Description(content, ending, ignore_value, {one.class_id: one.values for one in classes})
+
+
+def _own_description(dataset: Dataset) -> dict[str, Any] | None:
+    """The data set's own `dataset.json`, if it is nnU-Net's."""
+    if dataset.source is None or dataset.source.name != "dataset.json":
+        return None
+    content = read_json(dataset.source)
+    if not isinstance(content, dict) or any(key not in content for key in _NNUNET_KEYS):
+        return None
+    return {key: value for key, value in content.items() if key != "dataset"}
+
+
+def _new_description(dataset: Dataset, classes: Sequence[ClassDef], cases: Sequence[Case]) -> dict[str, Any]:
+    labels: dict[str, int] = {"background": 0}
+    for one in classes:
+        if len(one.values) != 1:
+            raise UsageError(
+                f"class {one.name!r} is no single label value, and {dataset.name} has no nnU-Net description"
+            )
+        taken = one.name in labels or one.name in ("background", "ignore", "")
+        labels[f"{one.name}_{one.class_id}".lstrip("_") if taken else one.name] = one.values[0]
+    modality = "CT" if dataset.modality == "ct" else "MRI"
+    channels = dataset.channel_names or (modality,) * len(cases[0].images)
+    ending = next((known for known in _ENDINGS if cases[0].images[0].name.endswith(known)), cases[0].images[0].suffix)
+    return {
+        "channel_names": {str(number): name for number, name in enumerate(channels)},
+        "labels": labels,
+        "file_ending": ending,
+    }
+
+
+def _check_case(case: Case, ending: str, channels: int) -> None:
+    files = [*case.images, *([case.label] if case.label else [])]
+    if "/" in case.case_id or "\\" in case.case_id or "\0" in case.case_id:
+        raise UsageError(
+            f"case {case.case_id!r}: nnU-Net uses case ids as file names, so they hold no slash; rename it"
+        )
+    wrong = [path for path in files if not path.name.endswith(ending)]
+    if ending not in _ENDINGS or wrong:
+        raise UsageError(
+            f"case {case.case_id!r}: {(wrong or files)[0].name} cannot stay as it is; nnU-Net wants one file ending "
+            f"for all images and labels, one of {', '.join(_ENDINGS)}"
+        )
+    if len(case.images) != channels:
+        raise UsageError(
+            f"case {case.case_id!r} has {len(case.images)} image files for {channels} channels; nnU-Net wants one file "
+            "a channel: split the images first (nnUNetv2_convert_MSD_dataset does for decathlon)"
+        )
+    if ending in NIFTI_ENDINGS:
+        for image in case.images:
+            _check_axes(case, image)
+
+
+def _check_axes(case: Case, image: Path) -> None:
+    try:
+        shape = nibabel.load(image).shape
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError) as error:
+        raise ReadError(f"case {case.case_id!r}: {image} cannot be read ({error})") from None
+    if len(shape) > _SPATIAL_AXES:
+        raise UsageError(
+            f"case {case.case_id!r}: {image.name} is {len(shape)}-D {shape}; nnU-Net wants one 3-D file a channel"
+        )
+
+
+def _as_values(values: Any) -> list[int]:
+    """Label values of one entry of `labels`: a number, or a list for a region."""
+    return [int(value) for value in values] if isinstance(values, list) else [int(values)]

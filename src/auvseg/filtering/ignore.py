@@ -1,0 +1,157 @@
+"""A copy-free nnU-Net data set in which only the suspicious structures are set to nnU-Net's ignore label.
+
+The new `DatasetXXX_Name` holds a `dataset.json` whose `"dataset"` key names the original images and labels by relative
+paths, and rewritten labels for the affected cases alone. No case is dropped and no image is copied.
+
+What that means, exactly:
+- The voxels that a suspicious class has in the label become "ignore". What its mask misses stays background: a mask
+  that is too small is not mended by this.
+- A region (several label values) takes all of its values with it, so the regions that contain or are contained in it
+  lose those voxels too: nnU-Net has one ignore mask for all regions.
+- nnU-Net makes its folds from all cases and validates on the rewritten labels, ignored voxels left out. Compare
+  trainings on the original labels.
+- Validation cases of the data set itself are left out, so that nnU-Net cannot train on them.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from auvseg.data.case import Case, Dataset
+from auvseg.errors import UsageError
+from auvseg.filtering.description import describe_for_nnunet
+from auvseg.filtering.export import Export, check_belongs, path_from, some_of
+from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
+from auvseg.filtering.relabel import replace_values
+from auvseg.filtering.selection import Selection
+
+_FOLDER_NAME = re.compile(r"Dataset(\d{3})_.+")
+_LAST_NUMBER = 999
+
+
+def export_ignore(
+    selection: Selection, dataset: Dataset, folder: Path, *, target: Path, dry_run: bool = False
+) -> Export:
+    """Write a data set that ignores the suspicious structures and shares everything else with the original.
+
+    Args:
+        selection: of scope `class`; its suspicious structures count, whatever `combine` says.
+        dataset: the data set that was scored; NIfTI or another format of nnU-Net's, one file a channel.
+        folder: the run's filter folder; the manifest lives here.
+        target: the new `DatasetXXX_Name` folder, or the folder that holds them (`nnUNet_raw`), where a free number is
+            taken, or the one that this run took before.
+        dry_run: make every label, and write nothing.
+
+    Returns:
+        What was written: the labels, then `dataset.json`, so that a data set that exists is whole.
+
+    Raises:
+        UsageError: the selection is not of scope `class` or finds nothing, the data set is none that nnU-Net can read
+            in place, or `target` is taken.
+        ReadError: a label cannot be read or rewritten.
+    """
+    warnings = check_belongs(selection, dataset)
+    affected = _affected(selection)
+    target = _target_folder(target.resolve(), dataset, folder)
+    cases = _labelled_training_cases(dataset, affected, warnings)
+    description = describe_for_nnunet(dataset, cases, selection.classes)
+    plan, entries = [], {}
+    for case in cases:
+        label = case.label
+        if case.case_id in affected:
+            label = target / "labelsTr" / f"{case.case_id}{description.file_ending}"
+            values = description.values_of(affected[case.case_id])
+            plan.append(_rewritten(case, values, description.ignore_value, label))
+        entries[case.case_id] = {
+            "images": [_for_nnunet(image, target) for image in case.images],
+            "label": _for_nnunet(label, target),
+        }
+    content = {**description.content, "numTraining": len(entries), "dataset": entries}
+    data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    plan.append(PlannedFile(target / "dataset.json", lambda: data))
+    written = write_files(folder, plan, selection.rule.in_words(), dry_run)
+    return Export(written, (*warnings, *_remarks(selection, affected)))
+
+
+def _affected(selection: Selection) -> dict[str, list[int]]:
+    """Suspicious classes by case."""
+    if selection.rule.scope != "class":
+        raise UsageError("the ignore export works on structures; filter with scope 'class'")
+    affected: dict[str, list[int]] = {}
+    for case_id, class_id in selection.suspicious_pairs:
+        affected.setdefault(case_id, []).append(class_id)
+    if not affected:
+        raise UsageError("no structure is suspicious, so there is nothing to ignore; keep less")
+    return affected
+
+
+def _target_folder(target: Path, dataset: Dataset, folder: Path) -> Path:
+    """The `DatasetXXX_Name` folder to write.
+
+    Raises:
+        UsageError: its number belongs to another data set, of which nnU-Net allows one.
+    """
+    if not _FOLDER_NAME.fullmatch(target.name):
+        return _earlier_folder(target, folder) or _free_folder(target, dataset)
+    number = target.name[: len("Dataset000")]
+    others = sorted(path.name for path in target.parent.glob(f"{number}_*") if path.name != target.name)
+    if others:
+        raise UsageError(f"{target.parent} has {others[0]} already, and nnU-Net wants every number once; take another")
+    return target
+
+
+def _earlier_folder(raw: Path, folder: Path) -> Path | None:
+    written = [Path(name) for name in read_manifest(folder.resolve()).files]
+    homes = [path.parent for path in written if path.name == "dataset.json" and path.parent.parent == raw]
+    return homes[-1] if homes else None
+
+
+def _free_folder(raw: Path, dataset: Dataset) -> Path:
+    known = _FOLDER_NAME.fullmatch(dataset.root.name)
+    taken = {int(match[1]) for path in raw.glob("Dataset*") if (match := _FOLDER_NAME.fullmatch(path.name))}
+    if known:
+        taken.add(int(known[1]))
+    name = re.sub(r"[^A-Za-z0-9]+", "", re.sub(r"^(Dataset|Task)\d+_", "", dataset.name)) or "Data"
+    for number in [*range(max(taken, default=0) + 1, _LAST_NUMBER + 1), *range(1, _LAST_NUMBER + 1)]:
+        if number not in taken:
+            return raw / f"Dataset{number:03d}_{name}Ignore"
+    raise UsageError(f"{raw} has no free data set number; name the new folder DatasetXXX_Name yourself")
+
+
+def _labelled_training_cases(dataset: Dataset, affected: dict[str, list[int]], warnings: list[str]) -> list[Case]:
+    training = [case for case in dataset.cases if case.subset == "training"]
+    labelled = [case for case in training if case.label is not None]
+    validation = sum(case.subset == "validation" for case in dataset.cases)
+    if validation:
+        warnings.append(f"the {validation} validation cases are left out, so that nnU-Net cannot train on them")
+    if len(labelled) < len(training):
+        warnings.append(f"{len(training) - len(labelled)} training cases have no label and are left out")
+    unknown = sorted(affected.keys() - {case.case_id for case in labelled})
+    if unknown:
+        raise UsageError(f"{dataset.name} has no label for {some_of(unknown)}; the scores belong to another data set")
+    return labelled
+
+
+def _rewritten(case: Case, values: frozenset[int], ignore_value: int, path: Path) -> PlannedFile:
+    source = case.label
+    if source is None:
+        raise UsageError(f"case {case.case_id!r} has no label")
+    return PlannedFile(path, lambda: replace_values(source, values, ignore_value))
+
+
+def _for_nnunet(path: Path | None, target: Path) -> str:
+    """The path in `dataset.json`; nnU-Net expands `$NAME` in it, so a file with a dollar sign cannot be named."""
+    if path is None:
+        raise UsageError("a training case without a label cannot be part of an nnU-Net data set")
+    text = path_from(path, target)
+    if "$" in text:
+        raise UsageError(f"{text}: nnU-Net would read the $ as an environment variable; rename the file or folder")
+    return text
+
+
+def _remarks(selection: Selection, affected: dict[str, list[int]]) -> list[str]:
+    held = selection.decisions.groupby("case").size()
+    empty = sorted(case for case, classes in affected.items() if len(classes) == held[case])
+    if not empty:
+        return []
+    return [f"{len(empty)} cases are left with background alone; the other exports can drop them: {some_of(empty)}"]
