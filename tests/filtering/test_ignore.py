@@ -167,6 +167,17 @@ def test_a_number_that_is_taken_is_refused(nnunet_dataset, selection, export):
         export(selection, nnunet_dataset, name="Dataset007_LiverIgnore")
 
 
+def test_a_name_that_nnunet_would_not_find_is_refused(nnunet_dataset, selection, export):
+    with pytest.raises(UsageError, match="three digits"):
+        export(selection, nnunet_dataset, name="Dataset12_Liver")
+
+
+def test_a_suspicious_structure_without_a_label_is_refused(nnunet_dataset, selection, export):
+    cases = tuple(replace(case, label=None) if case.case_id == "liver_005" else case for case in nnunet_dataset.cases)
+    with pytest.raises(UsageError, match="no label for 'liver_005'"):
+        export(selection, replace(nnunet_dataset, cases=cases))
+
+
 def test_the_original_data_set_is_never_the_target(tmp_path, nnunet_dataset, selection, export, snapshot):
     before = snapshot(tmp_path)
     with pytest.raises(UsageError, match="exists and is not what this run wrote"):

@@ -256,6 +256,14 @@ def test_a_map_without_variation_is_announced(make_scores):
     assert any("1 maps have no variation" in sentence for sentence in selection.warnings)
 
 
+def test_a_table_that_came_back_from_csv_gives_the_same_selection(tmp_path, make_scores):
+    table = make_scores({"a": {1: 0.1, 2: None}, "b": {1: 0.5, 2: np.nan}, "c": {1: 0.6, 2: 0.6}, "d": {}})
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    for scope in ("case", "class"):
+        direct, read = (filter_cases(t, keep=0.5, scope=scope) for t in (table, pd.read_csv(tmp_path / "scores.csv")))
+        assert (direct.kept, direct.removed, direct.unscored) == (read.kept, read.removed, read.unscored)
+
+
 def test_a_case_that_has_a_class_twice_is_refused(make_scores):
     table = make_scores({"a": {1: 0.1}, "b": {1: 0.2}})
     with pytest.raises(UsageError, match="'a' has class 'class 1' twice"):

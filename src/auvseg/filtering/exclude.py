@@ -22,8 +22,9 @@ EXCLUDE_NAME = "exclude.yaml"
 def export_exclude(
     selection: Selection, dataset: Dataset, folder: Path, *, target: Path | None = None, dry_run: bool = False
 ) -> Export:
-    """Write `exclude.yaml` (rule, removed cases with values and reasons, suspicious structures, what was not scored)
-    and `exclude.txt` (the removed cases' ids).
+    """Write the removed cases with values and reasons as YAML, and their ids as a list.
+
+    The YAML also holds the rule, with scope `class` every suspicious structure, and what was not scored and is kept.
 
     Args:
         selection: what to remove.
@@ -35,7 +36,7 @@ def export_exclude(
     Raises:
         UsageError: the scores belong to another data set, a file of the user's is in the way, or a case id has a line
             break in it, which a list cannot hold.
-    """  # noqa: D205 - the sentence is one
+    """
     warnings = check_belongs(selection, dataset)
     broken = [case for case in selection.removed if len(f"{case}.".splitlines()) > 1]
     if broken:

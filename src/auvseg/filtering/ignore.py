@@ -15,6 +15,7 @@ What that means, exactly:
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 from auvseg.data.case import Case, Dataset
@@ -53,15 +54,15 @@ def export_ignore(
     warnings = check_belongs(selection, dataset)
     affected = _affected(selection)
     target = _target_folder(target.resolve(), dataset, folder)
-    cases = _labelled_training_cases(dataset, affected, warnings)
-    description = describe_for_nnunet(dataset, cases, selection.classes)
+    labelled = _labelled_training_cases(dataset, affected, warnings)
+    description = describe_for_nnunet(dataset, [case for case, _ in labelled], selection.classes)
     plan, entries = [], {}
-    for case in cases:
-        label = case.label
+    for case, source in labelled:
+        label = source
         if case.case_id in affected:
             label = target / "labelsTr" / f"{case.case_id}{description.file_ending}"
             values = description.values_of(affected[case.case_id])
-            plan.append(_rewritten(case, values, description.ignore_value, label))
+            plan.append(PlannedFile(label, partial(replace_values, source, values, description.ignore_value)))
         entries[case.case_id] = {
             "images": [_for_nnunet(image, target) for image in case.images],
             "label": _for_nnunet(label, target),
@@ -89,9 +90,11 @@ def _target_folder(target: Path, dataset: Dataset, folder: Path) -> Path:
     """The `DatasetXXX_Name` folder to write.
 
     Raises:
-        UsageError: its number belongs to another data set, of which nnU-Net allows one.
+        UsageError: its number belongs to another data set, of which nnU-Net allows one, or the name is no nnU-Net name.
     """
     if not _FOLDER_NAME.fullmatch(target.name):
+        if re.match(r"Dataset\d*_", target.name):
+            raise UsageError(f"{target.name} is no nnU-Net name; it wants three digits, as in Dataset042_Name")
         return _earlier_folder(target, folder) or _free_folder(target, dataset)
     number = target.name[: len("Dataset000")]
     others = sorted(path.name for path in target.parent.glob(f"{number}_*") if path.name != target.name)
@@ -118,31 +121,25 @@ def _free_folder(raw: Path, dataset: Dataset) -> Path:
     raise UsageError(f"{raw} has no free data set number; name the new folder DatasetXXX_Name yourself")
 
 
-def _labelled_training_cases(dataset: Dataset, affected: dict[str, list[int]], warnings: list[str]) -> list[Case]:
+def _labelled_training_cases(
+    dataset: Dataset, affected: dict[str, list[int]], warnings: list[str]
+) -> list[tuple[Case, Path]]:
+    """The cases of the new data set with their labels; what is left out is added to the warnings."""
     training = [case for case in dataset.cases if case.subset == "training"]
-    labelled = [case for case in training if case.label is not None]
+    labelled = [(case, case.label) for case in training if case.label is not None]
     validation = sum(case.subset == "validation" for case in dataset.cases)
     if validation:
         warnings.append(f"the {validation} validation cases are left out, so that nnU-Net cannot train on them")
     if len(labelled) < len(training):
         warnings.append(f"{len(training) - len(labelled)} training cases have no label and are left out")
-    unknown = sorted(affected.keys() - {case.case_id for case in labelled})
+    unknown = sorted(affected.keys() - {case.case_id for case, _ in labelled})
     if unknown:
         raise UsageError(f"{dataset.name} has no label for {some_of(unknown)}; the scores belong to another data set")
     return labelled
 
 
-def _rewritten(case: Case, values: frozenset[int], ignore_value: int, path: Path) -> PlannedFile:
-    source = case.label
-    if source is None:
-        raise UsageError(f"case {case.case_id!r} has no label")
-    return PlannedFile(path, lambda: replace_values(source, values, ignore_value))
-
-
-def _for_nnunet(path: Path | None, target: Path) -> str:
+def _for_nnunet(path: Path, target: Path) -> str:
     """The path in `dataset.json`; nnU-Net expands `$NAME` in it, so a file with a dollar sign cannot be named."""
-    if path is None:
-        raise UsageError("a training case without a label cannot be part of an nnU-Net data set")
     text = path_from(path, target)
     if "$" in text:
         raise UsageError(f"{text}: nnU-Net would read the $ as an environment variable; rename the file or folder")

@@ -65,6 +65,8 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         raise UsageError("the table holds no training cases, and filtering touches no others")
     rows["case"] = rows["case"].map(str)
+    for name in ("class", "reason"):  # empty text comes back from a CSV file as a missing value
+        rows[name] = rows[name].astype("object").where(rows[name].notna(), "")
     rows["class_id"] = rows["class_id"].astype("Int64")
     twice = rows[rows.duplicated(["case", "class_id"])]
     if len(twice):
