@@ -17,8 +17,8 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
     Args:
         table: a scores table (`auvseg.load_scores`).
         by: `AUV` or a measure of the table; its suspicious end comes first.
-        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2); `class` ranks every
-            case and class, with AUV among the cases that hold the class.
+        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2); `class` ranks
+            every case and class, with AUV among the cases that hold the class.
 
     Returns:
         Columns `rank` (from 1), `case`, with scope `class` also `class_id` and `class`, then `AUV` (where the table

@@ -29,12 +29,11 @@ def command(
         say(f"  {note}")
     with progress("checking") as step:
         report = check_dataset(known, num_workers=workers, progress=step)
-    errors = [finding for finding in report.findings if finding.severity == "error"]
     if as_json:
         out.print_json(json.dumps(report.to_json()))
     else:
         rows = [(f.case_id, f.severity, f.kind, f.file, f.message, f.advice) for f in report.findings]
         if rows:
             show_table("", ("case", "severity", "problem", "file", "what", "advice"), rows, left=6)
-        say(f"{len(known.cases)} cases checked: {len(errors)} errors, {len(rows) - len(errors)} warnings")
-    raise typer.Exit(1 if errors else 0)
+        say(f"{len(known.cases)} cases checked: {report.errors} errors, {len(rows) - report.errors} warnings")
+    raise typer.Exit(1 if report.errors else 0)

@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Show the most suspicious cases or structures first.
 
-    AUV is computed over the cases at hand, so it is never stored. What each column means: docs/what-the-numbers-mean.md.
+    AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md.
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
