@@ -4,9 +4,9 @@ Errors name the file and the key; nothing here touches an image.
 """
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         same_place[path.parent, stem(path.name)].add(path.name)
     ids = [stem(p.name) if len(same_place[p.parent, stem(p.name)]) == 1 else p.name for p in paths]
-    shared = len(os.path.commonprefix([path.parent.parts for path in paths])) if paths else 0
+    levels = zip(*(path.parent.parts for path in paths), strict=False)
+    shared = sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, levels))
     folders = [[part for part in path.parent.parts[shared:] if part not in ("..", ".")] for path in paths]
     own = list(ids)
     depth = [0] * len(paths)
