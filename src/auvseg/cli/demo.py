@@ -1,0 +1,104 @@
+"""`auvseg demo`: the whole chain on a phantom with known faults."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auvseg.cli.console import progress, say, say_warning, show_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from auvseg.data.case import Dataset
+    from auvseg.demo.found import Found
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="Where the phantom and the run are made.")] = Path("auvseg-demo"),
+    cases: Annotated[int, typer.Option(min=9, help="Cases; a third of them get a fault.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="What everything is drawn from.")] = 0,
+    max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 6,
+) -> None:
+    """Make a small CT-like data set with known faults, then check, score, rank and filter it. Offline, in minutes.
+
+    Example: [bold]auvseg demo[/bold]
+    """
+    from auvseg.data.check import check_dataset
+    from auvseg.data.dataset import read_dataset
+    from auvseg.demo.found import compare, read_truth
+    from auvseg.demo.phantom import DATASET_NAME
+    from auvseg.demo.planted import write_planted_dataset
+    from auvseg.filtering.exports import export_selection
+    from auvseg.filtering.selection import filter_cases
+
+    truth_file = folder / "truth.csv"
+    if truth_file.exists():
+        say(f"1/5 the phantom in {folder / DATASET_NAME} is there already")
+    else:
+        say(f"1/5 drawing {cases} phantoms with faults in a third of them into {folder / DATASET_NAME}")
+        write_planted_dataset(folder, cases=cases, seed=seed)
+    dataset = read_dataset(folder / DATASET_NAME)
+    truth = read_truth(truth_file)
+    _show_truth(truth)
+    say("2/5 checking every file")
+    with progress("checking") as step:
+        report = check_dataset(dataset, progress=step)
+    say(f"    {len(dataset.cases)} cases: {report.errors} errors, {len(report.findings) - report.errors} warnings")
+    say("3/5 scoring with LiteMedSAM")
+    run = folder / "run"
+    table = _score(dataset, folder, run, max_slices)
+    say("4/5 what was found against what was planted")
+    found = compare(table, truth)
+    _show_found(found, truth)
+    say("5/5 filtering by AUV, as the paper does, and by the measure that found most here")
+    planted = set(truth.loc[truth["fault"] != "none", "case"])
+    for by in ("auv", found[0].measure):
+        selection = filter_cases(table, by=by, keep=1 - len(planted) / len(truth) / 2, scope="case")
+        removed = ", ".join(f"{case}{' (planted)' if case in planted else ''}" for case in selection.removed)
+        say(f"    by {by}: {len(selection.removed)} of {len(truth)} cases removed: {removed or 'none'}")
+    written = export_selection("exclude", selection, dataset, run)
+    say(f"    wrote {', '.join(file.path.name for file in written.files)} into {run / 'filter'}")
+    say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: auvseg rank {run} --scope class")
+    say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
+
+
+def _score(dataset: "Dataset", folder: Path, run: Path, max_slices: int) -> "pd.DataFrame":
+    from auvseg.scoring.config import ScoreConfig
+    from auvseg.scoring.device import choose_device
+    from auvseg.scoring.local import CaseDone, score
+    from auvseg.scoring.table import load_scores
+
+    with progress("scoring") as step:
+
+        def on_case(case: CaseDone) -> None:
+            step(case.done, case.total, case.case_id)
+
+        config = ScoreConfig(modality="ct", max_slices=max_slices)
+        summary = score(dataset, run, config, device=choose_device("auto"), on_case=on_case)
+    say(f"    {summary.cases} cases in {summary.elapsed_s:.0f} s ({summary.reused} from before)")
+    return load_scores(run)
+
+
+def _show_truth(truth: "pd.DataFrame") -> None:
+    planted = truth[truth["fault"] != "none"]
+    rows = [(row["case"], row["fault"], row["class"], row["detail"]) for row in planted.to_dict("records")]
+    show_table("planted", ("case", "fault", "where", "how"), rows, left=4)
+
+
+def _show_found(found: list["Found"], truth: "pd.DataFrame") -> None:
+    rows = [
+        (
+            one.measure,
+            f"{one.auroc:.2f}",
+            f"{one.interval[0]:.2f} to {one.interval[1]:.2f}",
+            f"{one.auroc_image:.2f}",
+            f"{one.auroc_label:.2f}",
+            f"{one.among_worst} of {one.planted}",
+        )
+        for one in found
+    ]
+    columns = ("measure", "AUROC", "95 % interval", "image faults", "label faults", "among the worst")
+    show_table("telling faulty cases from sound ones: 1 always, 0.5 chance, below 0.5 the wrong way", columns, rows)
+    if "missing structure" in set(truth["fault"]):
+        say("    a missing structure has no map, so no measure: it shows as an `absent` row where the others have one")

@@ -1,0 +1,126 @@
+"""`auvseg filter`: what to keep, written in the form that the training framework reads."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auvseg.cli.console import say, say_warning, show_table
+from auvseg.cli.rank import ScopeName
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from auvseg.filtering.selection import Selection
+
+_MOST_SHOWN = 20
+
+
+class ExportName(str, Enum):
+    """The form of what is written."""
+
+    exclude = "exclude"
+    splits = "splits"
+    datalist = "datalist"
+    weights = "weights"
+    ignore = "ignore"
+
+
+class CombineName(str, Enum):
+    """How the classes of a case are combined."""
+
+    union = "union"
+    intersection = "intersection"
+
+
+class DirectionName(str, Enum):
+    """Which end of a column is the suspicious one."""
+
+    low = "low"
+    high = "high"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    keep: Annotated[float, typer.Option(help="Share of the training cases to keep: the p of the quantile.")] = 0.95,
+    by: Annotated[str, typer.Option(help="AUV, a measure, or any numeric column of the table.")] = "AUV",
+    scope: Annotated[
+        ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
+    ] = ScopeName.case,
+    combine: Annotated[
+        CombineName, typer.Option(help="With --scope class: keep a case that is kept for any class, or for all.")
+    ] = CombineName.union,
+    strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count losses for.")] = None,
+    suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
+    export: Annotated[ExportName, typer.Option(help="What to write.")] = ExportName.exclude,
+    splits: Annotated[
+        Path | None, typer.Option(help="nnU-Net's splits_final.json to filter; a backup is kept.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Where to write; the run folder by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, write nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back everything that was exported from this run.")] = False,
+) -> None:
+    """Keep the least suspicious training cases; validation and test cases and originals are never touched.
+
+    Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
+    """
+    if undo:
+        _undo(run)
+        return
+    from auvseg.data.dataset import read_dataset
+    from auvseg.filtering.exports import export_selection
+    from auvseg.filtering.selection import filter_cases, losses
+    from auvseg.scoring.run import read_run
+    from auvseg.scoring.table import load_scores
+
+    table = load_scores(run)
+    selection = filter_cases(
+        table,
+        by="auv" if by == "AUV" else by,
+        keep=keep,
+        scope=scope.value,
+        combine=combine.value,
+        strata=strata,
+        suspicious=suspicious.value if suspicious else None,
+    )
+    dataset = read_dataset(read_run(run).dataset_path)
+    written = export_selection(export.value, selection, dataset, run, splits_path=splits, target=to, dry_run=dry_run)
+    _show_selection(selection, losses(selection, table))
+    for warning in (*selection.warnings, *written.warnings):
+        say_warning(warning)
+    for file in written.files:
+        backup = f" (yours is kept as {file.backup.name})" if file.backup else ""
+        say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
+    if not dry_run:
+        say(f"take it back with: auvseg filter {run} --undo")
+
+
+def _show_selection(selection: "Selection", losses: "pd.DataFrame") -> None:
+    rows = [
+        (str(row["kind"]), str(row["name"]), str(row["before"]), str(row["after"]), f"{100 * row['share']:.1f} %")
+        for row in losses.to_dict("records")
+    ]
+    show_table("training cases", ("", "", "before", "after", "removed"), rows, left=2)
+    suspicious = selection.decisions[selection.decisions["suspicious"]].sort_values("suspicion", ascending=False)
+    shown = [
+        (str(row["case"]), str(row.get("class", "")), str(row["reason"]))
+        for row in suspicious.head(_MOST_SHOWN).to_dict("records")
+    ]
+    if shown:
+        show_table("suspicious", ("case", "class", "why"), shown, left=3)
+    say(f"{selection.rule.in_words()}: {len(selection.kept)} kept, {len(selection.removed)} removed")
+
+
+def _undo(run: Path) -> None:
+    from auvseg.filtering.exports import FILTER_FOLDER
+    from auvseg.filtering.undo import undo
+
+    undone = undo(run / FILTER_FOLDER)
+    for path in undone.restored:
+        say(f"restored {path}")
+    for path in undone.removed:
+        say(f"removed {path}")
+    for path, reason in undone.left:
+        say_warning(f"left {path}: {reason}")
+    raise typer.Exit(1 if undone.left else 0)

@@ -1,0 +1,125 @@
+"""What was found against what was planted, measure by measure.
+
+A case is as suspicious as its most suspicious structure, each structure being ranked among the same structure in the
+other
+cases: a faulty spleen label is then not drowned by four sound organs, and small lesions, hard for every model, compete
+with lesions only. The area under the ROC curve tells a faulty case from a sound one: 1 always, 0.5 chance, below 0.5
+the wrong way round. One phantom set is a small sample; the interval says how small.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auvseg.demo.planted import NO_FAULT
+from auvseg.errors import DatasetError
+from auvseg.measures.catalogue import MEASURES
+
+BOOTSTRAPS = 1000
+
+
+@dataclass(frozen=True)
+class Found:
+    """How well one measure tells faulty cases from sound ones.
+
+    Attributes:
+        measure: its name.
+        auroc: over all faults, in [0, 1].
+        interval: 95 % bootstrap interval of `auroc`.
+        auroc_image: over the faults of the image.
+        auroc_label: over the faults of the label.
+        among_worst: planted cases among the worst, as many as were planted.
+        planted: how many were planted.
+    """
+
+    measure: str
+    auroc: float
+    interval: tuple[float, float]
+    auroc_image: float
+    auroc_label: float
+    among_worst: int
+    planted: int
+
+
+def read_truth(path: Path) -> pd.DataFrame:
+    """The planted faults: columns case, fault, kind, class, severity, detail.
+
+    Raises:
+        DatasetError: the file is no truth table.
+    """
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if not rows or not {"case", "fault", "kind"} <= set(rows[0]):
+        raise DatasetError(f"{path.name}: is no table of planted faults; delete the demo folder and run it again")
+    return pd.DataFrame(rows)
+
+
+def compare(table: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0) -> list[Found]:
+    """Judge every measure of a scores table by the truth, best first.
+
+    Args:
+        table: a scores table of the planted data set.
+        truth: as `read_truth` gives it.
+        seed: of the bootstrap.
+    """
+    kinds = truth.set_index("case")["kind"].where(truth.set_index("case")["fault"] != NO_FAULT, "")
+    found = []
+    for name in MEASURES:
+        if name not in table.columns:
+            continue
+        suspicion = case_suspicion(table, name)
+        cases = suspicion.index.intersection(kinds.index)
+        values, kind = suspicion.loc[cases].to_numpy(), kinds.loc[cases].to_numpy()
+        faulty = kind != ""
+        planted = int(faulty.sum())
+        worst = np.argsort(-values, kind="stable")[:planted]
+        found.append(
+            Found(
+                measure=name,
+                auroc=auroc(values, faulty),
+                interval=_interval(values, faulty, seed),
+                auroc_image=auroc(values[(kind == "image") | ~faulty], faulty[(kind == "image") | ~faulty]),
+                auroc_label=auroc(values[(kind == "label") | ~faulty], faulty[(kind == "label") | ~faulty]),
+                among_worst=int(faulty[worst].sum()),
+                planted=planted,
+            )
+        )
+    return sorted(found, key=lambda one: -one.auroc)
+
+
+def case_suspicion(table: pd.DataFrame, measure: str) -> pd.Series:
+    """By case, the largest within-class rank of the measure, turned so that high is suspicious, in (0, 1]."""
+    scored = table[(table["status"] == "ok") & table[measure].notna()]
+    ascending = MEASURES[measure].suspicious == "high"
+    ranks = scored.groupby("class_id")[measure].rank(pct=True, ascending=ascending)
+    return ranks.groupby(scored["case"]).max()
+
+
+def auroc(values: NDArray[np.float64], faulty: NDArray[np.bool_]) -> float:
+    """Probability that a faulty case has the higher value than a sound one, ties counting half; NaN without both."""
+    positive, negative = values[faulty], values[~faulty]
+    if not len(positive) or not len(negative):
+        return float("nan")
+    higher = (positive[:, None] > negative[None, :]).mean()
+    return float(higher + 0.5 * (positive[:, None] == negative[None, :]).mean())
+
+
+def _interval(values: NDArray[np.float64], faulty: NDArray[np.bool_], seed: int) -> tuple[float, float]:
+    """95 % percentile bootstrap, faulty and sound cases drawn apart."""
+    rng = np.random.default_rng(seed)
+    positive, negative = values[faulty], values[~faulty]
+    if not len(positive) or not len(negative):
+        return (float("nan"), float("nan"))
+    draws = []
+    labels = np.r_[np.ones(len(positive), dtype=bool), np.zeros(len(negative), dtype=bool)]
+    for _ in range(BOOTSTRAPS):
+        drawn = np.r_[rng.choice(positive, len(positive)), rng.choice(negative, len(negative))]
+        draws.append(auroc(drawn, labels))
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return (float(low), float(high))

@@ -1,0 +1,60 @@
+"""Every export by name."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from auvseg.data.case import Dataset
+from auvseg.errors import UsageError
+from auvseg.filtering.datalist import export_datalist
+from auvseg.filtering.exclude import export_exclude
+from auvseg.filtering.export import Export
+from auvseg.filtering.ignore import export_ignore
+from auvseg.filtering.selection import Selection
+from auvseg.filtering.splits import export_splits
+from auvseg.filtering.weights import export_weights
+
+ExportName = Literal["exclude", "splits", "datalist", "weights", "ignore"]
+FILTER_FOLDER = "filter"
+"""Folder of a run that exports are written into, with the manifest by which they can be undone."""
+
+
+def export_selection(
+    name: ExportName,
+    selection: Selection,
+    dataset: Dataset,
+    run_folder: Path,
+    *,
+    splits_path: Path | None = None,
+    target: Path | None = None,
+    dry_run: bool = False,
+) -> Export:
+    """Write one export of a selection into the run's filter folder, or where the user wants it.
+
+    Args:
+        name: `exclude` list, nnU-Net `splits`, MONAI `datalist`, sampling `weights`, or an nnU-Net data set that sets
+            the suspicious structures to `ignore`.
+        selection: what to keep.
+        dataset: the data set that was scored.
+        run_folder: the run.
+        splits_path: for `splits`, nnU-Net's splits_final.json to filter; it is backed up beside itself.
+        target: the file, for `ignore` the folder, to write; the run's filter folder by default.
+        dry_run: compute everything and write nothing.
+
+    Raises:
+        UsageError: an option that this export does not have, or one it lacks.
+    """
+    folder = run_folder / FILTER_FOLDER
+    if splits_path is not None and name != "splits":
+        raise UsageError(f"--splits goes with --export splits, not with --export {name}")
+    if name == "splits":
+        if target is not None:
+            raise UsageError("--export splits writes to --splits, or into the run folder; --to has no meaning for it")
+        return export_splits(selection, dataset, folder, splits_path=splits_path, dry_run=dry_run)
+    if name == "ignore":
+        if target is None:
+            raise UsageError("--export ignore needs --to: the new DatasetXXX_Name folder, or the folder nnUNet_raw")
+        return export_ignore(selection, dataset, folder, target=target, dry_run=dry_run)
+    simple = {"exclude": export_exclude, "datalist": export_datalist, "weights": export_weights}
+    if name not in simple:
+        raise UsageError(f"unknown export {name!r}; there are {', '.join(get_args(ExportName))}")
+    return simple[name](selection, dataset, folder, target=target, dry_run=dry_run)
