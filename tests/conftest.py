@@ -1,12 +1,20 @@
 """Fixtures for every test; turns on run-time checks of types and array shapes before auvseg is imported."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("auvseg", "typechecked.check")
+
+def _checked_modules() -> list[str]:
+    """Everything but the command line, whose functions typer inspects: it must see them as they are."""
+    (folder,) = find_spec("auvseg").submodule_search_locations
+    return sorted({f"auvseg.{path.stem}" for path in Path(folder).iterdir() if path.stem not in ("cli", "__init__")})
+
+
+install_import_hook(_checked_modules(), "typechecked.check")
 
 
 @pytest.fixture(scope="session")

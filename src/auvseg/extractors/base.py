@@ -7,7 +7,7 @@ out a class as soon as its last plane is done, so that no more classes are held 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -57,6 +57,7 @@ class ClassMap:
     predicted_iou: Float[Tensor, "D"] | None = None
 
 
+@runtime_checkable
 class Extractor(Protocol):
     """A frozen foundation model behind one method."""
 
