@@ -4,7 +4,7 @@ from typing import Literal
 
 import pandas as pd
 
-from auvseg.aleatoric import auv
+from auvseg.aleatoric import normalise_scale
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
 
@@ -49,5 +49,5 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
 
 def _auv_column(ranking: pd.DataFrame, scope: Scope) -> pd.Series:
     if scope == "case":
-        return pd.Series(auv(ranking["S"].to_numpy()), index=ranking.index)
-    return ranking.groupby("class_id")["S"].transform(lambda scale: auv(scale.to_numpy()))
+        return pd.Series(normalise_scale(ranking["S"].to_numpy()), index=ranking.index)
+    return ranking.groupby("class_id")["S"].transform(lambda scale: normalise_scale(scale.to_numpy()))

@@ -4,8 +4,14 @@ import sys
 
 import typer
 
-from auvseg.cli import check, demo, doctor, filter, rank, score, version
+from auvseg.cli.check import command as check
 from auvseg.cli.console import say_error
+from auvseg.cli.demo import command as demo
+from auvseg.cli.doctor import command as doctor
+from auvseg.cli.filter import command as filter_
+from auvseg.cli.rank import command as rank
+from auvseg.cli.score import command as score
+from auvseg.cli.version import callback
 from auvseg.errors import AuvsegError
 
 app = typer.Typer(
@@ -22,13 +28,13 @@ app = typer.Typer(
     ),
     epilog="Exit status: 0 done, 1 done, but cases failed or have errors (all listed), 2 wrong usage or input.",
 )
-app.callback()(version.callback)
-app.command("demo")(demo.command)
-app.command("check")(check.command)
-app.command("score")(score.command)
-app.command("rank")(rank.command)
-app.command("filter")(filter.command)
-app.command("doctor")(doctor.command)
+app.callback()(callback)
+app.command("demo")(demo)
+app.command("check")(check)
+app.command("score")(score)
+app.command("rank")(rank)
+app.command("filter")(filter_)
+app.command("doctor")(doctor)
 
 
 def main() -> None:

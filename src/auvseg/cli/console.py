@@ -1,5 +1,6 @@
 """How the command line talks: results on standard output, everything else on standard error."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console()
+_WIDTH_OF_A_FILE = 200
+"""Where no terminal says how wide it is: room for every column."""
+
+out = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 err = Console(stderr=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -40,18 +44,33 @@ def say_warning(message: str) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Print a table on standard output; the first `left` columns are text, the others are aligned as numbers.
+    """Print a table on standard output.
 
-    A terminal gets a fitted table; a file or pipe gets whole lines.
+    Args:
+        title: above it; none if empty.
+        columns: headings; the first `left` are text, the others are aligned as numbers, the most important first: those
+            that do not fit into the terminal are left out, and named.
+        rows: one string a cell.
+        left: number of text columns, which fold where they are too long.
     """
-    table = Table(
-        title=escape(title) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    for position, column in enumerate(columns):
-        table.add_column(escape(column), justify="left" if position < left else "right", no_wrap=position >= left)
+    shown = _columns_that_fit(columns, rows, left)
+    table = Table(title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for position, column in enumerate(columns[:shown]):
+        number = position >= left
+        table.add_column(escape(column), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    out.print(table, highlight=False, width=None if out.is_terminal else 200, soft_wrap=False)
+        table.add_row(*(escape(cell) for cell in row[:shown]))
+    out.print(table, highlight=False)
+    if shown < len(columns):
+        say(f"no room for {', '.join(columns[shown:])}")
+
+
+def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> int:
+    widths = [max(len(text) for text in (column, *(row[n] for row in rows))) + 1 for n, column in enumerate(columns)]
+    shown = len(columns)
+    while shown > left + 1 and sum(widths[:shown]) > out.width:
+        shown -= 1
+    return shown
 
 
 @contextmanager

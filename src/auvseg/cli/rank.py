@@ -39,7 +39,8 @@ def command(
         return
     shown = ranking if top == 0 else ranking.head(top)
     text_columns = [name for name in ("case", "class") if name in ranking.columns]
-    numbers = [name for name in ranking.columns if name not in (*text_columns, "class_id", "rank")]
+    others = [name for name in ranking.columns if name not in (*text_columns, "class_id", "rank", by)]
+    numbers = [by, *others]
     rows = [
         [*(str(row[name]) for name in text_columns), *(_number(row[name]) for name in numbers)]
         for row in shown.to_dict("records")
