@@ -1,1 +1,55 @@
 """Frozen foundation models, one file each, all behind `base.Extractor`."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from auvseg.errors import UsageError
+from auvseg.extractors.base import Extractor
+
+ExtractorFactory = Callable[..., Extractor]
+
+_HOMES = {"lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM"}
+"""Every model that auvseg brings, imported when it is asked for."""
+
+_REGISTERED: dict[str, ExtractorFactory] = {}
+
+
+def extractor_names() -> list[str]:
+    """Every name that `get_extractor` knows."""
+    return sorted({*_HOMES, *_REGISTERED})
+
+
+def register_extractor(name: str, factory: ExtractorFactory) -> None:
+    """Make a model of your own known by a name, for this process.
+
+    Args:
+        name: what `--extractor` and `ScoreConfig` will say.
+        factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`; returns an
+            `auvseg.extractors.base.Extractor`.
+
+    Raises:
+        UsageError: the name is one of auvseg's own.
+    """
+    if name in _HOMES:
+        raise UsageError(f"the extractor name {name!r} is taken; choose another")
+    _REGISTERED[name] = factory
+
+
+def get_extractor(name: str, **options: Any) -> Extractor:
+    """Make a model ready.
+
+    Args:
+        name: one of `extractor_names()`.
+        options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`.
+
+    Raises:
+        UsageError: no model has this name.
+        WeightsError: its weights are missing or not the published ones.
+    """
+    if name in _REGISTERED:
+        return _REGISTERED[name](**options)
+    if name not in _HOMES:
+        raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(import_module(module), attribute)(**options)

