@@ -103,18 +103,24 @@ class IsolatedPool:
             self._collect(running, done)
 
     def _take_worker(self) -> "_Worker":
-        worker = self._idle.pop() if self._idle else _Worker()
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive():
+                break
+            # The system may have killed it for memory while it waited.
+            worker.stop()
+        else:
+            worker = _Worker()
         self._busy.append(worker)
         return worker
 
     def _collect(self, running: dict[int, tuple["_Worker", Any]], done: dict[int, Outcome[Any, Any]]) -> None:
         """Wait until a running task ends, by itself, by its process's death or by the clock."""
-        workers = {worker.connection: number for number, (worker, _) in running.items()}
         patience = None
         if self._timeout_s is not None:
             patience = max(0.0, min(w.started_s for w, _ in running.values()) + self._timeout_s - time.monotonic())
-        ready = multiprocessing.connection.wait(list(workers), patience)
-        finished = [workers[connection] for connection in ready if isinstance(connection, Connection)]
+        ready = multiprocessing.connection.wait([worker.connection for worker, _ in running.values()], patience)
+        finished = [number for number, (worker, _) in running.items() if worker.connection in ready]
         late = [] if ready else [n for n, (worker, _) in running.items() if worker.age_s() >= (self._timeout_s or 0)]
         for number in [*finished, *late]:
             worker, item = running.pop(number)
@@ -142,6 +148,10 @@ class _Worker:
     def age_s(self) -> float:
         """Seconds since the task began."""
         return time.monotonic() - self.started_s
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.is_alive()
 
     def start(self, function: Callable[[Any], Any], item: Any) -> None:
         """Hand over a task."""

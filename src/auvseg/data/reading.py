@@ -6,6 +6,7 @@ SimpleITK, whose reader corrupts the heap on some 5-D files. Nothing is reorient
 
 import hashlib
 import math
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ Part = Literal["image", "label"]
 """Which array of a file that holds both (`.npz`); other formats hold one."""
 
 NIBABEL_ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
-ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".gipl.gz")
+ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 SUPPORTED_ENDINGS = (*NIBABEL_ENDINGS, *ITK_ENDINGS, ".npz")
 
 _MOST_GZIP_RATIO = 1032
@@ -237,7 +238,9 @@ def _open_itk(path: Path) -> Any:
 def _itk_reason(error: RuntimeError) -> Exception:
     """ITK's last line says what happened; the lines before it name source files of its own."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return RuntimeError(lines[-1].removeprefix("sitk::ERROR: ") if lines else "unreadable")
+    # "Reason" is the system's last error, of whatever call; addresses of objects differ from run to run.
+    lines = [re.sub(r"\(0x[0-9a-f]+\)", "", line) for line in lines if not line.startswith("Reason: ")]
+    return RuntimeError(lines[-1].removeprefix("sitk::ERROR: ").removeprefix("ITK ERROR: ") if lines else "unreadable")
 
 
 def _itk_header(path: Path, reader: Any) -> Header:
@@ -262,11 +265,30 @@ def _itk_header(path: Path, reader: Any) -> Header:
 
 
 def _check_itk_promise(path: Path, voxels: int) -> None:
-    # Headers with detached data (.nhdr, .mhd) say nothing by their own size; ITK checks those when it opens the data.
-    detached = path.name.lower().endswith((".nhdr", ".mhd"))
-    size = path.stat().st_size
-    if not detached and voxels > size * _MOST_GZIP_RATIO:
-        raise ReadError(f"{path.name}: truncated: the header promises {voxels} voxels, the file has {size} bytes")
+    data = _detached_data(path)
+    if data is None:
+        return
+    size = data.stat().st_size
+    if voxels > size * _MOST_GZIP_RATIO:
+        raise ReadError(f"{path.name}: truncated: the header promises {voxels} voxels, {data.name} has {size} bytes")
+    if path.name.lower().endswith((".jpg", ".jpeg")):
+        _check_jpeg_end(path)
+
+
+def _detached_data(path: Path) -> Path | None:
+    """The file that holds the voxels; None where a header names several, which ITK checks as it opens them."""
+    if not path.name.lower().endswith((".nhdr", ".mhd")):
+        return path
+    text = path.read_bytes()[: 1 << 16].decode("latin-1")
+    named = re.search(r"^(?:data ?file:|ElementDataFile *=) *(.+?)\s*$", text, re.MULTILINE | re.IGNORECASE)
+    data = path.parent / named[1] if named else None
+    return data if data is not None and data.is_file() else None
+
+
+def _check_jpeg_end(path: Path) -> None:
+    """ITK fills what is missing of a truncated JPEG with grey; only its end marker tells."""
+    if not path.read_bytes().rstrip(b"\0\r\n").endswith(b"\xff\xd9"):
+        raise ReadError(f"{path.name}: truncated: the JPEG has no end; copy it again from its source")
 
 
 def _read_itk(path: Path) -> RawArray:
@@ -286,6 +308,8 @@ _NPZ_KEYS: dict[Part, tuple[str, ...]] = {"image": ("imgs", "img", "image"), "la
 
 
 def _read_npz(path: Path, part: Part) -> RawArray:
+    if not zipfile.is_zipfile(path):
+        raise ReadError(f"{path.name}: damaged or not the format its name says (an .npz is a zip archive)")
     try:
         with np.load(path, allow_pickle=False) as content:
             key = next((key for key in _NPZ_KEYS[part] if key in content.files), None)
@@ -297,7 +321,11 @@ def _read_npz(path: Path, part: Part) -> RawArray:
                 name: np.asarray(content[name], dtype=np.float64).ravel() if name in content.files else default.ravel()
                 for name, default in (("spacing", np.ones(3)), ("origin", np.zeros(3)), ("direction", np.eye(3)))
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError) as error:
+    except ReadError:
+        raise
+    except MemoryError as error:
+        raise ReadError(f"{path.name}: promises more voxels than memory can hold ({error})") from None
+    except Exception as error:  # noqa: BLE001 - zipfile and NumPy raise whatever a damaged archive makes them raise
         raise _damaged(path, error) from None
     sizes = [grid[name].size for name in ("spacing", "origin", "direction")]
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3) or sizes != [3, 3, 9]:
