@@ -1,0 +1,189 @@
+import itertools
+import re
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from auvseg.data.case import Case
+from auvseg.data.volume import as_label, load_volume
+from auvseg.errors import CaseError
+
+AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "IS")) for signs in itertools.product(*order)]
+"""The 48 ways in which a file may order and direct its axes."""
+
+
+def turned(array, affine, axcodes):
+    """The same anatomy at the same place, stored along other axes."""
+    change = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axcodes)))
+    return (
+        nib.orientations.apply_orientation(array, change),
+        affine @ nib.orientations.inv_ornt_aff(change, array.shape),
+    )
+
+
+def test_there_are_48_orientations():
+    assert len(set(AXES)) == 48
+
+
+@pytest.mark.parametrize("axcodes", AXES)
+def test_the_same_anatomy_gives_the_same_volume_in_every_orientation(write_nifti, voxels, affine, axcodes):
+    stored, matrix = turned(voxels, affine, axcodes)
+    image, label = write_nifti("i.nii", stored, matrix), write_nifti("l.nii", stored % 3, matrix)
+    volume = load_volume(Case("case", (image,), label))
+    # The fixture's axes grow to L, A, S; the canonical order is S, A, R.
+    canonical = voxels[::-1].transpose(2, 1, 0)
+    np.testing.assert_array_equal(volume.image, canonical)
+    np.testing.assert_array_equal(volume.label, canonical % 3)
+    assert volume.spacing_mm == pytest.approx((3.0, 2.0, 0.5))
+    assert volume.axcodes == axcodes
+    assert volume.warnings == ()
+
+
+def test_types_are_float32_and_int32_in_one_block_of_memory(make_case, voxels):
+    volume = load_volume(make_case(voxels, label=voxels.astype(np.uint8)))
+    assert (volume.image.dtype, volume.label.dtype) == (np.float32, np.int32)
+    assert volume.image.flags.c_contiguous
+    assert volume.label.flags.c_contiguous
+
+
+def test_image_and_label_of_one_npz_are_told_apart(tmp_path, voxels):
+    path = tmp_path / "case.npz"
+    np.savez(path, imgs=voxels, gts=voxels % 4, spacing=(1.0, 2.0, 5.0))
+    volume = load_volume(Case("case", (path,), path))
+    # The file's axes are ITK's z, y, x, growing to S, P, L.
+    np.testing.assert_array_equal(volume.image, voxels[:, ::-1, ::-1])
+    np.testing.assert_array_equal(volume.label, voxels[:, ::-1, ::-1] % 4)
+    assert volume.spacing_mm == (5.0, 2.0, 1.0)
+
+
+def with_change(affine, change):
+    matrix = affine.copy()
+    if change == "origin":
+        matrix[0, 3] += 0.5
+    elif change == "spacing":
+        matrix[2, 2] *= 1.1
+    elif change == "tilt":
+        angle = np.deg2rad(5)
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        matrix[:3, :3] = turn @ matrix[:3, :3]
+    else:
+        matrix[:, 0] *= -1
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("origin", r"origin lies 0\.5 mm"),
+        ("spacing", r"spacing is 0\.5×2×3\.3 mm, the image's 0\.5×2×3 mm"),
+        ("tilt", "tilted"),
+        ("flip", "point to RAS, the image's to LAS"),
+    ],
+)
+def test_a_label_on_another_grid_of_the_same_shape_is_taken_voxel_by_voxel_with_a_warning(
+    make_case, voxels, affine, change, words
+):
+    same = load_volume(make_case(voxels, label=voxels % 5))
+    other = load_volume(make_case(voxels, label=voxels % 5, label_affine=with_change(affine, change)))
+    assert same.warnings == ()
+    (warning,) = other.warnings
+    assert warning.startswith("label.nii.gz: ")
+    assert re.search(words, warning)
+    np.testing.assert_array_equal(other.label, same.label)
+
+
+def test_grids_that_differ_by_rounding_alone_give_no_warning(make_case, voxels, affine):
+    moved = affine.copy()
+    moved[:3, 3] += 1e-3
+    moved[:3, :3] *= 1 + 1e-5
+    assert load_volume(make_case(voxels, label=voxels % 5, label_affine=moved)).warnings == ()
+
+
+def test_a_label_of_another_shape_is_refused_with_both_shapes(make_case, voxels):
+    with pytest.raises(CaseError, match=r"label\.nii\.gz: .* 5×6×6 voxels, the image 5×6×7; resample"):
+        load_volume(make_case(voxels, label=voxels[..., :-1]))
+
+
+def test_a_fourth_axis_is_refused_with_advice_unless_the_data_set_declares_it(make_case, voxels):
+    channels = np.stack([voxels, 10 * voxels, 100 * voxels], axis=-1)
+    case = make_case(channels, label=voxels % 2)
+    for count in (1, 2, 4):
+        with pytest.raises(CaseError, match=r"image_0\.nii\.gz: has 4 axes 5×6×7×3; .*split"):
+            load_volume(case, channel_count=count)
+    first = load_volume(case, channel=0, channel_count=3)
+    for channel, factor in ((1, 10), (2, 100)):
+        volume = load_volume(case, channel=channel, channel_count=3)
+        np.testing.assert_array_equal(volume.image, (channels[..., channel])[::-1].transpose(2, 1, 0))
+        np.testing.assert_array_equal(volume.label, first.label)
+        assert volume.image.max() == (factor * voxels).max()
+
+
+def test_five_axes_are_refused_whatever_is_declared(make_case, voxels):
+    with pytest.raises(CaseError, match="has 5 axes"):
+        load_volume(make_case(np.stack([np.stack([voxels] * 2, -1)] * 2, -1)), channel_count=2)
+
+
+def test_a_label_with_channels_is_refused(make_case, voxels):
+    with pytest.raises(CaseError, match="label has 5×6×7×2 voxels, the image 5×6×7"):
+        load_volume(make_case(voxels, label=np.stack([voxels, voxels], axis=-1)))
+
+
+def test_of_several_files_the_channel_names_one(make_case, voxels):
+    case = make_case(voxels, 2 * voxels, 3 * voxels)
+    for channel in range(3):
+        volume = load_volume(case, channel=channel, channel_count=3)
+        np.testing.assert_array_equal(volume.image, (channel + 1) * voxels[::-1].transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_voxels_that_are_not_finite_are_counted(make_case, voxels, value):
+    image = voxels.astype(np.float32)
+    image[0, 0, :3] = value
+    with pytest.raises(CaseError, match=r"image_0\.nii\.gz: 3 voxels are NaN or infinite; replace"):
+        load_volume(make_case(image))
+
+
+def test_a_constant_image_is_loaded_with_a_warning(make_case):
+    volume = load_volume(make_case(np.full((3, 4, 5), 7, np.int16)))
+    assert volume.warnings == ("image_0.nii.gz: every voxel is 7",)
+
+
+def test_a_label_that_is_not_wanted_is_not_read(make_case, voxels, tmp_path):
+    case = make_case(voxels)
+    missing = Case("case", case.images, tmp_path / "missing.nii.gz")
+    assert load_volume(missing, with_label=False).label is None
+    assert load_volume(case).label is None
+    with pytest.raises(CaseError, match=r"missing\.nii\.gz: the file does not exist"):
+        load_volume(missing)
+
+
+def test_whole_numbers_stored_as_floats_are_labels(make_case, voxels):
+    exact = load_volume(make_case(voxels, label=voxels % 3))
+    noise = np.random.default_rng(0).uniform(-1e-4, 1e-4, voxels.shape)
+    stored = load_volume(make_case(voxels, label=((voxels % 3) + noise).astype(np.float32)))
+    np.testing.assert_array_equal(stored.label, exact.label)
+
+
+def test_labels_resampled_by_splines_are_refused_with_an_example(make_case, voxels):
+    label = (voxels % 3).astype(np.float32)
+    label[2, 3, :] = 0.3725
+    with pytest.raises(CaseError, match=r"label\.nii\.gz: .*not whole numbers \(such as 0\.3725, 3\.3 % .*nearest"):
+        load_volume(make_case(voxels, label=label))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_labels_that_are_not_finite_are_refused(value):
+    with pytest.raises(CaseError, match=r"l\.nii: the label holds NaN or infinity"):
+        as_label(np.array([0.0, value]), "l.nii")
+
+
+@pytest.mark.parametrize("array", [np.array([0, 2**40]), np.array([0.0, -1e12]), np.array([2**63], np.uint64)])
+def test_labels_beyond_32_bits_are_refused_instead_of_wrapped(array):
+    with pytest.raises(CaseError, match="no class numbers"):
+        as_label(array, "l.nii")
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.uint64, np.float32, np.float64])
+def test_every_numeric_type_of_label_gives_the_same_values(dtype):
+    np.testing.assert_array_equal(as_label(np.array([0, 1, 1], dtype), "l.nii"), np.array([0, 1, 1], np.int32))

@@ -1,0 +1,73 @@
+"""Tasks for the pool's workers, which import them by name: spawned processes inherit pytest's `pythonpath`."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from auvseg.data.reading import read_array
+from auvseg.errors import ReadError
+
+
+class Summary(NamedTuple):
+    shape: tuple[int, ...]
+    spacing_mm: tuple[float, float, float]
+    axcodes: str
+    total: float
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def double_after_a_wait(job: tuple[int, float]) -> int:
+    number, wait_s = job
+    time.sleep(wait_s)
+    return 2 * number
+
+
+def die(how: str) -> str:
+    """Do to the process what the name says; any other name is returned."""
+    if how == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "exit":
+        os._exit(3)
+    if how == "sleep":
+        time.sleep(60)
+    return how
+
+
+def fail(how: str) -> str:
+    """Raise what the name says; any other name is returned."""
+    if how == "read error":
+        raise ReadError("case_7.nii: truncated; copy it again")
+    if how == "two lines":
+        raise KeyError("first line\nsecond line")
+    if how == "silent":
+        raise ValueError
+    if how == "memory":
+        raise MemoryError
+    return how
+
+
+def process_id(_: int) -> int:
+    return os.getpid()
+
+
+def fill(value: int) -> np.ndarray:
+    """Eight megabytes, far above what a pipe buffers."""
+    return np.full((128, 128, 128), value, np.float32)
+
+
+def unsendable(wanted: bool) -> object:
+    """A result that no pipe can carry, or None."""
+    return (lambda: None) if wanted else None
+
+
+def summary(path: Path) -> Summary:
+    """Read a file; voxels are summed, since some files are large."""
+    raw = read_array(path)
+    return Summary(raw.array.shape, raw.header.spacing_mm, raw.header.axcodes, float(raw.array.sum(dtype=np.float64)))
