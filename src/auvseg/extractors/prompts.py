@@ -6,6 +6,7 @@ the label; a box around the whole image is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
@@ -103,7 +104,7 @@ def boxes_on_plane(plane: Int32[np.ndarray, "H W"], classes: Sequence[ClassDef])
     position = np.minimum(np.searchsorted(values, plane), len(values) - 1)
     compact = np.where(values[position] == plane, position + 1, 0)
     box_of = {
-        int(value): Box(rows.start, columns.start, rows.stop - 1, columns.stop - 1)
+        value: Box(rows.start, columns.start, rows.stop - 1, columns.stop - 1)
         for value, (rows, columns) in _present(values, ndimage.find_objects(compact))
     }
     boxes: dict[ClassDef, Box] = {}
@@ -128,6 +129,6 @@ def evenly_spaced(planes: Sequence[int], most: int | None) -> tuple[int, ...]:
 
 
 def _present(
-    values: NDArray[np.int64], found: Sequence[tuple[slice, ...] | None]
+    values: NDArray[np.integer[Any]], found: Sequence[tuple[slice, ...] | None]
 ) -> list[tuple[int, tuple[slice, ...]]]:
-    return [(value, where) for value, where in zip(values, found, strict=False) if where is not None]
+    return [(int(value), where) for value, where in zip(values, found, strict=False) if where is not None]

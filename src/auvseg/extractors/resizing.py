@@ -51,7 +51,8 @@ def _straddling_weights(size: int, new_size: int) -> Float64[np.ndarray, "new ol
     """(new_size, size) weights of OpenCV's area interpolation where at least one axis grows."""
     output = np.arange(new_size)
     growth = new_size / size
-    left = np.minimum(np.floor(output / growth).astype(int), size - 1)
+    # The very expression of OpenCV: where an edge falls on a pixel, its rounding decides.
+    left = np.minimum(np.floor(output * (size / new_size)).astype(int), size - 1)
     blend = (output + 1) - (left + 1) * growth
     blend = np.where(blend <= 0, 0.0, blend - np.floor(blend))
     blend[left == size - 1] = 0.0

