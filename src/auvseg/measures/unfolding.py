@@ -21,7 +21,10 @@ from auvseg.measures.catalogue import Energy, Unfold
 
 _ROW_AXIS = {"D_HW": 0, "H_DW": 1, "W_DH": 2}
 _BLOCK_ELEMENTS = 1 << 18
-"""Float64 elements of a block, 2 MiB: larger ones leave the cache, much smaller ones start all threads too often."""
+"""Float64 elements of a block on a CPU, 2 MiB: larger ones leave the cache, much smaller ones start all threads often."""
+
+_DEVICE_BLOCK_ELEMENTS = 1 << 22
+"""The same on an accelerator, 32 MiB: there is little cache to stay in, and every block costs several launches."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Unfolding:
             The part of axis A that the block holds, and the block.
         """
         view = piece.permute(self.order)
-        step = max(1, _BLOCK_ELEMENTS // (view.shape[0] * view.shape[2])) if self.by_rows else view.shape[1]
+        elements = _BLOCK_ELEMENTS if piece.device.type == "cpu" else _DEVICE_BLOCK_ELEMENTS
+        step = max(1, elements // (view.shape[0] * view.shape[2])) if self.by_rows else view.shape[1]
         for start in range(0, view.shape[1], step):
             part = slice(start, start + step)
             # Named in `to`, the layout makes conversion and reordering one pass; a float64 map is returned as it is,
