@@ -5,9 +5,8 @@
 
 Both are n×n, in float64, and both grow block by block. The Gram matrix halves the digits of a singular value, which is
 harmless to σ² but not to σ: of a rank-1 map the roots of rounding errors would sum up to more than 1e-6 of entropy.
-Hence the triangle for the authors' variant. Float32 products would be twice as fast and stay below an absolute error
-of 1e-6, but AUV takes the logarithm of scales that are themselves of the order of 1e-6 where a background's offset
-dominates.
+Hence the triangle for the authors' variant. Float32 products would take half the time, with errors of about 1e-6; but
+AUV takes the logarithm of scales that are themselves of the order of 1e-6 where a background's offset dominates.
 
 Shapes: n side of the Gram matrix, k columns of a block, "*m" any axes of maps.
 """

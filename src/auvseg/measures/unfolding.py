@@ -21,7 +21,7 @@ from auvseg.measures.catalogue import Energy, Unfold
 
 _ROW_AXIS = {"D_HW": 0, "H_DW": 1, "W_DH": 2}
 _BLOCK_ELEMENTS = 1 << 18
-"""Float64 elements of a block on a CPU, 2 MiB: larger ones leave the cache, much smaller ones start all threads often."""
+"""Float64 elements of a block on a CPU, 2 MiB: larger ones leave the cache, smaller ones start threads too often."""
 
 _DEVICE_BLOCK_ELEMENTS = 1 << 22
 """The same on an accelerator, 32 MiB: there is little cache to stay in, and every block costs several launches."""
