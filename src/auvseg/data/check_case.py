@@ -73,8 +73,7 @@ def check_case(task: CheckTask) -> CaseCheck:
     else:
         label = _read(case.case_id, case.label, "label", findings)
         if label is not None:
-            same_file = bool(images) and case.label == images[0][0]
-            if images and not same_file and _content_sha256(label) == hashes[0][1]:
+            if images and _content_sha256(label) == hashes[0][1]:
                 message = "the label holds the same voxels as the image"
                 findings.append(
                     finding(case.case_id, "label_is_image", case.label.name, message, "name the right label file")
@@ -88,6 +87,11 @@ def check_case(task: CheckTask) -> CaseCheck:
 def _read(case_id: str, path: Path, part: Any, findings: list[Finding]) -> RawArray | None:
     try:
         return read_array(path, part=part)
+    except OSError as error:
+        # The system's own text names the whole path; such as a name that is too long, or a folder without permission.
+        reason = error.strerror or type(error).__name__
+        findings.append(finding(case_id, "unreadable", path.name, reason, "correct the name or the permissions"))
+        return None
     except ReadError as error:
         missing = not path.exists()
         kind = "missing_file" if missing else "unreadable"

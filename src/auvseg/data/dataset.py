@@ -1,6 +1,7 @@
 """Find out what kind of data set a path is, and list its cases. No image is opened."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from auvseg.data.case import Dataset
@@ -8,7 +9,9 @@ from auvseg.data.layouts import datalist, decathlon, folders, nnunet, npz, table
 from auvseg.errors import DatasetError
 
 # The most specific first: a folder with an nnU-Net description also has imagesTr and labelsTr.
-_LAYOUTS = (nnunet, decathlon, datalist, table, npz, folders)
+_DESCRIBED = (nnunet, decathlon, datalist, table)
+_PLAIN = (npz, folders)
+_DESCRIPTION = "dataset.json"
 
 
 def read_dataset(path: Path | str) -> Dataset:
@@ -25,16 +28,49 @@ def read_dataset(path: Path | str) -> Dataset:
     Raises:
         DatasetError: the path does not exist, is nothing known, or its description contradicts itself.
     """
-    place = _find(path)
-    # A dataset.json stands for its folder, unless it is a MONAI datalist by that name.
-    folder = place.parent if place.name == "dataset.json" and place.is_file() else place
-    for layout in _LAYOUTS:
-        for candidate in dict.fromkeys((folder, place)):
+    try:
+        place = _find(path)
+        return _read_described(place) or _read_plain(place)
+    except OSError as error:
+        named = Path(error.filename).name if error.filename else str(path)
+        raise DatasetError(f"{named}: cannot be read ({error.strerror or error})") from None
+
+
+def _read_described(place: Path) -> Dataset | None:
+    """A data set that a file describes; a dataset.json may stand for its folder and the folder for it."""
+    candidates = [place]
+    if place.is_dir():
+        candidates.append(place / _DESCRIPTION)
+    elif place.name == _DESCRIPTION:
+        candidates.insert(0, place.parent)
+    for layout in _DESCRIBED:
+        for candidate in candidates:
             if layout.recognises(candidate):
                 return layout.read(candidate)
-    raise DatasetError(
-        f"{place.name}: no data set recognised; auvseg reads nnU-Net v2 raw and decathlon folders, MONAI datalists, "
-        "CSV tables with image and label, imagesTr/labelsTr-like folders and folders of MedSAM .npz"
+    return None
+
+
+def _read_plain(place: Path) -> Dataset:
+    for layout in _PLAIN:
+        if layout.recognises(place):
+            dataset = layout.read(place)
+            if (place / _DESCRIPTION).is_file():
+                unread = f"{_DESCRIPTION} is no nnU-Net, decathlon or MONAI description: what it says is not used"
+                return replace(dataset, notes=(*dataset.notes, unread))
+            return dataset
+    raise DatasetError(f"{place.name}: no data set recognised; {_advice(place)}")
+
+
+def _advice(place: Path) -> str:
+    if place.is_dir():
+        inside = next((folder.name for folder in sorted(place.iterdir()) if (folder / _DESCRIPTION).is_file()), None)
+        if inside is not None:
+            return f"it holds data sets: name one of them, such as {inside}"
+        if next(place.rglob("*.dcm"), None) is not None:
+            return "convert its DICOM series to NIfTI first, for example with dcm2niix"
+    return (
+        "auvseg reads nnU-Net v2 raw and decathlon folders, MONAI datalists, imagesTr/labelsTr-like folders, folders "
+        "of MedSAM .npz, and anything else by a CSV with the columns image and label"
     )
 
 
@@ -42,13 +78,20 @@ def _find(path: Path | str) -> Path:
     place = Path(path).expanduser()
     if place.exists():
         return place
+    if len(place.parts) != 1:
+        raise DatasetError(f"{path}: there is no such file or folder")
     raw = os.environ.get("nnUNet_raw")  # noqa: SIM112 - nnU-Net's own spelling
-    if raw and len(place.parts) == 1:
-        name = place.name
-        pattern = f"Dataset{int(name):03d}_*" if name.isdecimal() else name
-        found = [folder for folder in sorted(Path(raw).glob("Dataset*")) if folder.is_dir() and folder.match(pattern)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise DatasetError(f"{path}: several data sets of this number below nnUNet_raw; name one of them")
-    raise DatasetError(f"{path}: there is no such file or folder")
+    if not raw:
+        raise DatasetError(f"{path}: there is no such file or folder here, and nnUNet_raw is not set")
+    prefix = f"Dataset{int(place.name):03d}_" if place.name.isdecimal() else None
+    found = [
+        folder
+        for folder in (sorted(Path(raw).iterdir()) if Path(raw).is_dir() else [])
+        if folder.is_dir() and (folder.name == place.name if prefix is None else folder.name.startswith(prefix))
+    ]
+    if len(found) > 1:
+        names = ", ".join(folder.name for folder in found)
+        raise DatasetError(f"{path}: nnUNet_raw has several data sets of this number; name one of {names}")
+    if not found:
+        raise DatasetError(f"{path}: there is no such file or folder here, and none in nnUNet_raw")
+    return found[0]
