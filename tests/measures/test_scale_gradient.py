@@ -1,4 +1,4 @@
-"""Gradients of the scale, maps without one, and what must not change it: precision, autocast, inference mode, device."""
+"""Gradients of the scale, maps without one, and what must change neither: precision, autocast, mode, device."""
 
 import itertools
 import math

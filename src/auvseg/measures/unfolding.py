@@ -80,12 +80,12 @@ class Unfolding:
         for start in range(0, view.shape[1], step):
             part = slice(start, start + step)
             # Named in `to`, the layout makes conversion and reordering one pass; a float64 map is returned as it is,
-            # so it needs the second call, and nothing below may work in place.
+            # so it needs the second call, and must not be changed in place.
             slab = view[:, part].to(torch.float64, memory_format=torch.contiguous_format).contiguous()
             block = slab.reshape(view.shape[0], -1)
             if centre:
                 block = block - block[:1]
-                block = block - block.mean(dim=0, keepdim=True)
+                block -= block.mean(dim=0, keepdim=True)
             yield part, block if self.by_rows else block.T
 
     def place(self, block: Float64[Tensor, "n k"], part: slice, target: Float[Tensor, "D H W"]) -> None:
