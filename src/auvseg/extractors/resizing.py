@@ -51,9 +51,9 @@ def _straddling_weights(size: int, new_size: int) -> Float64[np.ndarray, "new ol
     """(new_size, size) weights of OpenCV's area interpolation where at least one axis grows."""
     output = np.arange(new_size)
     growth = new_size / size
-    # The very expression of OpenCV: where an edge falls on a pixel, its rounding decides.
-    left = np.minimum(np.floor(output * (size / new_size)).astype(int), size - 1)
-    blend = (output + 1) - (left + 1) * growth
+    # The very expressions and types of OpenCV: where an edge falls on a pixel, their rounding decides.
+    left = np.minimum(np.floor(output * (1.0 / growth)).astype(int), size - 1)
+    blend = ((output + 1) - (left + 1) * growth).astype(np.float32)
     blend = np.where(blend <= 0, 0.0, blend - np.floor(blend))
     blend[left == size - 1] = 0.0
     weights = np.zeros((new_size, size))
