@@ -1,0 +1,71 @@
+import pytest
+
+from auvseg.data.case import ClassDef
+from auvseg.data.dataset import read_dataset
+
+DESCRIPTION = {
+    "name": "Brain",
+    "modality": {"0": "MRI"},
+    "labels": {"0": "background", "1": "oedema", "2": "core"},
+    "training": [
+        {"image": "./imagesTr/b.nii.gz", "label": "./labelsTr/b.nii.gz"},
+        {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"},
+    ],
+}
+
+
+def test_cases_classes_and_modality_are_read(describe):
+    folder = describe(DESCRIPTION).parent
+    dataset = read_dataset(folder)
+    assert [case.case_id for case in dataset.cases] == ["a", "b"]
+    assert dataset.cases[0].images == (folder / "imagesTr/a.nii.gz",)
+    assert dataset.cases[0].label == folder / "labelsTr/a.nii.gz"
+    assert dataset.classes == (ClassDef(1, "oedema", (1,)), ClassDef(2, "core", (2,)))
+    assert (dataset.name, dataset.layout, dataset.modality) == ("Brain", "decathlon", "mri")
+    assert read_dataset(folder / "dataset.json") == dataset
+
+
+def test_several_modalities_lie_in_one_file_in_the_order_of_their_numbers(describe):
+    modality = {"10": "T2", **{str(n): f"T1_{n}" for n in range(10)}}
+    dataset = read_dataset(describe({**DESCRIPTION, "modality": modality}).parent)
+    assert dataset.channel_names == (*(f"T1_{n}" for n in range(10)), "T2")
+    assert all(len(case.images) == 1 for case in dataset.cases)
+
+
+def test_ct_beside_another_modality_says_nothing(describe):
+    dataset = read_dataset(describe({**DESCRIPTION, "modality": {"0": "CT", "1": "PET"}}).parent)
+    assert dataset.modality is None
+    assert "CT" in dataset.notes[0]
+
+
+def test_a_description_beside_nnunet_s_folders_is_read_by_its_list(describe, touch):
+    touch("imagesTr/a.nii.gz", "imagesTr/c.nii.gz", "labelsTr/a.nii.gz", "labelsTr/c.nii.gz")
+    assert [case.case_id for case in read_dataset(describe(DESCRIPTION).parent).cases] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"training": []}, ("training",)),
+        ({"training": {}}, ("training", "dict")),
+        ({"training": None}, ("training",)),
+        ({"training": [{"label": "a.nii"}]}, ("training entry 0", "image")),
+        ({"training": [{"image": "a.nii", "label": "b.nii"}, {"image": 3}]}, ("training entry 1", "image")),
+        ({"training": [{"image": "a.nii", "label": 4}]}, ("training entry 0", "label")),
+        ({"training": [[]]}, ("training entry 0",)),
+        ({"modality": ["MRI"]}, ("modality", "list")),
+        ({"modality": {"MRI": "0"}}, ("modality",)),
+        ({"labels": ["background", "core"]}, ("labels", "list")),
+        ({"labels": {"core": "1"}}, ("labels",)),
+        ({"labels": {"1": 7}}, ("labels",)),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_by_file_and_key(describe, refusal, changes, words):
+    text = refusal(describe({**DESCRIPTION, **changes}).parent)
+    for word in ("dataset.json", *words):
+        assert word in text
+
+
+def test_missing_labels_are_named(describe, refusal):
+    assert refusal(describe(DESCRIPTION, without="labels").parent) == "dataset.json: the key 'labels' is missing"

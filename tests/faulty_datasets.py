@@ -1,0 +1,206 @@
+"""Data sets drawn in code with exactly one fault each, named after the kind of finding that it must give."""
+
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+
+from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.check import check_dataset
+from deadly_path import DeadlyPath
+
+SHAPE = (6, 5, 4)
+PAIR = {"faulty": 1, "other": 2}
+CLASSES = (ClassDef(1, "liver", (1,)), ClassDef(2, "tumour", (2,)))
+
+
+class Folder:
+    """Writes cases below a folder; every case's voxels differ from every other's."""
+
+    def __init__(self, root):
+        self.root = root
+        self.affine = np.diag([1.0, 1.0, 2.0, 1.0])
+
+    def write(self, name, array, affine=None):
+        nib.save(nib.Nifti1Image(array, self.affine if affine is None else affine), self.root / name)
+        return self.root / name
+
+    def image(self, seed, shape=SHAPE):
+        return np.random.default_rng(seed).integers(-1000, 1000, shape).astype(np.int16)
+
+    def label(self, seed):
+        array = np.random.default_rng(seed).integers(0, 3, SHAPE).astype(np.int16)
+        array[0, 0, :3] = (0, 1, 2)
+        return array
+
+    def case(self, name, seed, *, image=None, label=None, affine=None, label_affine=None):
+        label_affine = affine if label_affine is None else label_affine
+        return Case(
+            name,
+            (self.write(f"{name}_image.nii", self.image(seed) if image is None else image, affine),),
+            self.write(f"{name}_label.nii", self.label(seed) if label is None else label, label_affine),
+        )
+
+    def dataset(self, *cases, classes=CLASSES, **more):
+        """The cases beside two sound ones."""
+        sound = (self.case("sound_a", 100), self.case("sound_b", 101))
+        return Dataset("drawn", self.root, "drawn in code", None, (*sound, *cases), classes, **more)
+
+
+def shifted(affine, x_mm):
+    moved = affine.copy()
+    moved[0, 3] += x_mm
+    return moved
+
+
+def with_value(array, value):
+    changed = array.astype(np.float32)
+    changed[2, 2, 2] = value
+    return changed
+
+
+def missing_file(folder):
+    case = folder.case("faulty", 1)
+    case.images[0].unlink()
+    return folder.dataset(case)
+
+
+def missing_label(folder):
+    return folder.dataset(replace(folder.case("faulty", 1), label=None))
+
+
+def unreadable(folder):
+    case = folder.case("faulty", 1)
+    case.images[0].write_bytes(case.images[0].read_bytes()[:400])
+    return folder.dataset(case)
+
+
+def unsupported_format(folder):
+    case = folder.case("faulty", 1)
+    path = case.images[0].rename(folder.root / "faulty_image.dcm")
+    return folder.dataset(replace(case, images=(path,)))
+
+
+def reader_crashed(folder):
+    case = folder.case("faulty", 1)
+    return folder.dataset(replace(case, images=(DeadlyPath(case.images[0]),)))
+
+
+def too_many_axes(folder):
+    return folder.dataset(folder.case("faulty", 1, image=folder.image(1, (*SHAPE, 3))))
+
+
+def channel_mismatch(folder):
+    case = folder.case("faulty", 1)
+    return folder.dataset(replace(case, images=(*case.images, folder.write("second.nii", folder.image(2)))))
+
+
+def nan_or_inf(folder):
+    return folder.dataset(folder.case("faulty", 1, image=with_value(folder.image(1), np.nan)))
+
+
+def constant_image(folder):
+    return folder.dataset(folder.case("faulty", 1, image=np.full(SHAPE, 7, np.int16)))
+
+
+def implausible_intensity(folder):
+    # Hounsfield units with 1000 added.
+    return folder.dataset(folder.case("faulty", 1, image=folder.image(1) + np.int16(1000)), modality="ct")
+
+
+def default_geometry(folder):
+    return folder.dataset(folder.case("faulty", 1, affine=np.eye(4)))
+
+
+def mixed_orientation(folder):
+    return folder.dataset(folder.case("faulty", 1, affine=np.diag([-1.0, 1.0, 2.0, 1.0])))
+
+
+def shape_mismatch(folder):
+    return folder.dataset(folder.case("faulty", 1, label=folder.label(1)[:, :-1]))
+
+
+def spacing_mismatch(folder):
+    return folder.dataset(folder.case("faulty", 1, label_affine=np.diag([1.0, 1.0, 2.5, 1.0])))
+
+
+def affine_mismatch(folder):
+    return folder.dataset(folder.case("faulty", 1, label_affine=shifted(folder.affine, 5.0)))
+
+
+def label_is_image(folder):
+    return folder.dataset(folder.case("faulty", 1, image=folder.label(1).astype(np.float32)))
+
+
+def non_integer_label(folder):
+    return folder.dataset(folder.case("faulty", 1, label=with_value(folder.label(1), 0.5)))
+
+
+def unexpected_label(folder):
+    return folder.dataset(folder.case("faulty", 1, label=with_value(folder.label(1), 9)))
+
+
+def label_overflow(folder):
+    wide = folder.case("wide", 2, label=with_value(folder.label(2), 300).astype(np.int16))
+    narrow = folder.case("faulty", 1, label=folder.label(1).astype(np.uint8))
+    return folder.dataset(wide, narrow, classes=(*CLASSES, ClassDef(300, "stent", (300,))))
+
+
+def empty_label(folder):
+    return folder.dataset(folder.case("faulty", 1, label=np.zeros(SHAPE, np.uint8)))
+
+
+def class_never_present(folder):
+    return folder.dataset(classes=(*CLASSES, ClassDef(3, "cyst", (3,))))
+
+
+def duplicate_image(folder):
+    # Another type on disk does not make it another image.
+    return folder.dataset(folder.case("faulty", 1, image=folder.image(100).astype(np.float64)))
+
+
+def duplicate_label(folder):
+    # Large enough not to be equal by chance.
+    shape = (12, 12, 12)
+    label = np.random.default_rng(0).integers(1, 3, shape).astype(np.int16)
+    cases = (folder.case(name, seed, image=folder.image(seed, shape), label=label) for name, seed in PAIR.items())
+    return folder.dataset(*cases)
+
+
+def duplicate_id(folder):
+    return folder.dataset(folder.case("faulty", 1), replace(folder.case("other", 2), case_id="Faulty"))
+
+
+FAULTS = [
+    missing_file,
+    missing_label,
+    unreadable,
+    unsupported_format,
+    reader_crashed,
+    too_many_axes,
+    channel_mismatch,
+    nan_or_inf,
+    constant_image,
+    implausible_intensity,
+    default_geometry,
+    mixed_orientation,
+    shape_mismatch,
+    spacing_mismatch,
+    affine_mismatch,
+    label_is_image,
+    non_integer_label,
+    unexpected_label,
+    label_overflow,
+    empty_label,
+    class_never_present,
+    duplicate_image,
+    duplicate_label,
+    duplicate_id,
+]
+OF_TWO_CASES = ("duplicate_image", "duplicate_label", "duplicate_id")
+
+
+def check(dataset, **options):
+    """In this process, unless a file would kill it."""
+    deadly = any(isinstance(path, DeadlyPath) for case in dataset.cases for path in case.images)
+    return check_dataset(dataset, **{"num_workers": 1 if deadly else 0, **options})
