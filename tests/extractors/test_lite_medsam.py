@@ -54,7 +54,7 @@ def test_logits_equal_upstreams_on_the_same_prepared_plane(exact, upstream):
     plane = np.ascontiguousarray(case.image[1, ::-1, ::-1])
     prepared = torch.from_numpy(prepare_plane(plane, (183, 256)))
     rows, columns = np.nonzero(case.label[1, ::-1, ::-1] == 1)
-    box = np.array([[columns.min(), rows.min(), columns.max(), rows.max()]]) * 256 / 56
+    box = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]) * 256 / 56
     with torch.inference_mode():
         theirs = upstream(prepared.expand(1, 3, 256, 256), box)[0, 0, :183, :256].flip(0, 1)
     assert found.logits.shape == (3, 183, 256)

