@@ -1,11 +1,17 @@
-"""Every problem of every case in one pass (what `nnUNetv2_plan_and_preprocess --verify_dataset_integrity` stops at)."""
+"""Every problem of every case in one pass (what nnU-Net's `--verify_dataset_integrity` stops at, and more).
 
-from collections import defaultdict
-from collections.abc import Callable
+Cases are read in worker processes: a file that takes its reader with it, or takes too long, is a row of the report.
+Nothing is changed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from auvseg.data.case import Case, Dataset
-from auvseg.data.check_case import CaseCheck, CheckTask, check_case
-from auvseg.data.findings import CheckReport, Finding, finding, make_report
+from auvseg.data.check_case import CaseCheck, CheckTask, FileTask, check_case, read_only
+from auvseg.data.check_dataset import COHORT_CHECKS, duplicate_ids, missing_classes
+from auvseg.data.check_label import LabelRules
+from auvseg.data.findings import CheckReport, Finding, Kind, Problem, make_report
 from auvseg.data.isolation import IsolatedPool, Outcome
 
 READ_TIMEOUT_S = 600.0
@@ -18,92 +24,69 @@ def check_dataset(
     timeout_s: float | None = READ_TIMEOUT_S,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CheckReport:
-    """Look for every problem of every case; nothing is changed and nothing stops at the first problem.
+    """Look for every problem of every case; nothing stops at the first problem.
 
     Args:
         dataset: what to look at.
-        num_workers: cases read at the same time, each in a process of its own.
-        timeout_s: a case that takes longer is reported as unreadable.
+        num_workers: cases read at the same time, each in a process of its own; 0 reads them in this process, where a
+            damaged file may end it.
+        timeout_s: a case that takes longer is reported; None waits for ever.
         progress: called with (done, total, case id) after every case.
 
     Returns:
-        The report; the same whatever the number of workers.
+        The report; the same whatever the number of workers and the order of the cases.
     """
-    expected = _expected_values(dataset)
-    channels = max(len(dataset.channel_names), 1)
-    cases = sorted(dataset.cases, key=lambda case: case.case_id)
-    tasks = (CheckTask(case, expected, channels) for case in cases)
-    findings: list[Finding] = _id_findings(cases)
-    checks: list[tuple[Case, CaseCheck]] = []
+    cases = sorted(dataset.cases, key=lambda case: (case.case_id, case.subset, [str(path) for path in case.images]))
+    rules = LabelRules(_declared_values(dataset), dataset.ignore_value)
+    channel_count = max(len(dataset.channel_names), 1)
+    tasks = [CheckTask(case, rules, channel_count, dataset.modality) for case in cases]
+    findings: list[Finding] = [*duplicate_ids(cases)]
+    checked: list[tuple[Case, CaseCheck]] = []
+    failed: list[Outcome[CheckTask, CaseCheck]] = []
     with IsolatedPool(num_workers, timeout_s) as pool:
         for done, outcome in enumerate(pool.map(check_case, tasks), start=1):
             if outcome.result is None:
-                findings.append(_crash(outcome))
+                failed.append(outcome)
             else:
-                findings += outcome.result.findings
-                checks.append((outcome.item.case, outcome.result))
+                checked.append((outcome.item.case, outcome.result))
             if progress is not None:
-                progress(done, len(cases), outcome.item.case.case_id)
-    findings += _duplicates(checks)
-    findings += _missing_classes(dataset, [check for _, check in checks])
+                progress(done, len(tasks), outcome.item.case.case_id)
+        for outcome in failed:
+            findings += _crashes(pool, outcome, checked)
+    findings += (found for _, check in checked for found in check.findings)
+    findings += (found for look in COHORT_CHECKS for found in look(checked))
+    findings += missing_classes(dataset.classes, checked)
     return make_report(dataset.name, dataset.layout, [case.case_id for case in cases], findings)
 
 
-def _expected_values(dataset: Dataset) -> frozenset[int] | None:
+def _declared_values(dataset: Dataset) -> frozenset[int] | None:
     if dataset.classes is None:
         return None
     declared = {value for class_def in dataset.classes for value in class_def.values}
     return frozenset(declared | {0} | ({dataset.ignore_value} if dataset.ignore_value is not None else set()))
 
 
-def _crash(outcome: Outcome[CheckTask, CaseCheck]) -> Finding:
+def _crashes(
+    pool: IsolatedPool, outcome: Outcome[CheckTask, CaseCheck], checked: list[tuple[Case, CaseCheck]]
+) -> Iterator[Finding]:
+    """Find out which files of a case took the reader with them, and look at the others once more."""
     case = outcome.item.case
-    names = ", ".join(path.name for path in [*case.images, *([case.label] if case.label else [])])
-    kind = "reader_crashed" if outcome.crashed else "unreadable"
-    return finding(case.case_id, kind, names, outcome.error or "no reason given", "take the case out of the data set")
+    files = [FileTask(path, "image") for path in case.images]
+    files += [FileTask(case.label, "label")] if case.label is not None else []
+    culprits = [probe for probe in pool.map(read_only, files) if probe.error is not None]
+    for probe in culprits:
+        yield _crash(case, probe.item.path.name, probe.error, probe.crashed)
+    remaining = replace(outcome.item, crashing=frozenset(probe.item.path for probe in culprits))
+    for again in pool.map(check_case, [remaining] if culprits else []):
+        if again.result is not None:
+            checked.append((case, again.result))
+            return
+    if not culprits:
+        yield _crash(case, "", outcome.error, outcome.crashed)
 
 
-def _id_findings(cases: list[Case]) -> list[Finding]:
-    """Ids that are equal, also where only the case of letters differs, which many file systems do not see."""
-    by_id: dict[str, list[str]] = defaultdict(list)
-    for case in cases:
-        by_id[case.case_id.lower()].append(case.case_id)
-    return [
-        finding(case_id, "duplicate_id", "", f"{len(same)} cases are called so", "give every case an id of its own")
-        for same in by_id.values()
-        if len(same) > 1
-        for case_id in same
-    ]
-
-
-def _duplicates(checks: list[tuple[Case, CaseCheck]]) -> list[Finding]:
-    """Images whose voxels are the same, whatever the file's format or compression."""
-    by_content: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for case, check in checks:
-        for file, digest in check.image_sha256:
-            by_content[digest].append((case.case_id, file))
-    found = []
-    for same in by_content.values():
-        ids = sorted({case_id for case_id, _ in same})
-        if len(ids) < 2:
-            continue
-        for case_id, file in same:
-            others = ", ".join(other for other in ids if other != case_id)
-            message = f"the same voxels as {others}"
-            found.append(finding(case_id, "duplicate_image", file, message, "keep one, or they leak across folds"))
-    return found
-
-
-def _missing_classes(dataset: Dataset, checks: list[CaseCheck]) -> list[Finding]:
-    seen = frozenset().union(*(check.label_values or frozenset() for check in checks)) if checks else frozenset()
-    return [
-        finding(
-            "",
-            "class_never_present",
-            "",
-            f"no case holds {c.name!r} ({', '.join(map(str, c.values))})",
-            "is it a typo?",
-        )
-        for c in dataset.classes or ()
-        if not seen & set(c.values)
-    ]
+def _crash(case: Case, file: str, error: str | None, crashed: bool) -> Finding:
+    message = error or "no reason given"
+    for path in (*case.images, *((case.label,) if case.label is not None else ())):
+        message = message.replace(str(path), path.name)
+    return Problem(Kind.READER_CRASHED if crashed else Kind.UNREADABLE, message).at(case.case_id, file)

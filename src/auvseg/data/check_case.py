@@ -1,21 +1,22 @@
-"""Look for every problem of one case, in a worker process that a damaged file may take with it."""
+"""Look for every problem of one case, in a worker process that a damaged file may take with it.
 
-import hashlib
-from collections.abc import Iterator
+A worker reads one file after the other and returns findings and hashes, never voxels.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from auvseg.data.case import Case
-from auvseg.data.findings import Finding, finding
-from auvseg.data.reading import RawArray, read_array
-from auvseg.data.volume import INTEGER_TOLERANCE, grid_difference
+from auvseg.data.case import Case, Modality
+from auvseg.data.check_grid import grid_problems
+from auvseg.data.check_image import content_sha256, image_facts, image_problems
+from auvseg.data.check_label import LabelRules, label_facts, label_problems
+from auvseg.data.findings import Finding, Kind, Problem
+from auvseg.data.reading import Header, Part, RawArray, is_supported, read_array
 from auvseg.errors import ReadError
 
-_MOST_VALUES_NAMED = 8
+_FEWEST_VOXELS_TO_COMPARE = 1000
+"""Labels with fewer foreground voxels are not compared with those of other cases."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,17 @@ class CheckTask:
 
     Attributes:
         case: the case.
-        expected_values: label values that the data set declares, with background and ignore; None where it does not
-            say.
-        channel_count: channels that the data set declares.
+        rules: what the data set says of its labels.
+        channel_count: channels that the data set declares; 1 where it does not say.
+        modality: how the data set says that intensities are to be read.
+        crashing: files of the case that are known to take the reader with them, and are left alone.
     """
 
     case: Case
-    expected_values: frozenset[int] | None
+    rules: LabelRules
     channel_count: int
+    modality: Modality | None
+    crashing: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -39,139 +43,115 @@ class CaseCheck:
     """What was found in one case, and what the whole data set must be judged by.
 
     Attributes:
-        findings: the case's problems.
-        image_sha256: hash of every image's voxels as decoded, by file name.
-        label_values: values in the label; None where it could not be read.
+        findings: the case's own problems.
+        image_sha256: file name and hash of the voxels as decoded, one an image that could be read.
+        label_sha256: hash of the label's voxels; None where it could not be read, or is so small that another may be
+            equal by chance.
+        label_values: values in the label; None where it could not be read as one.
+        image_header: of the first image that could be read; None where none could.
     """
 
     findings: tuple[Finding, ...]
     image_sha256: tuple[tuple[str, str], ...]
+    label_sha256: str | None
     label_values: frozenset[int] | None
+    image_header: Header | None
+
+
+class FileTask(NamedTuple):
+    """One file, to be read and forgotten."""
+
+    path: Path
+    part: Part
+
+
+def read_only(task: FileTask) -> str:
+    """Read a file for the sake of what that does to the process; what is wrong with the file is not asked here."""
+    try:
+        read_array(task.path, part=task.part)
+    except ReadError as error:
+        return str(error)
+    return ""
 
 
 def check_case(task: CheckTask) -> CaseCheck:
     """Read a case's files one by one and list everything that is wrong with them."""
-    case = task.case
     findings: list[Finding] = []
-    hashes = []
-    images = []
+    images, hashes = _check_images(task, findings)
+    reference = images[0] if images else None
+    label_hash, values = None, None
+    if task.case.label is not None:
+        label_hash, values = _check_label(task, task.case.label, reference, hashes, findings)
+    elif task.case.subset != "test":
+        # Test images without labels are how challenges publish them.
+        findings.append(Problem(Kind.MISSING_LABEL, "the case has no label").at(task.case.case_id, ""))
+    return CaseCheck(tuple(findings), tuple(hashes), label_hash, values, reference)
+
+
+def _check_images(task: CheckTask, findings: list[Finding]) -> tuple[list[Header], list[tuple[str, str]]]:
+    case = task.case
+    headers: list[Header] = []
+    hashes: list[tuple[str, str]] = []
+    several = len(case.images) > 1
+    if several and len(case.images) != task.channel_count:
+        message = f"it has {len(case.images)} image files, the data set declares {task.channel_count} channels"
+        findings.append(Problem(Kind.CHANNEL_MISMATCH, message).at(case.case_id, ""))
     for path in case.images:
-        raw = _read(case.case_id, path, "image", findings)
-        if raw is not None:
-            images.append((path, raw))
-            findings += _image_findings(task, path, raw)
-            hashes.append((path.name, _content_sha256(raw)))
-    for path, raw in images[1:]:
-        findings += _grid_findings(case.case_id, path, images[0][1], raw, "channel")
-    values = None
-    if case.label is None:
-        findings.append(
-            finding(
-                case.case_id, "missing_label", "", "the case has no label", "score it with --prompt none, or label it"
-            )
-        )
-    else:
-        label = _read(case.case_id, case.label, "label", findings)
-        if label is not None:
-            if images and _content_sha256(label) == hashes[0][1]:
-                message = "the label holds the same voxels as the image"
-                findings.append(
-                    finding(case.case_id, "label_is_image", case.label.name, message, "name the right label file")
-                )
-            if images:
-                findings += _grid_findings(case.case_id, case.label, images[0][1], label, "label")
-            values = _label_values(task, case.label, label, findings)
-    return CaseCheck(tuple(findings), tuple(hashes), values)
+        raw = _read(task, path, "image", findings)
+        if raw is None:
+            continue
+        facts = image_facts(raw.array)
+        expected = 1 if several else task.channel_count
+        problems = [*image_problems(raw, facts, channel_count=expected, modality=task.modality)]
+        if headers:
+            problems += grid_problems(headers[0], raw.header, "channel")
+        if facts.content_sha256 in (known for _, known in hashes):
+            problems.append(Problem(Kind.DUPLICATE_IMAGE, "the same voxels as another channel of this case"))
+        findings += (problem.at(case.case_id, path.name) for problem in problems)
+        headers.append(raw.header)
+        hashes.append((path.name, facts.content_sha256))
+    return headers, hashes
 
 
-def _read(case_id: str, path: Path, part: Any, findings: list[Finding]) -> RawArray | None:
+def _check_label(
+    task: CheckTask,
+    path: Path,
+    image: Header | None,
+    image_hashes: list[tuple[str, str]],
+    findings: list[Finding],
+) -> tuple[str | None, frozenset[int] | None]:
+    """Hash and values of the label, each None where there is none to speak of."""
+    raw = _read(task, path, "label", findings)
+    if raw is None:
+        return None, None
+    facts = label_facts(raw.array)
+    digest = content_sha256(raw.array)
+    problems = [*label_problems(raw, facts, task.rules)]
+    if image is not None:
+        problems += grid_problems(image, raw.header, "label")
+    if digest in (known for _, known in image_hashes):
+        problems.append(Problem(Kind.LABEL_IS_IMAGE, "the label holds the same voxels as the image"))
+    findings += (problem.at(task.case.case_id, path.name) for problem in problems)
+    if not facts.is_label:
+        return None, None
+    return (digest if facts.foreground >= _FEWEST_VOXELS_TO_COMPARE else None), facts.values
+
+
+def _read(task: CheckTask, path: Path, part: Part, findings: list[Finding]) -> RawArray | None:
+    if path in task.crashing:
+        return None
     try:
         return read_array(path, part=part)
     except OSError as error:
-        # The system's own text names the whole path; such as a name that is too long, or a folder without permission.
-        reason = error.strerror or type(error).__name__
-        findings.append(finding(case_id, "unreadable", path.name, reason, "correct the name or the permissions"))
+        # The system's own text names the whole path: of a name that is too long, of a folder without permission.
+        message = error.strerror or type(error).__name__
+        findings.append(Problem(Kind.UNREADABLE, message).at(task.case.case_id, path.name))
         return None
     except ReadError as error:
-        missing = not path.exists()
-        kind = "missing_file" if missing else "unreadable"
-        advice = "restore the file, or take the case out of the data set"
+        if not path.exists():
+            kind = Kind.MISSING_FILE
+        else:
+            kind = Kind.UNREADABLE if is_supported(path) or path.is_dir() else Kind.UNSUPPORTED_FORMAT
         message = str(error).removeprefix(f"{path.name}: ")
-        findings.append(finding(case_id, kind, path.name, message, advice))
+        findings.append(Problem(kind, message).at(task.case.case_id, path.name))
         return None
-
-
-def _image_findings(task: CheckTask, path: Path, raw: RawArray) -> Iterator[Finding]:
-    case_id, shape = task.case.case_id, raw.header.shape
-    declared = len(shape) == 4 and task.channel_count > 1 and shape[3] == task.channel_count
-    if len(shape) > 3 and not declared:
-        message = f"{len(shape)} axes: {'×'.join(map(str, shape))}"
-        yield finding(
-            case_id, "too_many_axes", path.name, message, "split it into one 3-D file a channel or time point"
-        )
-    if raw.array.dtype.kind == "f":
-        broken = int(raw.array.size - np.count_nonzero(np.isfinite(raw.array)))
-        if broken:
-            yield finding(case_id, "nan_or_inf", path.name, f"{broken} voxels are NaN or infinite", "replace them")
-            return
-    if raw.array.min() == raw.array.max():
-        message = f"every voxel is {float(raw.array.min()):g}"
-        yield finding(case_id, "constant_image", path.name, message, "check the export; there is nothing to see in it")
-
-
-def _grid_findings(case_id: str, path: Path, image: RawArray, other: RawArray, what: str) -> Iterator[Finding]:
-    spatial, own = image.header.shape[:3], other.header.shape[:3]
-    if spatial != own:
-        message = f"the {what} has {'×'.join(map(str, own))} voxels, the image {'×'.join(map(str, spatial))}"
-        yield finding(case_id, "shape_mismatch", path.name, message, "resample it onto the image's grid")
-        return
-    difference = grid_difference(image.header, other.header)
-    if difference is not None:
-        message = difference.replace("the label", f"the {what}")
-        yield finding(
-            case_id, "affine_mismatch", path.name, message, "look at both overlaid; nnU-Net ignores the affine"
-        )
-
-
-def _label_values(task: CheckTask, path: Path, raw: RawArray, findings: list[Finding]) -> frozenset[int] | None:
-    case_id, array = task.case.case_id, raw.array
-    if len(raw.header.shape) > 3:
-        message = f"{len(raw.header.shape)} axes: {'×'.join(map(str, raw.header.shape))}"
-        findings.append(finding(case_id, "too_many_axes", path.name, message, "labels need one value a voxel"))
-    if array.dtype.kind == "f":
-        finite = np.isfinite(array)
-        if not finite.all():
-            message = f"{int(array.size - np.count_nonzero(finite))} label voxels are NaN or infinite"
-            findings.append(finding(case_id, "nan_or_inf", path.name, message, "replace them by 0"))
-            return None
-        wrong = np.abs(array - np.rint(array)) > INTEGER_TOLERANCE
-        if wrong.any():
-            share = 100 * float(wrong.mean())
-            message = f"values such as {float(array[wrong][0]):.4g} in {share:.2g} % of the voxels"
-            findings.append(
-                finding(case_id, "non_integer_label", path.name, message, "resample with nearest neighbour")
-            )
-            return None
-        array = np.rint(array)
-    values = frozenset(int(value) for value in np.unique(array))
-    unexpected = (
-        sorted(values - task.expected_values)
-        if task.expected_values is not None
-        else sorted(value for value in values if value < 0)
-    )
-    if unexpected:
-        shown = ", ".join(map(str, unexpected[:_MOST_VALUES_NAMED])) + (
-            " ..." if len(unexpected) > _MOST_VALUES_NAMED else ""
-        )
-        message = f"label values {shown} are not declared" if task.expected_values else f"negative label values {shown}"
-        findings.append(finding(case_id, "unexpected_label", path.name, message, "correct them, or declare them"))
-    if values <= {0}:
-        findings.append(
-            finding(case_id, "empty_label", path.name, "the label is all background", "keep it only if that is true")
-        )
-    return values
-
-
-def _content_sha256(raw: RawArray) -> str:
-    array: NDArray[Any] = np.ascontiguousarray(raw.array, dtype=np.float32)
-    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()

@@ -1,7 +1,9 @@
 """Find out what kind of data set a path is, and list its cases. No image is opened."""
 
 import os
+import re
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from auvseg.data.case import Dataset
@@ -12,6 +14,8 @@ from auvseg.errors import DatasetError
 _DESCRIBED = (nnunet, decathlon, datalist, table)
 _PLAIN = (npz, folders)
 _DESCRIPTION = "dataset.json"
+_NUMBER = re.compile(r"[0-9]{1,3}")
+_MOST_LOOKED_AT = 1000
 
 
 def read_dataset(path: Path | str) -> Dataset:
@@ -66,8 +70,10 @@ def _advice(place: Path) -> str:
         inside = next((folder.name for folder in sorted(place.iterdir()) if (folder / _DESCRIPTION).is_file()), None)
         if inside is not None:
             return f"it holds data sets: name one of them, such as {inside}"
-        if next(place.rglob("*.dcm"), None) is not None:
+        if any(file.suffix.lower() == ".dcm" for file in islice(place.rglob("*"), _MOST_LOOKED_AT)):
             return "convert its DICOM series to NIfTI first, for example with dcm2niix"
+    elif place.suffix.lower() == ".json":
+        return "a datalist has a list of cases under training, validation or test"
     return (
         "auvseg reads nnU-Net v2 raw and decathlon folders, MONAI datalists, imagesTr/labelsTr-like folders, folders "
         "of MedSAM .npz, and anything else by a CSV with the columns image and label"
@@ -75,7 +81,10 @@ def _advice(place: Path) -> str:
 
 
 def _find(path: Path | str) -> Path:
-    place = Path(path).expanduser()
+    try:
+        place = Path(path).expanduser()
+    except RuntimeError:
+        raise DatasetError(f"{path}: no such user's home folder") from None
     if place.exists():
         return place
     if len(place.parts) != 1:
@@ -83,7 +92,7 @@ def _find(path: Path | str) -> Path:
     raw = os.environ.get("nnUNet_raw")  # noqa: SIM112 - nnU-Net's own spelling
     if not raw:
         raise DatasetError(f"{path}: there is no such file or folder here, and nnUNet_raw is not set")
-    prefix = f"Dataset{int(place.name):03d}_" if place.name.isdecimal() else None
+    prefix = f"Dataset{int(place.name):03d}_" if _NUMBER.fullmatch(place.name) else None
     found = [
         folder
         for folder in (sorted(Path(raw).iterdir()) if Path(raw).is_dir() else [])

@@ -1,57 +1,116 @@
-"""What `check` can find: one row a problem, in words that say what to do."""
+"""What `check` can find: one row a problem, in words that say what to do, and the report they make.
+
+No file is read here; `check_case` and `check_dataset` find, this module names, judges and sorts.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+Status = Literal["ok", "warning", "error"]
 
-KINDS: dict[str, Severity] = {
-    "missing_file": "error",
-    "missing_label": "warning",
-    "unreadable": "error",
-    "reader_crashed": "error",
-    "too_many_axes": "error",
-    "nan_or_inf": "error",
-    "constant_image": "warning",
-    "shape_mismatch": "error",
-    "affine_mismatch": "warning",
-    "label_is_image": "error",
-    "non_integer_label": "error",
-    "unexpected_label": "error",
-    "empty_label": "warning",
-    "class_never_present": "warning",
-    "duplicate_image": "error",
-    "duplicate_id": "error",
-}
-"""Every kind of problem, and whether it stops a case from being scored or trained on as it is."""
+
+class Kind(str, Enum):
+    """Every kind of problem, with its severity and what to do about it.
+
+    An error stops a case from being scored or trained on as it is, or spoils what is measured on the data set.
+    """
+
+    severity: Severity
+    advice: str
+
+    def __new__(cls, value: str, severity: Severity, advice: str) -> "Kind":
+        """A member that is its own text and knows severity and advice."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.severity = severity
+        member.advice = advice
+        return member
+
+    __str__ = str.__str__
+
+    MISSING_FILE = "missing_file", "error", "restore the file, or take the case out of the data set"
+    MISSING_LABEL = "missing_label", "warning", "label it, or score it without a label (--prompt none)"
+    UNSUPPORTED_FORMAT = "unsupported_format", "error", "convert it to NIfTI (.nii.gz)"
+    UNREADABLE = "unreadable", "error", "copy it again from its source, or take the case out of the data set"
+    READER_CRASHED = "reader_crashed", "error", "copy it again from its source, or take the case out of the data set"
+    TOO_MANY_AXES = "too_many_axes", "error", "split it into one 3-D file a channel or time point"
+    CHANNEL_MISMATCH = "channel_mismatch", "error", "make image and description agree on the channels"
+    NAN_OR_INF = "nan_or_inf", "error", "replace them: in CT by -1024, in labels and MRI by 0"
+    CONSTANT_IMAGE = "constant_image", "warning", "check the export; there is nothing to see in it"
+    IMPLAUSIBLE_INTENSITY = "implausible_intensity", "warning", "check the conversion and the stated modality"
+    DEFAULT_GEOMETRY = "default_geometry", "warning", "restore spacing and orientation from the original"
+    SHAPE_MISMATCH = "shape_mismatch", "error", "resample it onto the image's grid"
+    SPACING_MISMATCH = "spacing_mismatch", "error", "find out which header is right and copy it; nnU-Net refuses both"
+    AFFINE_MISMATCH = "affine_mismatch", "warning", "look at both overlaid: nnU-Net goes voxel by voxel"
+    LABEL_IS_IMAGE = "label_is_image", "error", "name the right label file"
+    NON_INTEGER_LABEL = "non_integer_label", "error", "resample labels with nearest neighbour, or set a threshold"
+    UNEXPECTED_LABEL = "unexpected_label", "error", "correct the label, or declare the value"
+    LABEL_OVERFLOW = "label_overflow", "warning", "store the label in a wider integer type; values may have wrapped"
+    EMPTY_LABEL = "empty_label", "warning", "keep it only if the structure is truly absent"
+    CLASS_NEVER_PRESENT = "class_never_present", "warning", "correct the declared value, or drop the class"
+    DUPLICATE_IMAGE = "duplicate_image", "error", "keep one: copies leak from training to validation"
+    DUPLICATE_LABEL = "duplicate_label", "warning", "check that each label belongs to its image"
+    DUPLICATE_ID = "duplicate_id", "error", "give every case an id of its own"
+    MIXED_ORIENTATION = "mixed_orientation", "warning", "reorient before nnU-Net, which keeps axes as they are stored"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, before it is known where.
+
+    Attributes:
+        kind: what sort of problem.
+        message: what was found.
+    """
+
+    kind: Kind
+    message: str
+
+    def at(self, case_id: str, file: str) -> "Finding":
+        """The finding of this problem in a file of a case; both may be empty."""
+        return Finding(case_id, file, self.kind, self.kind.severity, self.message, self.kind.advice)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem.
+    """One problem and where it is.
 
     Attributes:
         case_id: the case; empty for a problem of the whole data set.
-        kind: one of `KINDS`.
-        severity: `error` or `warning`.
         file: the file's name; empty where no single file is meant.
+        kind: what sort of problem.
+        severity: `error` or `warning`.
         message: what was found.
         advice: what to do.
     """
 
     case_id: str
-    kind: str
-    severity: Severity
     file: str
+    kind: Kind
+    severity: Severity
     message: str
     advice: str
 
 
-def finding(case_id: str, kind: str, file: str, message: str, advice: str) -> Finding:
-    """A finding with its kind's severity."""
-    return Finding(case_id, kind, KINDS[kind], file, message, advice)
+@dataclass(frozen=True)
+class CaseSummary:
+    """One case in a line.
+
+    Attributes:
+        case_id: the case.
+        status: its worst finding; `ok` where nothing was found.
+        errors: number of errors.
+        warnings: number of warnings.
+    """
+
+    case_id: str
+    status: Status
+    errors: int
+    warnings: int
 
 
 @dataclass(frozen=True)
@@ -61,13 +120,13 @@ class CheckReport:
     Attributes:
         dataset: its name.
         layout: what it was recognised as.
-        cases: worst severity by case, `ok` where nothing was found; every case is in it.
-        findings: by case, kind and file.
+        cases: a row for every case, clean ones too, by id.
+        findings: by case, kind, file and message; those of the whole data set first.
     """
 
     dataset: str
     layout: str
-    cases: Mapping[str, str]
+    cases: tuple[CaseSummary, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -75,22 +134,34 @@ class CheckReport:
         """Number of errors."""
         return sum(found.severity == "error" for found in self.findings)
 
+    @property
+    def warnings(self) -> int:
+        """Number of warnings."""
+        return len(self.findings) - self.errors
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of findings by kind, in alphabetical order; kinds that were not found are absent."""
+        return dict(sorted(Counter(found.kind.value for found in self.findings).items()))
+
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values, without any path of the machine."""
+        """The report as plain values in a stable order, without any path of the machine."""
         return {
             "dataset": self.dataset,
             "layout": self.layout,
-            "cases": dict(self.cases),
-            "counts": dict(sorted(Counter(found.kind for found in self.findings).items())),
-            "findings": [asdict(found) for found in self.findings],
+            "counts": self.counts,
+            "cases": [asdict(case) for case in self.cases],
+            "findings": [{**asdict(found), "kind": found.kind.value} for found in self.findings],
         }
 
 
-def make_report(dataset: str, layout: str, case_ids: list[str], findings: list[Finding]) -> CheckReport:
-    """Sort the findings and judge every case by its worst one."""
-    cases = dict.fromkeys(sorted(case_ids), "ok")
-    for found in findings:
-        if found.case_id in cases and cases[found.case_id] != "error":
-            cases[found.case_id] = found.severity
-    ordered = sorted(set(findings), key=lambda f: (f.case_id, f.kind, f.file, f.message))
-    return CheckReport(dataset, layout, cases, tuple(ordered))
+def make_report(dataset: str, layout: str, case_ids: Sequence[str], findings: Iterable[Finding]) -> CheckReport:
+    """Sort the findings and judge every case by its worst one; a finding that was made twice counts once."""
+    ordered = sorted(set(findings), key=lambda found: (found.case_id, found.kind.value, found.file, found.message))
+    times = Counter((found.case_id, found.severity) for found in ordered)
+    cases = []
+    for case_id in sorted(case_ids):
+        errors, warnings = times[case_id, "error"], times[case_id, "warning"]
+        status: Status = "error" if errors else "warning" if warnings else "ok"
+        cases.append(CaseSummary(case_id, status, errors, warnings))
+    return CheckReport(dataset, layout, tuple(cases), tuple(ordered))

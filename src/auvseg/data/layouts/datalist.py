@@ -4,11 +4,14 @@ Paths are relative to `dataroot` where the file has one, else to the file's fold
 ...) become the case's attributes.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from auvseg.data.case import Case, ClassDef, Dataset, Subset
-from auvseg.data.layouts.entries import clean_id, ids_from_paths, load_json, modality_of
+from auvseg.data.layouts.description import as_text, channels, classes, load_json, path_below
+from auvseg.data.layouts.modality import Verdict, modality_of_channels, modality_of_words
+from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
 
 NAME = "MONAI datalist"
@@ -20,88 +23,114 @@ _SUBSETS: dict[str, Subset] = {
     "test": "test",
     "testing": "test",
 }
-_ID_KEYS = ("case_id", "id", "case", "subject", "patient_id")
+_ID_KEYS = ("case_id", "id", "case")
+_PATH_KEYS = ("image", "label")
+
+
+class _Entry(NamedTuple):
+    subset: Subset
+    content: dict[str, Any]
+    images: tuple[Path, ...]
+    label: Path | None
 
 
 def recognises(path: Path) -> bool:
-    """A .json file with a list of training entries."""
-    return path.suffix.lower() == ".json" and path.is_file() and any(key in load_json(path) for key in _SUBSETS)
+    """A .json file with a list of cases."""
+    return path.suffix.lower() == ".json" and path.is_file() and not load_json(path).keys().isdisjoint(_SUBSETS)
 
 
 def read(path: Path) -> Dataset:
     """List the cases of every subset.
 
     Raises:
-        DatasetError: a list is none, an entry has no image, or there are no cases.
+        DatasetError: a list or an entry is of the wrong type, an entry has no image, or there are no cases.
     """
     content = load_json(path)
-    root = path.parent / str(content.get("dataroot", ""))
-    entries: list[tuple[Subset, dict[str, Any], tuple[Path, ...]]] = []
-    for key, subset in _SUBSETS.items():
-        listed = content.get(key, [])
-        if not isinstance(listed, list):
-            raise DatasetError(f"{path.name}: {key!r} must be a list of entries, not a {type(listed).__name__}")
-        for number, entry in enumerate(listed):
-            where = f"{path.name}: {key} entry {number}"
-            entry = {"image": entry} if isinstance(entry, str) else entry
-            entries.append((subset, entry, _images(entry, root, where)))
+    root = path_below(path.parent, content["dataroot"], f"{path.name}: dataroot") if content.get("dataroot") else None
+    entries = [
+        _entry(entry, subset, root or path.parent, f"{path.name}: {key} entry {number}")
+        for key, subset in _SUBSETS.items()
+        for number, entry in enumerate(_list(content, key, path.name))
+    ]
     if not entries:
         raise DatasetError(f"{path.name}: lists no case under {', '.join(_SUBSETS)}")
-    ids = ids_from_paths([images[0] for _, _, images in entries])
-    cases = [
-        _case(entry, subset, images, name, root) for (subset, entry, images), name in zip(entries, ids, strict=True)
-    ]
-    modality, note = modality_of(_modality_names(content))
+    ids = stated_or_found([_stated_id(entry.content) for entry in entries], [entry.images[0] for entry in entries])
+    cases = [_case(entry, name) for entry, name in zip(entries, ids, strict=True)]
+    names = _channel_names(content, path.name, cases)
+    modality, note = _modality(content, names, entries)
     return Dataset(
         name=str(content.get("name") or path.stem),
-        root=root,
+        root=root or path.parent,
         layout=NAME,
         source=path,
         cases=tuple(sorted(cases, key=lambda case: case.case_id)),
-        classes=_classes(content, path),
+        classes=_classes(content, path.name),
+        channel_names=names,
         modality=modality,
         notes=(note,) if note else (),
     )
 
 
-def _images(entry: object, root: Path, where: str) -> tuple[Path, ...]:
-    image = entry.get("image") if isinstance(entry, dict) else None
-    names = [name for name in (image if isinstance(image, list) else [image]) if isinstance(name, str) and name]
-    if not names or (isinstance(image, list) and len(names) < len(image)):
-        raise DatasetError(f"{where}: must name an 'image'")
-    return tuple(root / name for name in names)
+def _list(content: dict[str, Any], key: str, where: str) -> list[Any]:
+    listed = content.get(key, [])
+    if not isinstance(listed, list):
+        raise DatasetError(f"{where}: {key!r} must be a list of entries, not a {type(listed).__name__}")
+    return listed
 
 
-def _case(entry: dict[str, Any], subset: Subset, images: tuple[Path, ...], name: str, root: Path) -> Case:
-    own = next((entry[key] for key in _ID_KEYS if isinstance(entry.get(key), str | int)), None)
-    label = entry.get("label")
-    return Case(
-        case_id=name if own is None else clean_id(str(own)),
-        images=images,
-        label=root / label if isinstance(label, str) and label else None,
-        subset=subset,
-        attributes={
-            str(key): str(value)
-            for key, value in entry.items()
-            if key not in ("image", "label", *_ID_KEYS) and isinstance(value, str | int | float | bool)
-        },
+def _entry(entry: object, subset: Subset, root: Path, where: str) -> _Entry:
+    if isinstance(entry, str):
+        entry = {"image": entry}
+    if not isinstance(entry, dict):
+        raise DatasetError(f"{where}: must be an object with 'image' and 'label', not {entry!r}")
+    image, label = entry.get("image"), entry.get("label")
+    if image is None or image == []:
+        raise DatasetError(f"{where}: names no 'image'")
+    # A label that is a list of one is what some converters write.
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    return _Entry(
+        subset,
+        entry,
+        tuple(path_below(root, name, f"{where}: image") for name in (image if isinstance(image, list) else [image])),
+        None if label is None or label == "" else path_below(root, label, f"{where}: label"),
     )
 
 
-def _modality_names(content: dict[str, Any]) -> list[str]:
+def _stated_id(entry: dict[str, Any]) -> str | None:
+    stated = next((entry[key] for key in _ID_KEYS if entry.get(key) is not None), None)
+    return None if stated is None else as_text(stated)
+
+
+def _case(entry: _Entry, name: str) -> Case:
+    others = {key: value for key, value in entry.content.items() if key not in (*_ID_KEYS, *_PATH_KEYS)}
+    return Case(
+        case_id=name,
+        images=entry.images,
+        label=entry.label,
+        subset=entry.subset,
+        attributes={key: as_text(value) for key, value in others.items()},
+    )
+
+
+def _channel_names(content: dict[str, Any], where: str, cases: Sequence[Case]) -> tuple[str, ...]:
+    """Decathlon's `modality` names the channels; else they are counted where cases have several files."""
+    if isinstance(content.get("modality"), dict):
+        return channels(content, "modality", where)
+    count = max(len(case.images) for case in cases)
+    return tuple(f"channel_{number}" for number in range(count)) if count > 1 else ()
+
+
+def _modality(content: dict[str, Any], names: tuple[str, ...], entries: Sequence[_Entry]) -> Verdict:
     stated = content.get("modality")
+    if isinstance(stated, dict):
+        return modality_of_channels(names)
     if isinstance(stated, str):
-        return [stated]
-    return [str(value) for value in stated.values()] if isinstance(stated, dict) else []
+        return modality_of_words([stated])
+    words = [entry.content.get("modality") for entry in entries]
+    return modality_of_words([as_text(word) for word in words]) if all(words) else (None, None)
 
 
-def _classes(content: dict[str, Any], path: Path) -> tuple[ClassDef, ...] | None:
+def _classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...] | None:
     """Classes where the file names them as decathlon files do; a datalist need not."""
-    labels = content.get("labels")
-    if not isinstance(labels, dict):
-        return None
-    try:
-        pairs = sorted((int(number), str(name)) for number, name in labels.items())
-    except ValueError:
-        raise DatasetError(f"{path.name}: the keys of 'labels' must be numbers, not {list(labels)}") from None
-    return tuple(ClassDef(value, name, (value,)) for value, name in pairs if value != 0) or None
+    return classes(content, where) if isinstance(content.get("labels"), dict) else None

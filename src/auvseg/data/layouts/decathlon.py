@@ -1,65 +1,88 @@
-"""Medical Segmentation Decathlon: a folder whose dataset.json lists `training` pairs, `modality` and `labels`."""
+"""Medical Segmentation Decathlon: a folder whose dataset.json has `training` pairs, `modality` and `labels`.
+
+Several modalities lie in one 4-D image. nnU-Net v1 used the same description over files with a channel suffix
+(`CASE_0000.nii.gz`); where only those exist, they are taken.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.layouts.entries import ids_from_paths, load_json, modality_of, take
+from auvseg.data.case import Case, Dataset, Subset
+from auvseg.data.layouts.description import channels, classes, load_json, path_below, take
+from auvseg.data.layouts.modality import modality_of_channels
+from auvseg.data.layouts.naming import ids_from_paths, stem
 from auvseg.errors import DatasetError
 
 NAME = "decathlon"
+_DESCRIPTION = "dataset.json"
 
 
 def recognises(path: Path) -> bool:
     """A folder whose dataset.json has `training` and `modality`."""
-    description = path / "dataset.json"
-    if not description.is_file():
-        return False
-    content = load_json(description)
-    return "training" in content and "modality" in content
+    description = path / _DESCRIPTION
+    return description.is_file() and load_json(description).keys() >= {"training", "modality"}
 
 
 def read(path: Path) -> Dataset:
-    """Read the description and list the training cases; test images without a label are not listed.
+    """Read the description and list the cases; test images have no label.
 
     Raises:
         DatasetError: a key is missing or of the wrong type, or there are no cases.
     """
-    source = path / "dataset.json"
+    source = path / _DESCRIPTION
     content = load_json(source)
-    entries = take(content, "training", list, source)
-    if not entries:
-        raise DatasetError(f"{source.name}: 'training' lists no case")
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("image", "label")):
-            raise DatasetError(f"{source.name}: training entry {number} must name an 'image' and a 'label'")
-    images = [path / entry["image"] for entry in entries]
-    cases = [
-        Case(case_id=name, images=(image,), label=path / entry["label"])
-        for name, image, entry in zip(ids_from_paths(images), images, entries, strict=True)
+    names = channels(content, "modality", source.name)
+    listed = [
+        *_entries(content, "training", "training", path),
+        *(_entries(content, "test", "test", path) if "test" in content else ()),
     ]
-    channels = _by_number(take(content, "modality", dict, source), "modality", source)
-    modality, note = modality_of(channels)
-    names = _numbered(take(content, "labels", dict, source), "labels", source)
+    if not listed:
+        raise DatasetError(f"{source.name}: 'training' lists no case")
+    notes: list[str] = []
+    ids = ids_from_paths([image for _, image, _ in listed])
+    files = _image_files([image for _, image, _ in listed], len(names), notes)
+    cases = [
+        Case(case_id=name, images=images, label=label, subset=subset)
+        for name, images, (subset, _, label) in zip(ids, files, listed, strict=True)
+    ]
+    modality, note = modality_of_channels(names)
     return Dataset(
-        name=str(content.get("name") or path.name),
+        name=str(content.get("name") or path.resolve().name),
         root=path,
         layout=NAME,
         source=source,
         cases=tuple(sorted(cases, key=lambda case: case.case_id)),
-        classes=tuple(ClassDef(value, name, (value,)) for value, name in names if value != 0),
-        channel_names=channels,
+        classes=classes(content, source.name),
+        channel_names=names,
         modality=modality,
-        notes=(note,) if note else (),
+        notes=(*notes, *([note] if note else [])),
     )
 
 
-def _by_number(values: dict[str, Any], key: str, source: Path) -> tuple[str, ...]:
-    return tuple(name for _, name in _numbered(values, key, source))
+def _entries(content: dict[str, Any], key: str, subset: Subset, root: Path) -> list[tuple[Subset, Path, Path | None]]:
+    found = []
+    for number, entry in enumerate(take(content, key, list, _DESCRIPTION)):
+        where = f"{_DESCRIPTION}: {key} entry {number}"
+        if isinstance(entry, str):
+            entry = {"image": entry}
+        if not isinstance(entry, dict):
+            raise DatasetError(f"{where}: must be an object with 'image' and 'label', not {entry!r}")
+        image = path_below(root, entry.get("image"), f"{where}: image")
+        label = path_below(root, entry["label"], f"{where}: label") if entry.get("label") is not None else None
+        found.append((subset, image, label))
+    return found
 
 
-def _numbered(values: dict[str, Any], key: str, source: Path) -> list[tuple[int, str]]:
-    try:
-        return sorted((int(number), str(name)) for number, name in values.items())
-    except ValueError:
-        raise DatasetError(f"{source.name}: the keys of {key!r} must be numbers, not {list(values)}") from None
+def _image_files(images: list[Path], channel_count: int, notes: list[str]) -> list[tuple[Path, ...]]:
+    """The files of every case: the image that is listed, or nnU-Net v1's one file a channel."""
+    found = []
+    by_channel = 0
+    for image in images:
+        name, ending = stem(image.name), image.name[len(stem(image.name)) :]
+        parts = tuple(image.with_name(f"{name}_{channel:04d}{ending}") for channel in range(channel_count))
+        split = not image.exists() and parts[0].is_file()
+        by_channel += split
+        found.append(parts if split else (image,))
+    if by_channel:
+        notes.append(f"{by_channel} images are one file a channel (_0000 ...), as nnU-Net v1 stored them")
+    return found

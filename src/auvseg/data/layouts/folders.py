@@ -1,96 +1,124 @@
-"""Plain folders: `images` beside `labels` with matching names, or a folder a case with one image and one label."""
+"""Plain folders: `images` beside `labels` with matching names, or a folder a case with one image and one label.
+
+Names of files alone decide; no file is opened. What does not fit is in the notes, and what is ambiguous is not guessed:
+a table (CSV) says it without doubt.
+"""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.layouts.entries import clean_id, is_hidden, stem
+from auvseg.data.layouts.naming import clean_id, is_hidden, some_of, stem, visible_files
+from auvseg.data.layouts.pairing import pair
 from auvseg.data.reading import is_supported
 
 NAME = "image and label folders"
 _IMAGES = ("images", "image", "imgs", "img", "volumes", "scans")
 _LABELS = ("labels", "label", "masks", "mask", "segs", "seg", "segmentations", "gts", "annotations")
-_SUFFIXES: dict[str, Subset] = {"tr": "training", "": "training", "val": "validation", "vl": "validation", "ts": "test"}
-_KIND = re.compile(r"[_\-.]?(image|img|volume|scan|segmentation|seg|labels?|mask|msk|gt|annotation)$", re.IGNORECASE)
-_LABEL_NAME = re.compile(r"(^|[_\-.])(segmentation|seg|dseg|labels?|mask|msk|gt|annotation)($|[_\-.\d])", re.IGNORECASE)
-_CHANNEL = re.compile(r"_0000$")
+_SUFFIXES: dict[str, Subset] = {
+    "": "training",
+    "tr": "training",
+    "train": "training",
+    "val": "validation",
+    "vl": "validation",
+    "ts": "test",
+    "test": "test",
+}
+_LABEL_NAME = re.compile(
+    r"(^|[_\-. ])(segmentations?|segs?|dseg|labels?|masks?|msk|gts?|annotations?)($|[_\-. \d])", re.IGNORECASE
+)
 
 
 def recognises(path: Path) -> bool:
     """A folder with sibling image and label folders, or with one image and one label in most of its folders."""
-    return path.is_dir() and bool(_siblings(path) or _case_folders(path))
+    return path.is_dir() and bool(_siblings(path, []) or _is_folder_a_case(path))
 
 
 def read(path: Path) -> Dataset:
     """Pair the files by name; what could not be paired is said in the notes."""
     notes: list[str] = []
     cases: list[Case] = []
-    siblings = _siblings(path)
+    siblings = _siblings(path, notes)
     for images, labels, subset in siblings:
-        cases += _paired(images, labels, subset, notes)
+        found = pair(_files(images, notes), _files(labels, notes), subset, notes)
+        cases += _apart(found, cases, images.name)
     if not siblings:
-        found = _case_folders(path)
-        cases = [Case(clean_id(folder.name), (image,), label) for folder, image, label in found]
-        others = sum(1 for folder in path.iterdir() if folder.is_dir() and not is_hidden(folder)) - len(found)
-        if others:
-            notes.append(f"{others} folders do not hold exactly one image and one label: ignored")
+        cases = _folder_a_case(path, notes)
+    count = max((len(case.images) for case in cases), default=0)
     return Dataset(
-        name=path.name,
+        name=path.resolve().name,
         root=path,
         layout=NAME,
         source=None,
         cases=tuple(sorted(cases, key=lambda case: case.case_id)),
+        channel_names=tuple(f"channel_{number}" for number in range(count)) if count > 1 else (),
         notes=tuple(notes),
     )
 
 
-def _siblings(path: Path) -> list[tuple[Path, Path, Subset]]:
-    folders = {folder.name.lower(): folder for folder in sorted(path.iterdir()) if folder.is_dir()}
+def _siblings(path: Path, notes: list[str]) -> list[tuple[Path, Path, Subset]]:
+    folders = {
+        re.sub(r"[_\-. ]", "", folder.name.lower()): folder for folder in sorted(path.iterdir()) if folder.is_dir()
+    }
     found = []
     for suffix, subset in _SUFFIXES.items():
-        images = next((folders[name + suffix] for name in _IMAGES if name + suffix in folders), None)
-        labels = next((folders[name + suffix] for name in _LABELS if name + suffix in folders), None)
-        if images is not None and labels is not None:
-            found.append((images, labels, subset))
+        images = [folders[name + suffix] for name in _IMAGES if name + suffix in folders]
+        labels = [folders[name + suffix] for name in _LABELS if name + suffix in folders]
+        if images and labels and any(_files(folder, []) for folder in images):
+            found.append((images[0], labels[0], subset))
+            for folder in (*images[1:], *labels[1:]):
+                notes.append(f"the folder {folder.name} is ignored beside {images[0].name} and {labels[0].name}")
     return found
 
 
-def _files(folder: Path) -> list[Path]:
+def _apart(found: list[Case], others: list[Case], folder: str) -> list[Case]:
+    """Cases of another folder that number from 1 again get the folder's name before their own."""
+    known = {case.case_id.casefold() for case in others}
+    return [
+        replace(case, case_id=f"{folder}_{case.case_id}") if case.case_id.casefold() in known else case
+        for case in found
+    ]
+
+
+def _files(folder: Path, notes: list[str]) -> list[Path]:
     # Of a header/image pair one file stands for both.
-    files = [file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file) and is_supported(file)]
+    visible = visible_files(folder, notes)
+    files = [file for file in visible if is_supported(file)]
+    if len(files) < len(visible):
+        other = [file.name for file in visible if file not in files]
+        notes.append(f"{len(other)} files in {folder.name} are of no known image format: {some_of(other)} ignored")
     headers = {stem(file.name) for file in files if file.name.lower().endswith((".hdr", ".hdr.gz"))}
     return [
         file for file in files if not (file.name.lower().endswith((".img", ".img.gz")) and stem(file.name) in headers)
     ]
 
 
-def _key(path: Path) -> str:
-    """What an image and its label have in common in their names."""
-    return _KIND.sub("", _CHANNEL.sub("", stem(path.name)))
-
-
-def _paired(images: Path, labels: Path, subset: Subset, notes: list[str]) -> list[Case]:
-    by_key = {_key(file): file for file in _files(labels)}
-    cases = []
-    for image in _files(images):
-        label = by_key.pop(_key(image), None)
-        cases.append(Case(clean_id(_key(image)), (image,), label, subset))
-    without = sum(case.label is None for case in cases)
-    if without:
-        notes.append(f"{without} files in {images.name} have no label of the same name in {labels.name}")
-    if by_key:
-        notes.append(f"{len(by_key)} files in {labels.name} have no image of the same name in {images.name}: ignored")
+def _folder_a_case(path: Path, notes: list[str]) -> list[Case]:
+    """A case for every folder with one image and at most one label; the other folders are named in a note."""
+    cases, others = [], []
+    for folder in _subfolders(path):
+        images, labels = _images_and_labels(folder, notes)
+        if len(images) == 1 and len(labels) <= 1:
+            cases.append(Case(clean_id(folder.name), (images[0],), labels[0] if labels else None))
+        else:
+            others.append(folder.name)
+    if others:
+        notes.append(f"{len(others)} folders do not hold one image and one label: {some_of(others)} ignored")
     return cases
 
 
-def _case_folders(path: Path) -> list[tuple[Path, Path, Path]]:
-    """Folders that hold exactly one image and one label; none where most folders hold something else."""
-    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not is_hidden(folder)]
-    found = []
-    for folder in folders:
-        files = _files(folder)
-        labels = [file for file in files if _LABEL_NAME.search(stem(file.name))]
-        images = [file for file in files if file not in labels]
-        if len(labels) == 1 and len(images) == 1:
-            found.append((folder, images[0], labels[0]))
-    return found if 2 * len(found) > len(folders) else []
+def _is_folder_a_case(path: Path) -> bool:
+    folders = _subfolders(path)
+    whole = sum(tuple(map(len, _images_and_labels(folder, []))) == (1, 1) for folder in folders)
+    return 2 * whole > len(folders)
+
+
+def _subfolders(path: Path) -> list[Path]:
+    return [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not is_hidden(folder)]
+
+
+def _images_and_labels(folder: Path, notes: list[str]) -> tuple[list[Path], list[Path]]:
+    files = _files(folder, notes)
+    labels = [file for file in files if _LABEL_NAME.search(stem(file.name))]
+    return [file for file in files if file not in labels], labels

@@ -1,7 +1,7 @@
 """nnU-Net v2 raw: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json`.
 
 With several channels, regions, the ignore label, and the explicit `dataset` key. nnU-Net's document on its data set
-format is the source.
+format is the source. Cases are listed with the files that they should have; whether they exist is for `check` to say.
 """
 
 import os
@@ -9,152 +9,141 @@ import re
 from pathlib import Path
 from typing import Any
 
-from auvseg.data.case import Case, ClassDef, Dataset, Subset
-from auvseg.data.layouts.entries import clean_id, is_hidden, load_json, modality_of, take
+from auvseg.data.case import Case, Dataset, Subset
+from auvseg.data.layouts.description import channels, load_json, path_below, take
+from auvseg.data.layouts.modality import modality_of_channels
+from auvseg.data.layouts.naming import clean_id, some_of, visible_files
+from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError
 
 NAME = "nnU-Net v2 raw"
+_DESCRIPTION = "dataset.json"
 _CHANNEL = re.compile(r"_(\d{4})$")
 
 
 def recognises(path: Path) -> bool:
-    """A folder whose dataset.json has `channel_names`."""
-    description = path / "dataset.json"
-    return description.is_file() and "channel_names" in load_json(description)
+    """A folder whose dataset.json has `channel_names` or `file_ending`, which no other layout has."""
+    description = path / _DESCRIPTION
+    return description.is_file() and not load_json(description).keys().isdisjoint(("channel_names", "file_ending"))
 
 
 def read(path: Path) -> Dataset:
-    """Read the description and list the cases.
+    """Read the description and list the cases: imagesTr for training, imagesTs for test where there is a labelsTs.
 
     Raises:
-        DatasetError: a key is missing or of the wrong type, or there are no cases.
+        DatasetError: a key is missing or of the wrong type, the description contradicts itself, or there are no cases.
     """
-    source = path / "dataset.json"
+    source = path / _DESCRIPTION
     content = load_json(source)
-    channels = _channel_names(content, source)
-    classes, ignore_value = _labels(take(content, "labels", dict, source), source)
     notes: list[str] = []
-    if "dataset" in content:
-        cases = _listed_cases(take(content, "dataset", dict, source), path, source)
-    else:
-        ending = take(content, "file_ending", str, source)
-        cases = _found_cases(path, "Tr", "training", ending, len(channels), notes)
-        if (path / "labelsTs").is_dir():
-            cases += _found_cases(path, "Ts", "test", ending, len(channels), notes)
-    if not cases:
-        raise DatasetError(f"{path.name}: no case in imagesTr with the ending {content.get('file_ending')!r}")
-    declared = content.get("numTraining")
-    training = sum(case.subset == "training" for case in cases)
-    if isinstance(declared, int) and declared != training:
-        notes.append(f"dataset.json says numTraining {declared}, there are {training}")
-    modality, note = modality_of(channels)
+    # nnU-Net itself still takes the older name for the channels.
+    older = "modality" in content and "channel_names" not in content
+    names = channels(content, "modality" if older else "channel_names", source.name)
+    classes, ignore_value = read_labels(content, source.name, notes)
+    cases = _cases(path, content, len(names), notes)
+    modality, note = modality_of_channels(names)
     return Dataset(
-        name=path.name,
+        name=path.resolve().name,
         root=path,
         layout=NAME,
         source=source,
         cases=tuple(sorted(cases, key=lambda case: case.case_id)),
         classes=classes,
         ignore_value=ignore_value,
-        channel_names=channels,
+        channel_names=names,
         modality=modality,
         notes=(*notes, *([note] if note else [])),
     )
 
 
-def _channel_names(content: dict[str, Any], source: Path) -> tuple[str, ...]:
-    names = take(content, "channel_names", dict, source)
-    try:
-        ordered = sorted(names.items(), key=lambda item: int(item[0]))
-    except ValueError:
-        raise DatasetError(f"{source.name}: the keys of 'channel_names' must be 0, 1, ..., not {list(names)}") from None
-    if not ordered:
-        raise DatasetError(f"{source.name}: 'channel_names' names no channel")
-    return tuple(str(name) for _, name in ordered)
+def _cases(path: Path, content: dict[str, Any], channel_count: int, notes: list[str]) -> list[Case]:
+    if "dataset" in content:
+        cases = _listed(take(content, "dataset", dict, _DESCRIPTION), path)
+    else:
+        cases = _found(path, "Tr", "training", take(content, "file_ending", str, _DESCRIPTION), channel_count, notes)
+    if not cases:
+        raise DatasetError(_why_empty(path, content))
+    declared = content.get("numTraining")
+    if isinstance(declared, int) and declared != len(cases):
+        notes.append(
+            f"{_DESCRIPTION} says numTraining {declared}, there are {len(cases)}; nnU-Net's own check stops at that"
+        )
+    if (path / "labelsTs").is_dir() and isinstance(content.get("file_ending"), str):
+        cases += _found(path, "Ts", "test", content["file_ending"], channel_count, notes)
+    elif (path / "imagesTs").is_dir() and any((path / "imagesTs").iterdir()):
+        notes.append("the test images in imagesTs have no labelsTs: not listed")
+    return cases
 
 
-def _labels(labels: dict[str, Any], source: Path) -> tuple[tuple[ClassDef, ...], int | None]:
-    ignore_value = None
-    found: list[tuple[str, tuple[int, ...]]] = []
-    has_regions = any(isinstance(value, list) and len(value) > 1 for value in labels.values())
-    for name, value in labels.items():
-        values = tuple(_whole_number(item, name, source) for item in (value if isinstance(value, list) else [value]))
-        if not values:
-            raise DatasetError(f"{source.name}: the label {name!r} has no value")
-        if name == "ignore":
-            ignore_value = values[0]
-        elif values != (0,):
-            found.append((str(name), values))
-    if not found:
-        raise DatasetError(f"{source.name}: 'labels' names no foreground class")
-    if not has_regions and len({values for _, values in found}) < len(found):
-        raise DatasetError(f"{source.name}: two labels have the same value")
-    classes = [
-        ClassDef(position if has_regions else values[0], name, values)
-        for position, (name, values) in enumerate(found, start=1)
-    ]
-    return tuple(classes), ignore_value
+def _why_empty(path: Path, content: dict[str, Any]) -> str:
+    if (path / "dataset_fingerprint.json").is_file() or (path / "nnUNetPlans.json").is_file():
+        return f"{path.name}: is nnU-Net's preprocessed folder; name the data set's folder in nnUNet_raw"
+    if "dataset" in content:
+        return f"{_DESCRIPTION}: 'dataset' lists no case"
+    return f"{path.name}: no file in imagesTr or labelsTr ends in {content.get('file_ending')!r}"
 
 
-def _whole_number(value: Any, name: str, source: Path) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise DatasetError(f"{source.name}: the label {name!r} must have a whole number, not {value!r}")
-    return value
-
-
-def _listed_cases(listed: dict[str, Any], root: Path, source: Path) -> list[Case]:
+def _listed(listed: dict[str, Any], root: Path) -> list[Case]:
     cases = []
     for name, entry in listed.items():
-        where = Path(f"{source.name}: dataset: {name}")
+        where = f"{_DESCRIPTION}: dataset: {name!r}"
         if not isinstance(entry, dict):
             raise DatasetError(f"{where}: must be an object with 'images' and 'label'")
         images = take(entry, "images", list, where)
-        if not images or not all(isinstance(image, str) for image in images):
-            raise DatasetError(f"{where}: 'images' must list file names")
+        if not images:
+            raise DatasetError(f"{where}: 'images' lists no file")
         label = entry.get("label")
         cases.append(
             Case(
                 case_id=clean_id(name),
-                images=tuple(_resolved(image, root) for image in images),
-                label=_resolved(label, root) if isinstance(label, str) else None,
+                images=tuple(_expanded(image, root, f"{where}: images") for image in images),
+                label=None if label is None else _expanded(label, root, f"{where}: label"),
             )
         )
     return cases
 
 
-def _resolved(name: str, root: Path) -> Path:
-    return root / os.path.expandvars(name)
+def _expanded(name: object, root: Path, where: str) -> Path:
+    # As nnU-Net does: $nnUNet_raw/... in the description, and relative paths start at the data set's folder.
+    return path_below(root, os.path.expandvars(name) if isinstance(name, str) else name, where)
 
 
-def _found_cases(root: Path, suffix: str, subset: Subset, ending: str, channels: int, notes: list[str]) -> list[Case]:
-    names = set()
-    for path in _files(root / f"images{suffix}", ending, notes):
-        without_ending = path.name[: -len(ending)]
-        names.add(_CHANNEL.sub("", without_ending))
+def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: int, notes: list[str]) -> list[Case]:
+    images, labels = root / f"images{suffix}", root / f"labels{suffix}"
+    # An empty ending would match every file and cut nothing off.
+    if not ending:
+        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' is empty; it is something like .nii.gz")
+    stems = [path.name[: -len(ending)] for path in _with_ending(images, ending, notes)]
+    _note_channels(stems, channel_count, images.name, notes)
     # A label without an image is a case whose image is missing: reading it says so.
-    names |= {path.name[: -len(ending)] for path in _files(root / f"labels{suffix}", ending, notes)}
-    cases = []
-    for name in sorted(names):
-        label = root / f"labels{suffix}" / f"{name}{ending}"
-        cases.append(
-            Case(
-                case_id=clean_id(name),
-                images=tuple(root / f"images{suffix}" / f"{name}_{n:04d}{ending}" for n in range(channels)),
-                label=label,
-                subset=subset,
-            )
+    names = {_CHANNEL.sub("", name) for name in stems}
+    names |= {path.name[: -len(ending)] for path in _with_ending(labels, ending, notes)}
+    return [
+        Case(
+            case_id=clean_id(name),
+            images=tuple(images / f"{name}_{channel:04d}{ending}" for channel in range(channel_count)),
+            label=labels / f"{name}{ending}",
+            subset=subset,
         )
-    return cases
+        for name in sorted(names)
+    ]
 
 
-def _files(folder: Path, ending: str, notes: list[str]) -> list[Path]:
+def _note_channels(stems: list[str], channel_count: int, folder: str, notes: list[str]) -> None:
+    suffixes = {name: match for name in stems if (match := _CHANNEL.search(name))}
+    without = [name for name in stems if name not in suffixes]
+    if without:
+        notes.append(f"{len(without)} files in {folder} lack the channel suffix _0000, such as {some_of(without)}")
+    beyond = [name for name, match in suffixes.items() if int(match[1]) >= channel_count]
+    if beyond:
+        notes.append(f"{folder} has channels that {_DESCRIPTION} does not declare: {some_of(beyond)}")
+
+
+def _with_ending(folder: Path, ending: str, notes: list[str]) -> list[Path]:
     if not folder.is_dir():
         return []
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    visible = [path for path in files if not is_hidden(path)]
-    if len(visible) < len(files):
-        notes.append(f"{len(files) - len(visible)} hidden files in {folder.name} ignored")
-    other = [path for path in visible if not path.name.endswith(ending)]
+    visible = visible_files(folder, notes)
+    other = [path.name for path in visible if not path.name.endswith(ending)]
     if other:
-        notes.append(f"{len(other)} files in {folder.name} do not end in {ending}, such as {other[0].name}: ignored")
+        notes.append(f"{len(other)} files in {folder.name} do not end in {ending}: {some_of(other)} ignored")
     return [path for path in visible if path.name.endswith(ending)]

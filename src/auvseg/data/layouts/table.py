@@ -1,21 +1,31 @@
-"""A CSV or TSV table with a row a case: columns for image and label, and whatever else the user keeps there."""
+"""A CSV or TSV table with a row a case: columns for image and label, and whatever else the user keeps there.
+
+Columns are known by their usual names, in any case of letters; all others become attributes of the case.
+"""
 
 import csv
+import io
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.layouts.entries import clean_id, ids_from_paths, modality_of
+from auvseg.data.layouts.description import path_below
+from auvseg.data.layouts.modality import modality_of_words
+from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
 
 NAME = "table of images and labels"
 _ENDINGS = (".csv", ".tsv")
 _SYNONYMS = {
-    "image": ("image", "img", "images", "image_path", "image_file", "scan", "volume"),
-    "label": ("label", "labels", "label_path", "mask", "mask_path", "seg", "segmentation", "annotation"),
-    "id": ("case_id", "id", "case", "subject", "patient", "patient_id"),
-    "subset": ("subset", "split", "set", "partition"),
+    "image": ("image", "img", "images", "imgs", "scan", "volume"),
+    "label": ("label", "labels", "mask", "masks", "seg", "segmentation", "annotation", "gt"),
+    "id": ("case_id", "id", "case"),
+    "subset": ("subset", "split"),
     "modality": ("modality",),
 }
+_PATH_SUFFIX = re.compile(r"_?(path|file|filename|file_name)$")
+_CHANNEL = re.compile(r"^(?:image|img|channel)s?_?(\d+)$")
 _SUBSETS: dict[str, Subset] = {
     "": "training",
     "train": "training",
@@ -28,6 +38,19 @@ _SUBSETS: dict[str, Subset] = {
 }
 
 
+class _Row(NamedTuple):
+    line: int
+    cells: dict[str, str]
+
+
+class _Columns(NamedTuple):
+    images: tuple[str, ...]
+    label: str | None
+    case_id: str | None
+    subset: str | None
+    modality: str | None
+
+
 def recognises(path: Path) -> bool:
     """A .csv or .tsv file."""
     return path.suffix.lower() in _ENDINGS and path.is_file()
@@ -36,88 +59,99 @@ def recognises(path: Path) -> bool:
 def read(path: Path) -> Dataset:
     """Read the rows; paths are relative to the table's folder.
 
-    Columns `image` (or `image_0`, `image_1` ... for channels) and `label`, `id`, `subset` and `modality` are known by
-    their usual names, in any case of letters; the others become attributes.
-
     Raises:
-        DatasetError: the table has no image column, an unknown subset, or no rows.
+        DatasetError: the table is no table, has no image column, a row without image, an unknown subset, or no rows.
     """
     header, rows = _rows(path)
-    columns = {role: _find(header, names) for role, names in _SYNONYMS.items()}
-    image_columns = sorted(
-        name for name in header if name.lower().startswith(("image_", "channel_")) and name[-1].isdigit()
-    )
-    if columns["image"] is not None:
-        image_columns = [columns["image"]]
-    if not image_columns:
-        raise DatasetError(f"{path.name}: no column is called image; it has {', '.join(header)}")
-    images = [_paths(row, image_columns, path.parent, f"{path.name} line {n}") for n, row in enumerate(rows, start=2)]
-    if not rows:
-        raise DatasetError(f"{path.name}: the table has a header and no rows")
-    roles = {name for name in (*columns.values(), *image_columns) if name is not None}
-    ids = ids_from_paths([files[0] for files in images])
-    cases = []
-    for number, (row, files, name) in enumerate(zip(rows, images, ids, strict=True), start=2):
-        own = row.get(columns["id"] or "", "").strip()
-        label = row.get(columns["label"] or "", "").strip()
-        cases.append(
-            Case(
-                case_id=clean_id(own) or name,
-                images=files,
-                label=path.parent / label if label else None,
-                subset=_subset(row.get(columns["subset"] or "", ""), f"{path.name} line {number}"),
-                attributes={key: value for key, value in row.items() if key not in roles},
-            )
-        )
-    modality, note = modality_of(sorted({row[columns["modality"]] for row in rows}) if columns["modality"] else [])
+    columns = _columns(header, path.name)
+    images = [_images(row, columns, path) for row in rows]
+    stated = [_cell(row, columns.case_id) for row in rows]
+    ids = stated_or_found(stated, [files[0] for files in images])
+    cases = [_case(row, columns, files, name, path) for row, files, name in zip(rows, images, ids, strict=True)]
+    modality, note = modality_of_words(_cell(row, columns.modality) for row in rows)
+    notes = [note] if note else []
+    if columns.label is None:
+        notes.append(f"no column is called label ({', '.join(_SYNONYMS['label'])}): the cases have no labels")
     return Dataset(
         name=path.stem,
         root=path.parent,
         layout=NAME,
         source=path,
         cases=tuple(sorted(cases, key=lambda case: case.case_id)),
-        channel_names=tuple(image_columns) if len(image_columns) > 1 else (),
+        channel_names=columns.images if len(columns.images) > 1 else (),
         modality=modality,
-        notes=(note,) if note else (),
+        notes=tuple(notes),
     )
 
 
-def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _rows(path: Path) -> tuple[list[str], list[_Row]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path.name}: cannot be read as UTF-8 text ({error})") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path.name}: is not UTF-8 text; save it as CSV UTF-8") from None
     first = text.split("\n", 1)[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        lines = [line for line in csv.reader(text.splitlines(), delimiter=delimiter, strict=True) if any(line)]
+        lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
-        raise DatasetError(f"{path.name}: is not a valid table ({error})") from None
+        raise DatasetError(f"{path.name} line {reader.line_num}: is no valid row ({error})") from None
     if not lines:
         raise DatasetError(f"{path.name}: the table is empty")
-    header = [name.strip() for name in lines[0]]
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
+    header = [name.strip() for name in lines[0][1]]
+    # Spreadsheets leave empty columns behind, which have no name to be confused by.
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise DatasetError(f"{path.name}: two columns are called {twice[0]!r}; rename one")
+    if len(lines) == 1:
+        raise DatasetError(f"{path.name}: the table has a header and no rows")
+    for number, line in lines[1:]:
         if len(line) != len(header):
             raise DatasetError(f"{path.name} line {number}: has {len(line)} cells, the header {len(header)}")
-        rows.append(dict(zip(header, line, strict=True)))
-    return header, rows
+    return header, [_Row(number, dict(zip(header, line, strict=True))) for number, line in lines[1:]]
 
 
-def _find(header: list[str], names: tuple[str, ...]) -> str | None:
-    by_lower = {name.lower(): name for name in reversed(header)}
-    return next((by_lower[name] for name in names if name in by_lower), None)
+def _columns(header: list[str], where: str) -> _Columns:
+    by_word = {_word(name): name for name in reversed(header)}
+    roles = {
+        role: next((by_word[name] for name in names if name in by_word), None) for role, names in _SYNONYMS.items()
+    }
+    numbered = sorted((int(match[1]), name) for name in header if (match := _CHANNEL.match(_word(name))))
+    images = (roles["image"],) if roles["image"] is not None else tuple(name for _, name in numbered)
+    if not images:
+        raise DatasetError(
+            f"{where}: no column is called image (or image_0, image_1 ... for channels); it has "
+            + " ".join(", ".join(header).split())
+        )
+    return _Columns(images, roles["label"], roles["id"], roles["subset"], roles["modality"])
 
 
-def _paths(row: dict[str, str], columns: list[str], folder: Path, where: str) -> tuple[Path, ...]:
-    names = [row[column].strip() for column in columns]
-    if not all(names):
-        raise DatasetError(f"{where}: names no image")
-    return tuple(folder / name for name in names)
+def _word(column: str) -> str:
+    """`Image Path`, `image_path` and `image` are one word."""
+    word = re.sub(r"[\s\-.]+", "_", column.strip().lower())
+    return _PATH_SUFFIX.sub("", word) or word
 
 
-def _subset(word: str, where: str) -> Subset:
-    subset = _SUBSETS.get(word.strip().lower())
-    if subset is None:
-        raise DatasetError(f"{where}: the subset {word!r} is none of training, validation, test")
-    return subset
+def _cell(row: _Row, column: str | None) -> str:
+    return "" if column is None else row.cells[column].strip()
+
+
+def _images(row: _Row, columns: _Columns, path: Path) -> tuple[Path, ...]:
+    where = f"{path.name} line {row.line}"
+    return tuple(path_below(path.parent, row.cells[column], f"{where}: {column}") for column in columns.images)
+
+
+def _case(row: _Row, columns: _Columns, images: tuple[Path, ...], name: str, path: Path) -> Case:
+    where = f"{path.name} line {row.line}"
+    label = _cell(row, columns.label)
+    word = _cell(row, columns.subset)
+    if word.lower() not in _SUBSETS:
+        raise DatasetError(f"{where}: the {columns.subset} {word!r} is none of training, validation, test")
+    known = {columns.label, columns.case_id, columns.subset, *columns.images}
+    return Case(
+        case_id=name,
+        images=images,
+        label=path_below(path.parent, label, f"{where}: {columns.label}") if label else None,
+        subset=_SUBSETS[word.lower()],
+        attributes={key: value for key, value in row.cells.items() if key not in known},
+    )

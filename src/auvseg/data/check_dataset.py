@@ -1,0 +1,105 @@
+"""What only all cases together can show: equal ids, copies, classes that never occur, headers that differ.
+
+Works on what `check_case` returned; no file is read here.
+"""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from auvseg.data.case import Case, ClassDef
+from auvseg.data.check_case import CaseCheck
+from auvseg.data.findings import Finding, Kind, Problem
+from auvseg.data.layouts.naming import some_of
+
+_MOST_COMPARED = 5
+
+Checked = Sequence[tuple[Case, CaseCheck]]
+
+
+def duplicate_ids(cases: Iterable[Case]) -> Iterator[Finding]:
+    """Ids that are equal, also where only case or composition of letters differs, which file systems do not see."""
+    by_id: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        by_id[unicodedata.normalize("NFC", case.case_id).casefold()].append(case.case_id)
+    for same in by_id.values():
+        for case_id in sorted(set(same)) if len(same) > 1 else ():
+            others = sorted(set(same) - {case_id})
+            also = f", if capital letters do not count ({some_of(others)})" if others else ""
+            yield Problem(Kind.DUPLICATE_ID, f"{len(same)} cases have this id{also}").at(case_id, "")
+
+
+def duplicate_images(checked: Checked) -> Iterator[Finding]:
+    """Images of several cases whose voxels are the same, whatever format or compression holds them."""
+    found = [(digest, case.case_id, file) for case, check in checked for file, digest in check.image_sha256]
+    yield from _copies(found, Kind.DUPLICATE_IMAGE, "the same voxels as the image of {}")
+
+
+def duplicate_labels(checked: Checked) -> Iterator[Finding]:
+    """Labels of several cases that are the same and too large to be so by chance."""
+    found = [
+        (check.label_sha256, case.case_id, case.label.name)
+        for case, check in checked
+        if check.label_sha256 is not None and case.label is not None
+    ]
+    yield from _copies(found, Kind.DUPLICATE_LABEL, "the same voxels as the label of {}")
+
+
+def _copies(found: Iterable[tuple[str, str, str]], kind: Kind, message: str) -> Iterator[Finding]:
+    by_content: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for digest, case_id, file in found:
+        by_content[digest].append((case_id, file))
+    for same in by_content.values():
+        # A few ids are enough to name the others, and thousands of empty images would take their square.
+        ids = sorted({case_id for case_id, _ in same})
+        for case_id, file in same if len(ids) > 1 else ():
+            others = [other for other in ids[:_MOST_COMPARED] if other != case_id]
+            yield Problem(kind, message.format(some_of(others))).at(case_id, file)
+
+
+def missing_classes(classes: Sequence[ClassDef] | None, checked: Checked) -> Iterator[Finding]:
+    """Declared classes that no label holds; nothing where no label could be read."""
+    read = [check.label_values for _, check in checked if check.label_values is not None]
+    seen = frozenset[int]().union(*read)
+    for one in classes or ():
+        if read and seen.isdisjoint(one.values):
+            values = ", ".join(map(str, one.values))
+            yield Problem(Kind.CLASS_NEVER_PRESENT, f"no case holds {one.name!r} ({values})").at("", "")
+
+
+def mixed_orientations(checked: Checked) -> Iterator[Finding]:
+    """Images whose stored axes point elsewhere than those of most images."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for case, check in checked:
+        if check.image_header is not None:
+            ids[check.image_header.axcodes].append(case.case_id)
+    if len(ids) > 1:
+        times = Counter({axcodes: len(cases) for axcodes, cases in ids.items()})
+        ordered = sorted(times, key=lambda axcodes: (-times[axcodes], axcodes))
+        parts = [f"{times[axcodes]} {axcodes} ({some_of(sorted(ids[axcodes]))})" for axcodes in ordered]
+        yield Problem(Kind.MIXED_ORIENTATION, f"stored axes differ: {'; '.join(parts)}").at("", "")
+
+
+def default_geometries(checked: Checked) -> Iterator[Finding]:
+    """Headers that nobody filled in: voxels of 1 mm along the scanner's axes, origin 0.
+
+    A data set of 1 mm voxels may well have such headers, and pictures have no others, so they count only where other
+    cases have another spacing (as in LiTS, where twenty are unset).
+    """
+    headers = [(case, check.image_header) for case, check in checked if check.image_header is not None]
+    unset = [case.case_id for case, header in headers if np.array_equal(np.abs(header.affine), np.eye(4))]
+    if unset and any(not np.allclose(header.spacing_mm, 1.0) for _, header in headers):
+        for case_id in unset:
+            message = "the header holds no geometry (spacing 1×1×1 mm, origin 0), those of other cases do"
+            yield Problem(Kind.DEFAULT_GEOMETRY, message).at(case_id, "")
+
+
+COHORT_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
+    duplicate_images,
+    duplicate_labels,
+    mixed_orientations,
+    default_geometries,
+)
+"""The checks that need nothing but what the cases returned."""

@@ -1,0 +1,121 @@
+"""The border between a description that somebody wrote (JSON) and the layout readers: types, numbers and paths.
+
+Every error names the file and the key, since people edit these files by hand. Nothing here touches an image.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from auvseg.data.case import ClassDef
+from auvseg.errors import DatasetError
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        DatasetError: it cannot be read, is not JSON, says one key twice, or holds something else.
+    """
+
+    def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DatasetError(f"{path.name}: the key {twice!r} stands there twice; keep one of the two")
+        return content
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=no_key_twice)
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{path.name}: is not valid JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(content, dict):
+        raise DatasetError(
+            f"{path.name}: holds a {type(content).__name__}, not an object with keys; "
+            'a list of cases belongs under "training"'
+        )
+    return content
+
+
+def take(content: dict[str, Any], key: str, kind: type, where: str) -> Any:
+    """The value of a key that must be there and of one type.
+
+    Raises:
+        DatasetError: the key is missing or of another type.
+    """
+    if key not in content:
+        raise DatasetError(f"{where}: the key {key!r} is missing")
+    if not isinstance(content[key], kind):
+        found = type(content[key]).__name__
+        raise DatasetError(f"{where}: {key!r} must be a {kind.__name__}, not a {found}")
+    return content[key]
+
+
+def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, str]]:
+    """The pairs of `{"0": "background", "1": "liver"}` in the order of their numbers.
+
+    Raises:
+        DatasetError: the key is missing, its value is no object, its keys are no numbers or its values no names.
+    """
+    values = take(content, key, dict, where)
+    pairs = []
+    for number, name in values.items():
+        if not isinstance(name, str):
+            raise DatasetError(f"{where}: {key!r} must name {number!r} by a text, not by {name!r}")
+        try:
+            pairs.append((int(number), name))
+        except ValueError:
+            raise DatasetError(f"{where}: the keys of {key!r} must be whole numbers, not {number!r}") from None
+    numbers = [number for number, _ in pairs]
+    if len(set(numbers)) < len(numbers):
+        raise DatasetError(f"{where}: {key!r} has a number twice: {sorted(numbers)}")
+    return sorted(pairs)
+
+
+def channels(content: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Channel names in order, from `{"0": "T1", "1": "T2"}`.
+
+    Raises:
+        DatasetError: as `numbered`, or there is no channel, or the numbers are not 0, 1, 2 ...
+    """
+    pairs = numbered(content, key, where)
+    if [number for number, _ in pairs] != list(range(len(pairs))) or not pairs:
+        found = ", ".join(str(number) for number, _ in pairs) or "nothing"
+        raise DatasetError(f"{where}: {key!r} must number the channels 0, 1, 2 ...; it has {found}")
+    return tuple(name for _, name in pairs)
+
+
+def classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...]:
+    """Foreground classes from decathlon's `labels`, such as `{"0": "background", "1": "liver"}`.
+
+    Raises:
+        DatasetError: as `numbered`, a negative value, or background alone.
+    """
+    pairs = numbered(content, "labels", where)
+    if any(value < 0 for value, _ in pairs):
+        raise DatasetError(f"{where}: 'labels' has the negative value {pairs[0][0]}")
+    found = tuple(ClassDef(value, name, (value,)) for value, name in pairs if value != 0)
+    if not found:
+        raise DatasetError(f"{where}: 'labels' names no foreground class")
+    return found
+
+
+def path_below(root: Path, name: object, where: str) -> Path:
+    """A path as the description states it: absolute, or relative to `root`, `..` included, as nnU-Net documents.
+
+    Raises:
+        DatasetError: it is no text, empty, or holds what no file name can.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise DatasetError(f"{where}: must be a file name, not {name!r}")
+    if "\0" in name:
+        raise DatasetError(f"{where}: {name!r} holds a zero byte, which no file name can")
+    return root / name.strip()
+
+
+def as_text(value: object) -> str:
+    """An attribute's value: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

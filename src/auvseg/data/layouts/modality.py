@@ -1,0 +1,59 @@
+"""What the words that data sets use for their images (`CT`, `T1w`, `noNorm`) say about how to read intensities.
+
+Returns the modality, or None where the words do not decide, and a note for a person where something was assumed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from auvseg.data.case import Modality
+
+Verdict = tuple[Modality | None, str | None]
+"""The modality and a note; either may be None."""
+
+_MRI_LIKE = ("mr", "t1", "t2", "flair", "adc", "dwi", "dti", "pd", "swi", "dce", "bold", "mp-mri", "tof")
+_CT_WORDS = ("ct", "cect", "ncct", "ldct", "cta")
+
+
+def modality_of_channels(names: Sequence[str]) -> Verdict:
+    """nnU-Net's rule: a channel called CT holds Hounsfield units, any other name arbitrary intensities.
+
+    Channels of both kinds say nothing for the whole image.
+    """
+    if not names:
+        return None, None
+    is_ct = [name.strip().casefold() == "ct" for name in names]
+    if all(is_ct):
+        return "ct", None
+    if any(is_ct):
+        return None, f"channels {', '.join(names)}: some are CT and some are not; name one by --channel and --modality"
+    unknown = [name for name in names if not name.strip().lower().startswith(_MRI_LIKE)]
+    if not unknown:
+        return "mri", None
+    return "mri", (
+        f"channel {', '.join(unknown)} is neither CT nor a known MRI sequence: read as arbitrary intensities like MRI, "
+        "as nnU-Net does; if it holds Hounsfield units say --modality ct"
+    )
+
+
+def modality_of_words(words: Iterable[str]) -> Verdict:
+    """What the `modality` column of a table or a datalist says, if it says one thing for every case."""
+    stated = sorted({word.strip() for word in words})
+    if stated in ([], [""]):
+        return None, None
+    found = {_of_word(word) for word in stated}
+    if len(found) > 1:
+        listed = ", ".join(word or "not stated" for word in stated)
+        return None, f"the cases are of several modalities ({listed}): make a data set of each"
+    modality = found.pop()
+    if modality is None:
+        return None, f"modality {', '.join(stated)} is neither CT nor MRI: say --modality"
+    return modality, None
+
+
+def _of_word(word: str) -> Modality | None:
+    lower = word.lower()
+    if lower in _CT_WORDS or lower.startswith(("ct ", "ct_", "ct-")):
+        return "ct"
+    if lower == "windowed":
+        return "windowed"
+    return "mri" if lower.startswith(_MRI_LIKE) else None

@@ -1,0 +1,84 @@
+"""The `labels` of an nnU-Net v2 `dataset.json`: plain classes, regions (lists of values) and the ignore label.
+
+The rules are those of nnU-Net's label manager. What it would refuse at training time and auvseg can live with becomes a
+note; what contradicts itself is an error.
+"""
+
+from typing import Any
+
+from auvseg.data.case import ClassDef
+from auvseg.data.layouts.description import take
+from auvseg.errors import DatasetError
+
+_Values = tuple[int, ...]
+
+
+def read_labels(content: dict[str, Any], where: str, notes: list[str]) -> tuple[tuple[ClassDef, ...], int | None]:
+    """Foreground classes and the ignore value.
+
+    Args:
+        content: the whole description.
+        where: its file name, for messages.
+        notes: gets a sentence for what nnU-Net would not train with.
+
+    Raises:
+        DatasetError: `labels` is missing or of the wrong type, names no foreground, or gives a value two meanings.
+    """
+    found = {name: _values(name, value, where) for name, value in take(content, "labels", dict, where).items()}
+    ignore = found.pop("ignore", None)
+    if ignore is not None and len(ignore) != 1:
+        raise DatasetError(f"{where}: the label 'ignore' must have one value, not {list(ignore)}")
+    foreground = {name: values for name, values in found.items() if values != (0,)}
+    if not foreground:
+        raise DatasetError(f"{where}: 'labels' names no foreground class")
+    has_regions = any(len(values) > 1 for values in foreground.values())
+    _refuse_two_meanings(foreground, ignore, where)
+    _note_what_nnunet_refuses(content, found, ignore, has_regions, notes)
+    classes = tuple(
+        ClassDef(position if has_regions else values[0], name, values)
+        for position, (name, values) in enumerate(foreground.items(), start=1)
+    )
+    return classes, ignore[0] if ignore else None
+
+
+def _values(name: str, value: Any, where: str) -> _Values:
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise DatasetError(f"{where}: the label {name!r} has no value")
+    for item in listed:
+        if isinstance(item, bool) or not isinstance(item, int) or item < 0:
+            turned = f'; write {{"{item}": {name}}}' if isinstance(item, str) and name.isdecimal() else ""
+            raise DatasetError(f"{where}: the label {name!r} must have a whole number from 0, not {item!r}{turned}")
+    return tuple(listed)
+
+
+def _refuse_two_meanings(foreground: dict[str, _Values], ignore: _Values | None, where: str) -> None:
+    by_values: dict[frozenset[int], str] = {}
+    for name, values in foreground.items():
+        other = by_values.setdefault(frozenset(values), name)
+        if other != name:
+            raise DatasetError(f"{where}: the labels {other!r} and {name!r} have the same value {list(values)}")
+        if ignore is not None and ignore[0] in values:
+            raise DatasetError(f"{where}: the value {ignore[0]} is both {name!r} and 'ignore'")
+    if ignore == (0,):
+        raise DatasetError(f"{where}: 'ignore' must not be 0, which is the background")
+
+
+def _note_what_nnunet_refuses(
+    content: dict[str, Any],
+    labels: dict[str, _Values],
+    ignore: _Values | None,
+    has_regions: bool,
+    notes: list[str],
+) -> None:
+    if labels.get("background") != (0,):
+        notes.append("'labels' has no background of value 0, which nnU-Net wants")
+    values = sorted({value for label in labels.values() for value in label} | {0})
+    if values != list(range(len(values))):
+        notes.append(f"the label values {values} have gaps, which nnU-Net refuses")
+    elif ignore is not None and ignore[0] != len(values):
+        notes.append(f"the ignore label is {ignore[0]}; nnU-Net wants the highest value, {len(values)}")
+    order = content.get("regions_class_order")
+    regions = sum(label != (0,) for label in labels.values())
+    if has_regions and (not isinstance(order, list) or len(order) != regions):
+        notes.append(f"'regions_class_order' must list {regions} values, one a region, before nnU-Net can train")

@@ -1,0 +1,91 @@
+"""Which label belongs to which image, by their names: the same name, or the same but for a word such as `_mask`.
+
+Channels are told by nnU-Net's suffix (`_0000`, `_0001`) where that makes them match a label. Nothing is guessed: labels
+that share a name belong to no image, and the notes say so.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from auvseg.data.case import Case, Subset
+from auvseg.data.layouts.naming import clean_id, some_of, stem
+
+_WORDS = "images?|imgs?|volumes?|scans?|segmentations?|segs?|dseg|labels?|masks?|msk|gts?|annotations?"
+_AFTER = re.compile(rf"(?:^|[_\-. ])(?:{_WORDS})$", re.IGNORECASE)
+_BEFORE = re.compile(rf"^(?:{_WORDS})[_\-. ]", re.IGNORECASE)
+_CHANNEL = re.compile(r"_(\d{4})$")
+
+
+def key_of(name: str) -> str:
+    """What an image and its label have in common: `case_1_seg` and `volume-case_1` are `case_1`."""
+    bare = _BEFORE.sub("", _AFTER.sub("", name))
+    return bare or name
+
+
+def pair(images: Sequence[Path], labels: Sequence[Path], subset: Subset, notes: list[str]) -> list[Case]:
+    """A case for every image, with its label or None; images of one label that are its channels are one case.
+
+    Args:
+        images: files of the image folder.
+        labels: files of the label folder.
+        subset: what the cases are for.
+        notes: gets a sentence for what could not be paired.
+    """
+    by_key = _labels_by_key(labels, notes)
+    has_channels = any(_is_channel(stem(image.name), by_key) for image in images)
+    single: list[Path] = []
+    channels: dict[str, dict[int, Path]] = defaultdict(dict)
+    for image in images:
+        name = stem(image.name)
+        suffix = _CHANNEL.search(name) if has_channels and key_of(name) not in by_key else None
+        group = channels[key_of(name[: suffix.start()])] if suffix else {}
+        # The same channel again, in another format, stands for itself.
+        if suffix is None or int(suffix[1]) in group:
+            single.append(image)
+        else:
+            group[int(suffix[1])] = image
+    cases = [
+        Case(clean_id(key), tuple(files[n] for n in sorted(files)), by_key.get(key), subset)
+        for key, files in channels.items()
+    ]
+    cases += _single_cases(single, by_key, subset)
+    taken = {case.label for case in cases}
+    _note_unpaired(cases, [label for label in by_key.values() if label not in taken], notes)
+    return cases
+
+
+def _labels_by_key(labels: Sequence[Path], notes: list[str]) -> dict[str, Path]:
+    """Labels by what they share with their image; a key of several labels is left out."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for label in labels:
+        found[key_of(stem(label.name))].append(label)
+    shared = sorted(key for key, files in found.items() if len(files) > 1)
+    if shared:
+        notes.append(f"several labels for {some_of(shared)}: none of them is taken; keep one, or write a table")
+    return {key: files[0] for key, files in found.items() if len(files) == 1}
+
+
+def _is_channel(name: str, by_key: dict[str, Path]) -> bool:
+    base = _CHANNEL.sub("", name)
+    return base != name and key_of(name) not in by_key and key_of(base) in by_key
+
+
+def _single_cases(images: list[Path], by_key: dict[str, Path], subset: Subset) -> list[Case]:
+    times = Counter(key_of(stem(image.name)) for image in images)
+    cases = []
+    for image in images:
+        key = key_of(stem(image.name))
+        # Two images of one label keep their whole names, so that both are seen.
+        cases.append(Case(clean_id(key if times[key] == 1 else image.name), (image,), by_key.get(key), subset))
+    return cases
+
+
+def _note_unpaired(cases: list[Case], left: list[Path], notes: list[str]) -> None:
+    without = sorted(case.case_id for case in cases if case.label is None)
+    if without:
+        notes.append(f"{len(without)} images have no label of the same name: {some_of(without)}")
+    if left:
+        names = sorted(path.name for path in left)
+        notes.append(f"{len(names)} labels have no image of the same name: {some_of(names)} ignored")
