@@ -1,17 +1,23 @@
-"""`S` of a map that never exists as a whole: slices or tiles come in any order (METHOD section 2).
+"""`S` of a map that never exists as a whole: slices or blocks come in any order (METHOD section 2).
 
-A Gram matrix is a sum over columns, so a piece that holds all rows of its columns is added to it and forgotten. A
-column of which rows are missing has to wait for them: each new row is multiplied with all that came before, and no
-smaller state is exact. So what is held depends on how the pieces lie to the rows:
+The Gram matrix of the rows is a sum over columns, that of the columns a sum over rows; the smaller one is kept. A block
+that spans the whole side of that matrix is added to it and forgotten. Any other has to wait for the rest of its lines:
+each new value is multiplied with all others of its line, and no smaller state is exact. So, beside an r×r matrix a map,
+this is held:
 
-    pieces                              unfold            held beside an r×r matrix a map
-    tiles over the whole row axis       any               nothing
-    slices along D                      H_DW, W_DH        nothing
-    slices along D                      D_HW              the map, in its own type
-    tiles in stacks along the row axis  any               the stacks that are not complete yet
+    pieces                                  unfold            rows <= columns              rows > columns
+    blocks over the whole row axis          any               nothing                      the map
+    blocks over both column axes            any               the map                      nothing
+    slices along D                          D_HW              the map                      nothing
+    slices along D                          H_DW, W_DH        nothing                      the map
+    blocks in stacks that make such blocks  any               the stacks not yet complete  the stacks not yet complete
 
-A map with more rows than columns is held too; it is small. Gradients do not pass, and pieces that overlap are refused
-rather than blended: blend, or crop, before adding.
+in the type of the pieces. Centring takes each column's mean over the rows away, which is the block's own where rows are
+together. Where they come apart, the sums of squares of two parts with n and m rows and the means a and b unite by one
+more row, √(nm / (n + m)) (b - a) (Chan, Golub and LeVeque, The American Statistician 37, 1983): nothing is subtracted,
+so that no digits cancel.
+
+Gradients do not pass, and pieces that overlap are refused rather than blended: blend, or crop, before adding.
 
 Shapes: D, H, W of the whole map, d, h, w of a piece; "*maps" leading axes, such as classes; r, n as in `scale.py`.
 """
@@ -26,8 +32,8 @@ from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from auvseg.measures.catalogue import Energy, Unfold
-from auvseg.measures.scale import add_to_cores
-from auvseg.measures.spectrum import scale_of, shares
+from auvseg.measures.scale import add_to_cores, each_map
+from auvseg.measures.spectrum import fold, scale_of, shares
 from auvseg.measures.unfolding import Unfolding, check_floating, check_variant
 
 _Box = tuple[tuple[int, int], ...]
@@ -36,7 +42,7 @@ _Box = tuple[tuple[int, int], ...]
 
 @dataclass
 class _Stack:
-    """Pieces that wait for the rest of their columns, each in its place; `lacking` voxels are still zero."""
+    """Pieces that wait for the rest of their lines, each in its place; `lacking` voxels are still zero."""
 
     values: Float[Tensor, "*maps d h w"]
     lacking: int
@@ -45,7 +51,7 @@ class _Stack:
 class ScaleAccumulator:
     """Takes a map piece by piece and gives what `semantic_scale` gives for the whole.
 
-    Slice-wise models call `add_slice`, sliding-window models `add_tile`. Windows may not overlap: MONAI's inferers
+    Slice-wise models call `add_slice`, sliding-window models `add`. Windows may not overlap: MONAI's inferers
     need an overlap of 0 and, where the window does not divide the map, a crop of the last ones, which they shift back.
 
     Args:
@@ -63,7 +69,7 @@ class ScaleAccumulator:
         >>> accumulator = ScaleAccumulator((3, 3, 1))
         >>> for index in (2, 0, 1):
         ...     accumulator.add_slice(index, planes[index])
-        >>> round(accumulator.scale().item(), 9)
+        >>> round(accumulator.result().item(), 9)
         1.0
     """
 
@@ -85,6 +91,8 @@ class ScaleAccumulator:
         self._unfolding = Unfolding.of(self._space, unfold)
         side = self._unfolding.rank
         self._cores = torch.zeros((*self._shape[:-3], side, side), dtype=torch.float64)
+        self._means = torch.zeros((*self._shape[:-3], side), dtype=torch.float64)
+        self._rows = 0
         self._dtype: torch.dtype | None = None
         self._boxes: list[_Box] = []
         self._stacks: dict[_Box, _Stack] = {}
@@ -93,33 +101,33 @@ class ScaleAccumulator:
         """Add the plane (…, H, W) at a depth.
 
         Raises:
-            ValueError: the plane has another shape, or as `add_tile`.
+            ValueError: the plane has another shape, or as `add`.
         """
         expected = (*self._shape[:-3], *self._shape[-2:])
         if tuple(plane.shape) != expected:
             raise ValueError(f"a plane of this map has the shape {expected}, not {tuple(plane.shape)}")
-        self.add_tile((index, 0, 0), plane.unsqueeze(-3))
+        self.add(plane.unsqueeze(-3), (index, 0, 0))
 
-    def add_tile(self, offset: Sequence[int], tile: Shaped[Tensor, "..."]) -> None:
+    def add(self, block: Shaped[Tensor, "..."], offset: Sequence[int]) -> None:
         """Add the block (…, d, h, w) whose first voxel is `offset`, three indices into (D, H, W).
 
-        A tile that has to wait is copied, so the caller may reuse its memory.
+        A block that has to wait is copied, so the caller may reuse its memory.
 
         Raises:
-            ValueError: the tile does not fit into the map, overlaps what was added before, is not floating, or has
-                another type than the tiles before it.
+            ValueError: the block does not fit into the map, overlaps what was added before, is not floating, or has
+                another type than the blocks before it.
         """
-        check_floating(tile)
-        if self._dtype not in (None, tile.dtype):
-            raise ValueError(f"the pieces of a map must have one type: this is {tile.dtype}, others are {self._dtype}")
-        box = self._box(offset, tuple(tile.shape))
+        check_floating(block)
+        if self._dtype not in (None, block.dtype):
+            raise ValueError(f"the pieces of a map must have one type: this is {block.dtype}, others are {self._dtype}")
+        box = self._box(offset, tuple(block.shape))
         # In inference mode whatever the caller's mode is: tensors made inside it could not be changed outside.
-        with torch.inference_mode(), torch.autocast(tile.device.type, enabled=False):
-            self._take(box, tile)
-        self._dtype = tile.dtype
+        with torch.inference_mode(), torch.autocast(block.device.type, enabled=False):
+            self._take(box, block)
+        self._dtype = block.dtype
         self._boxes.append(box)
 
-    def scale(self) -> Float64[Tensor, "..."]:
+    def result(self) -> Float64[Tensor, "..."]:
         """The scale of the whole map: (…) float64 in [0, 1], or `missing` as in `semantic_scale`.
 
         Raises:
@@ -134,62 +142,77 @@ class ScaleAccumulator:
         return scale.clone()
 
     def _box(self, offset: Sequence[int], shape: tuple[int, ...]) -> _Box:
-        """Where a tile lies, if it may lie there."""
+        """Where a block lies, if it may lie there."""
         if len(shape) != len(self._shape) or shape[:-3] != self._shape[:-3] or len(offset) != 3:
             raise ValueError(
-                f"a tile of a map {self._shape} needs the axes (*{self._shape[:-3]}, d, h, w) and an offset of three "
+                f"a block of a map {self._shape} needs the axes (*{self._shape[:-3]}, d, h, w) and an offset of three "
                 f"indices; got the shape {shape} at {tuple(offset)}"
             )
         box = tuple((start, start + size) for start, size in zip(offset, shape[-3:], strict=True))
         if any(start < 0 or stop > size or start == stop for (start, stop), size in zip(box, self._space, strict=True)):
-            raise ValueError(f"a tile {shape[-3:]} at {tuple(offset)} is empty or leaves the map {self._space}")
+            raise ValueError(f"a block {shape[-3:]} at {tuple(offset)} is empty or leaves the map {self._space}")
         for other in self._boxes:
             if all(a < d and c < b for (a, b), (c, d) in zip(box, other, strict=True)):
                 raise ValueError(
-                    f"the tile {shape[-3:]} at {tuple(offset)} overlaps the piece at {tuple(a for a, _ in other)}; "
+                    f"the block {shape[-3:]} at {tuple(offset)} overlaps the piece at {tuple(a for a, _ in other)}; "
                     "blend or crop overlapping windows first"
                 )
         return box
 
-    def _take(self, box: _Box, tile: Float[Tensor, "*maps d h w"]) -> None:
-        """Fold a tile at once where it holds whole columns, else let it wait for the rest of them."""
+    def _take(self, box: _Box, block: Float[Tensor, "*maps d h w"]) -> None:
+        """Fold a block at once where it holds whole lines, else let it wait for the rest of them."""
         home = self._home(box)
         if home == box:
-            self._fold(tile)
+            self._fold(block)
             return
         if home not in self._stacks:
             sides = tuple(stop - start for start, stop in home)
-            self._stacks[home] = _Stack(tile.new_zeros((*self._shape[:-3], *sides)), math.prod(sides))
+            self._stacks[home] = _Stack(block.new_zeros((*self._shape[:-3], *sides)), math.prod(sides))
         stack = self._stacks[home]
-        stack.values[_within(box, home)] = tile
-        stack.lacking -= math.prod(tile.shape[-3:])
+        stack.values[_within(box, home)] = block
+        stack.lacking -= math.prod(block.shape[-3:])
         if stack.lacking == 0:
             self._fold(stack.values)
             del self._stacks[home]
 
     def _home(self, box: _Box) -> _Box:
-        """The part of the map that can be folded by itself and holds the box: its columns, or else the whole map."""
-        whole = tuple((0, size) for size in self._space)
-        if not self._unfolding.by_rows:
-            return whole
-        row = self._unfolding.order[0]
-        return tuple(whole[axis] if axis == row else box[axis] for axis in range(3))
+        """The part of the map that can be folded by itself and holds the box: its lines over the Gram matrix's side."""
+        row, *columns = self._unfolding.order
+        spanned = [row] if self._unfolding.by_rows else columns
+        return tuple((0, self._space[axis]) if axis in spanned else box[axis] for axis in range(3))
 
     def _fold(self, piece: Float[Tensor, "*maps d h w"]) -> None:
-        self._cores = self._cores.to(piece.device)
+        self._cores, self._means = self._cores.to(piece.device), self._means.to(piece.device)
         add_to_cores(self._cores, piece, self._unfolding, self._energy, self._centre)
+        if self._centre and not self._unfolding.by_rows:
+            self._unite_means(piece)
 
-    def _leftovers(self) -> Float[Tensor, "*maps D H W"]:
-        """What still waits when the map is complete: tiles whose cuts through the columns differ from row to row.
+    def _unite_means(self, piece: Float[Tensor, "*maps d h w"]) -> None:
+        """Add what the rows so far and those of the piece, each centred on their own mean, lack beside each other."""
+        before, new = self._rows, piece.shape[self._unfolding.order[0] - 3]
+        self._rows = before + new
+        for index in each_map(piece):
+            rows = piece[index].permute(self._unfolding.order).flatten(1).double()
+            # Around the first row, as in `Unfolding.blocks`: equal rows have exactly their own mean.
+            step = rows[0] + (rows - rows[0]).mean(0) - self._means[index]
+            fold(self._cores[index], math.sqrt(before * new / self._rows) * step[:, None], self._energy)
+            self._means[index] += step * (new / self._rows)
 
-        Columns that were folded before are zero here, and add nothing.
+    def _leftovers(self) -> Float[Tensor, "*maps d h w"]:
+        """What still waits when the map is complete: blocks whose cuts through the lines differ from line to line.
+
+        Columns that were folded before are zero here, and add nothing. Such rows are left out: they would be counted.
         """
         first = next(iter(self._stacks.values())).values
         whole = first.new_zeros(self._shape)
         for home, stack in self._stacks.items():
-            # Stacks can share columns, but not voxels.
+            # Stacks can share lines, but not voxels.
             whole[_within(home, tuple((0, size) for size in self._space))] += stack.values
-        return whole
+        if self._unfolding.by_rows:
+            return whole
+        row = self._unfolding.order[0]
+        waiting = sorted({index for home in self._stacks for index in range(*home[row])})
+        return whole.index_select(row - 3, torch.tensor(waiting, device=whole.device))
 
     def _require_complete(self) -> None:
         _, height, width = self._space
