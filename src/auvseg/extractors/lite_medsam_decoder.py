@@ -1,9 +1,10 @@
-"""LiteMedSAM's prompt encoder and mask decoder (Kirillov et al., Segment Anything, ICCV 2023): a box to a mask's logits.
+"""LiteMedSAM's prompt encoder and mask decoder (Kirillov et al., Segment Anything, ICCV 2023): a box to a mask's
+logits.
 
-Seven tokens (one for the mask's quality, four for masks, two for the box) and the 4096 pixels of the embedding attend to each
-other. Because the tokens are so few, the pixels' projections are never computed: a query that meets every pixel's key is
-first taken through the key's projection, `q . (W x) = (W' q) . x`, which is the same number for a third of the
-arithmetic. Only upstream's first mask is decoded, the one for unambiguous prompts.
+Seven tokens (one for the mask's quality, four for masks, two for the box) and the 4096 pixels of the embedding attend
+to each other. Because the tokens are so few, the pixels' projections are never computed: a query that meets every
+pixel's key is first taken through the key's projection, `q . (W x) = (W' q) . x`, which is the same number for a third
+of the arithmetic. Only upstream's first mask is decoded, the one for unambiguous prompts.
 
 One box is decoded at a time. Several at once are no faster on a CPU, and would let the low bits of a class depend on
 which other classes a case holds.
