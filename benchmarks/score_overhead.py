@@ -39,9 +39,8 @@ def main() -> None:
     for name, seconds in parts.items():
         print(f"  {name:<10}{seconds:9.2f} s{100 * seconds / total:7.1f} %")
     outside = 1 - parts["network"] / total
-    print(
-        f"outside the network: {100 * outside:.1f} %; goal <= {100 * GOAL:.0f} %: {'met' if outside <= GOAL else 'missed'}"
-    )
+    verdict = "met" if outside <= GOAL else "missed"
+    print(f"outside the network: {100 * outside:.1f} %; goal <= {100 * GOAL:.0f} %: {verdict}")
 
 
 if __name__ == "__main__":

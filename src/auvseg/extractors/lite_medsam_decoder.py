@@ -1,5 +1,4 @@
-"""LiteMedSAM's prompt encoder and mask decoder (Kirillov et al., Segment Anything, ICCV 2023): a box to a mask's
-logits.
+"""LiteMedSAM's prompt encoder and mask decoder: a box to a mask's logits (Segment Anything, ICCV 2023).
 
 Seven tokens (one for the mask's quality, four for masks, two for the box) and the 4096 pixels of the embedding attend
 to each other. Because the tokens are so few, the pixels' projections are never computed: a query that meets every
