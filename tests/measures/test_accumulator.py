@@ -96,10 +96,10 @@ def test_nothing_is_held_of_slices_that_have_fewer_pixels_than_there_are_slices(
 
 @pytest.mark.parametrize("value", [0.1, 1e30, -1e-30])
 def test_slices_that_are_all_equal_have_no_energy_once_centred(value):
-    plane = value * draw(3, 2)
-    accumulator = ScaleAccumulator((13, 3, 2), centre=True)
-    for index in range(13):
-        accumulator.add_slice(index, plane)
+    maps = (value * draw(1, 3, 2)).expand(24, 3, 2)
+    accumulator = ScaleAccumulator(maps.shape, centre=True)
+    for first, last in [(3, 10), (0, 3), (10, 11), (11, 24)]:
+        accumulator.add(maps[first:last], (first, 0, 0))
     assert accumulator.result().isnan()
 
 
