@@ -1,5 +1,6 @@
 """The command line: parses, calls one function each, prints. No logic; nothing heavy is imported before it is used."""
 
+import os
 import sys
 
 import typer
@@ -39,6 +40,9 @@ app.command("doctor")(doctor)
 
 def main() -> None:
     """Run the command line; an error that a user can cause is one line and exit status 2, never a traceback."""
+    # Threads that wait by spinning stop each other: with another busy process beside it, a two-thread run was seen to
+    # take ten times as long. Must be set before torch starts its threads; the user's own choice wins.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except AuvsegError as error:
