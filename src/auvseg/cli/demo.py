@@ -18,7 +18,7 @@ def command(
     folder: Annotated[Path, typer.Argument(help="Where the phantom and the run are made.")] = Path("auvseg-demo"),
     cases: Annotated[int, typer.Option(min=9, help="Cases; a third of them get a fault.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="What everything is drawn from.")] = 0,
-    max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 6,
+    max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 4,
 ) -> None:
     """Make a small CT-like data set with known faults, then check, score, rank and filter it. Offline, in minutes.
 
