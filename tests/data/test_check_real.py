@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from auvseg.data.check import check_dataset
+from auvseg.data.dataset import read_dataset
+from auvseg.data.findings import Kind
 from auvseg.data.layouts import decathlon, table
 
 pytestmark = pytest.mark.data
@@ -57,3 +59,42 @@ def test_ct_and_mr_of_the_same_patients_are_read_from_one_table(real_data, tmp_p
     report = check_dataset(dataset, num_workers=2)
     assert len(report.cases) == len(rows)
     assert not {"unreadable", "missing_file", "reader_crashed"} & report.counts.keys()
+
+
+def test_a_multi_class_ct_and_mr_are_sound_but_stored_differently(real_data, tmp_path):
+    folder = real_data / "totalsegmentator_example"
+    rows = [(folder / "example_ct_sm.nii.gz", folder / "example_seg.nii.gz")]
+    rows += [(folder / "example_mr_sm.nii.gz", folder / "example_seg_mr.nii.gz")]
+    report = check_dataset(table.read(write_table(tmp_path / "total.csv", ("image", "label"), rows)), num_workers=2)
+    (found,) = report.findings
+    assert (found.kind, found.case_id) == (Kind.MIXED_ORIENTATION, "")
+    assert "1 LPS (example_mr_sm)" in found.message
+    assert "1 RAS (example_ct_sm)" in found.message
+
+
+def test_a_label_of_another_scan_length_is_a_shape_mismatch(real_data, tmp_path):
+    folder = real_data / "totalsegmentator_example"
+    rows = [(folder / "example_ct.nii.gz", folder / "example_seg.nii.gz")]
+    report = check_dataset(table.read(write_table(tmp_path / "total.csv", ("image", "label"), rows)), num_workers=1)
+    assert [found.kind for found in report.findings] == [Kind.SHAPE_MISMATCH]
+    assert report.findings[0].message == "the label has 122×101×30 voxels, the image 122×101×112"
+
+
+def test_medsam_s_ct_lesions_are_sound(real_data):
+    report = check_dataset(read_dataset(real_data / "ct_lesions"), num_workers=2)
+    assert report.findings == ()
+    assert len(report.cases) == 6
+
+
+def test_raters_of_one_scan_share_the_image_and_no_label(real_data, tmp_path):
+    # A label stands in for the scan, which is not here.
+    folder = real_data / "kits_multirater"
+    image = folder / "case_00004_kits23.nii.gz"
+    rows = [(f"rater_{n}", image, folder / f"case_00004_ann{n}.nii.gz") for n in (1, 2)]
+    header = ("id", "image", "label")
+    report = check_dataset(table.read(write_table(tmp_path / "raters.csv", header, rows)), num_workers=2)
+    assert [(found.kind, found.case_id) for found in report.findings if found.kind is Kind.DUPLICATE_IMAGE] == [
+        (Kind.DUPLICATE_IMAGE, "rater_1"),
+        (Kind.DUPLICATE_IMAGE, "rater_2"),
+    ]
+    assert "duplicate_label" not in report.counts

@@ -16,6 +16,8 @@ from auvseg.data.findings import Kind, Problem
 from auvseg.data.reading import RawArray
 
 _MOST_HU = float(np.iinfo(np.int16).max)
+_MOST_WITHOUT_BONE = 1000.0
+"""A region without fat and air has no dense bone either; intensities with an offset of 1000 or 1024 pass this."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,22 @@ def _axis_problems(shape: tuple[int, ...], channel_count: int) -> Iterator[Probl
 
 
 def _unlikely_range(low: float, high: float, dtype: np.dtype[Any], modality: Modality | None) -> str | None:
-    if modality == "ct" and high > _MOST_HU:
-        return f"up to {high:g}, which is no Hounsfield unit: negative values may have wrapped"
-    if modality == "ct" and low >= 0:
-        return f"no value below 0 ({low:g} to {high:g}): in Hounsfield units air is -1000; an offset may be missing"
+    strange = _unlikely_hu(low, high) if modality == "ct" else None
+    if strange is not None:
+        return strange
     if modality == "windowed" and (low < 0 or high > 255):
         return f"{low:g} to {high:g}, but windowed intensities are 0 to 255"
     if dtype.kind == "i" and (low == np.iinfo(dtype).min or high == np.iinfo(dtype).max):
         return f"{low:g} to {high:g} touches the limit of {dtype}: values may have overflowed"
+    return None
+
+
+def _unlikely_hu(low: float, high: float) -> str | None:
+    """What keeps a range from being Hounsfield units: air is -1000, fat -100, water 0, bone 300 to 2000."""
+    if high > _MOST_HU:
+        return f"up to {high:g}, which is no Hounsfield unit: negative values may have wrapped"
+    if low >= 0 and high > _MOST_WITHOUT_BONE:
+        return f"{low:g} to {high:g} without a negative value: air is -1000 HU, so an offset may be missing"
+    if (low, high) == (0.0, 255.0):
+        return "0 to 255, as after windowing to eight bits: these are no Hounsfield units"
     return None

@@ -139,3 +139,34 @@ def test_what_is_no_json_object_is_refused_by_name(describe, refusal, text):
 
 def test_a_json_file_of_another_kind_is_no_data_set(describe, refusal):
     assert refusal(describe({"weights": [1]}, "model.json")).startswith("model.json: no data set recognised")
+
+
+def test_nested_attributes_become_json(datalist):
+    (case,) = datalist(training=[entry("a", spacing=[1, 2.5], scanner={"field_t": 3})]).cases
+    assert case.attributes == {"spacing": "[1, 2.5]", "scanner": '{"field_t": 3}'}
+
+
+def test_channels_are_counted_where_no_modality_names_them(datalist):
+    images = {"image": ["a_t1.nii", "a_t2.nii"], "label": "a.nii"}
+    assert datalist(training=[images]).channel_names == ("channel_0", "channel_1")
+    assert datalist(training=[images], modality={"0": "T1", "1": "T2"}).channel_names == ("T1", "T2")
+    assert datalist(training=[entry("a")]).channel_names == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "modality", "notes"), [(("CT", "CT"), "ct", 0), (("CT", "MR"), None, 1), (("CT", None), None, 0)]
+)
+def test_modality_may_stand_in_every_entry(datalist, words, modality, notes):
+    dataset = datalist(training=[entry(f"a{n}", modality=word) for n, word in enumerate(words)])
+    assert (dataset.modality, len(dataset.notes)) == (modality, notes)
+
+
+def test_a_list_of_one_label_is_that_label(datalist, tmp_path):
+    assert datalist(training=[{"image": "a.nii", "label": ["b.nii"]}]).cases[0].label == tmp_path / "b.nii"
+
+
+def test_a_folder_may_hold_a_datalist_as_dataset_json(describe, touch):
+    folder = touch("imagesTr/x.nii.gz", "labelsTr/x.nii.gz")
+    describe({"training": [entry("a")]})
+    assert read_dataset(folder) == read_dataset(folder / "dataset.json")
+    assert read_dataset(folder).layout == "MONAI datalist"

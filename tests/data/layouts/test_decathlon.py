@@ -69,3 +69,45 @@ def test_a_wrong_value_is_refused_by_file_and_key(describe, refusal, changes, wo
 
 def test_missing_labels_are_named(describe, refusal):
     assert refusal(describe(DESCRIPTION, without="labels").parent) == "dataset.json: the key 'labels' is missing"
+
+
+def test_test_images_are_cases_without_a_label(describe):
+    dataset = read_dataset(describe({**DESCRIPTION, "test": ["./imagesTs/c.nii.gz", {"image": "imagesTs/d.nii.gz"}]}))
+    by_id = {case.case_id: case for case in dataset.cases}
+    assert {name: case.subset for name, case in by_id.items()} == {
+        "a": "training",
+        "b": "training",
+        "c": "test",
+        "d": "test",
+    }
+    assert (by_id["c"].label, by_id["d"].label) == (None, None)
+
+
+def test_files_that_nnunet_v1_split_by_channel_are_taken_and_noted(describe, touch):
+    folder = touch("imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz", "imagesTr/b.nii.gz")
+    describe({**DESCRIPTION, "modality": {"0": "T1", "1": "T2"}})
+    dataset = read_dataset(folder)
+    assert [path.name for path in dataset.cases[0].images] == ["a_0000.nii.gz", "a_0001.nii.gz"]
+    assert [path.name for path in dataset.cases[1].images] == ["b.nii.gz"]
+    (note,) = dataset.notes
+    assert note.startswith("1 images are one file a channel")
+
+
+def test_equal_names_in_several_folders_get_ids_of_their_own(describe):
+    entries = [{"image": f"p{n}/ct.nii.gz", "label": f"p{n}/seg.nii.gz"} for n in (1, 2)]
+    dataset = read_dataset(describe({**DESCRIPTION, "training": entries}))
+    assert [case.case_id for case in dataset.cases] == ["p1_ct", "p2_ct"]
+
+
+@pytest.mark.data
+def test_the_public_hippocampus_data_set_is_listed_whole(real_data):
+    folder = real_data / "Task04_Hippocampus"
+    dataset = read_dataset(folder)
+    assert (dataset.name, dataset.layout, dataset.modality, len(dataset.cases)) == (
+        "Hippocampus",
+        "decathlon",
+        "mri",
+        160,
+    )
+    assert [one.name for one in dataset.classes] == ["Anterior", "Posterior"]
+    assert all(path.is_file() for case in dataset.cases for path in (*case.images, case.label))

@@ -105,3 +105,50 @@ def test_cases_are_sorted_whatever_the_system_lists_first(touch):
     names = [f"{number}.png" for number in (10, 9, 2, 1)]
     dataset = read_dataset(touch(*(f"{kind}/{name}" for name in names for kind in ("images", "masks"))))
     assert [case.case_id for case in dataset.cases] == ["1", "10", "2", "9"]
+
+
+def test_several_channels_are_one_case_and_counted(touch):
+    dataset = read_dataset(touch("imagesTr/a_0000.nii", "imagesTr/a_0001.nii", "labelsTr/a.nii"))
+    (case,) = dataset.cases
+    assert [path.name for path in case.images] == ["a_0000.nii", "a_0001.nii"]
+    assert dataset.channel_names == ("channel_0", "channel_1")
+
+
+def test_subsets_that_number_from_1_again_get_their_folder_s_name(touch):
+    names = [f"{kind}{subset}/1.png" for kind in ("images", "labels") for subset in ("Tr", "Ts")]
+    dataset = read_dataset(touch(*names))
+    assert {case.case_id: case.subset for case in dataset.cases} == {"1": "training", "imagesTs_1": "test"}
+
+
+@pytest.mark.parametrize("form", ["{0}_train", "{0}-train", "{0} Train", "{0}Train"])
+def test_folder_names_may_be_written_in_several_ways(touch, form):
+    names = [f"{form.format(kind)}/a.png" for kind in ("images", "masks")]
+    assert pairs(read_dataset(touch(*names))) == {"a": ("a.png", "a.png")}
+
+
+def test_a_second_label_folder_is_noted(touch):
+    dataset = read_dataset(touch("images/a.png", "labels/a.png", "masks/a.png"))
+    assert dataset.cases[0].label.parent.name == "labels"
+    assert dataset.notes == ("the folder masks is ignored beside images and labels",)
+
+
+def test_files_of_no_image_format_and_hidden_ones_are_noted(touch):
+    dataset = read_dataset(touch("images/a.nii", "images/a.json", "images/._a.nii", "masks/a.nii"))
+    assert len(dataset.notes) == 2
+    assert any("a.json" in note for note in dataset.notes)
+
+
+def test_a_case_folder_without_a_label_is_a_case_and_an_ambiguous_one_is_named(touch):
+    sound = [f"p{n}/{name}.nii" for n in range(3) for name in ("ct", "mask")]
+    dataset = read_dataset(touch(*sound, "bare/ct.nii", "two/ct.nii", "two/mr.nii"))
+    assert pairs(dataset)["bare"] == ("ct.nii", None)
+    assert "two" not in pairs(dataset)
+    assert dataset.notes == ("1 folders do not hold one image and one label: two ignored",)
+
+
+def test_a_description_that_nothing_reads_is_noted(touch, describe):
+    folder = touch("imagesTr/a.nii", "labelsTr/a.nii")
+    describe({"release": "1.0"})
+    dataset = read_dataset(folder)
+    assert dataset.layout == "image and label folders"
+    assert "what it says is not used" in dataset.notes[-1]

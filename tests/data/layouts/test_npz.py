@@ -43,3 +43,16 @@ def test_a_damaged_file_stays_a_case_for_check_to_name(save):
 
 def test_archives_of_other_arrays_are_no_data_set(save, refusal):
     assert "no data set recognised" in refusal(save("weights.npz", kernel=np.zeros(3)))
+
+
+def test_nothing_but_damaged_files_is_still_named_file_by_file(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        (tmp_path / name).write_bytes(b"no archive")
+    assert [case.case_id for case in read_dataset(tmp_path).cases] == ["a", "b"]
+
+
+@pytest.mark.data
+def test_the_public_ct_lesions_are_listed(real_data):
+    dataset = read_dataset(real_data / "ct_lesions")
+    assert (dataset.layout, dataset.modality, len(dataset.cases)) == ("MedSAM npz", "windowed", 6)
+    assert all(case.label == case.images[0] for case in dataset.cases)

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from auvseg.data.case import Case, Subset
 from auvseg.data.layouts.naming import clean_id, some_of, stem
@@ -34,26 +35,39 @@ def pair(images: Sequence[Path], labels: Sequence[Path], subset: Subset, notes: 
         notes: gets a sentence for what could not be paired.
     """
     by_key = _labels_by_key(labels, notes)
-    has_channels = any(_is_channel(stem(image.name), by_key) for image in images)
-    single: list[Path] = []
-    channels: dict[str, dict[int, Path]] = defaultdict(dict)
-    for image in images:
-        name = stem(image.name)
-        suffix = _CHANNEL.search(name) if has_channels and key_of(name) not in by_key else None
-        group = channels[key_of(name[: suffix.start()])] if suffix else {}
-        # The same channel again, in another format, stands for itself.
-        if suffix is None or int(suffix[1]) in group:
-            single.append(image)
-        else:
-            group[int(suffix[1])] = image
-    cases = [
-        Case(clean_id(key), tuple(files[n] for n in sorted(files)), by_key.get(key), subset)
-        for key, files in channels.items()
-    ]
-    cases += _single_cases(single, by_key, subset)
+    images_by_name = _images_by_name(images, by_key)
+    # Words are cut off the ids of all cases or of none, so that ids look alike.
+    labelled = ((name.base, by_key.get(key_of(name.base))) for name in images_by_name)
+    cuts = any(label is not None and stem(label.name) != base for base, label in labelled)
+    times = Counter(key_of(name.base) for name in images_by_name)
+    cases = []
+    for name, files in images_by_name.items():
+        key = key_of(name.base)
+        case_id = name.full if times[key] > 1 or not cuts else key
+        cases.append(Case(clean_id(case_id), files, by_key.get(key), subset))
     taken = {case.label for case in cases}
     _note_unpaired(cases, [label for label in by_key.values() if label not in taken], notes)
     return cases
+
+
+class _Name(NamedTuple):
+    """An image's name without channel and format, and what tells it from another of that name."""
+
+    base: str
+    full: str
+
+
+def _images_by_name(images: Sequence[Path], by_key: dict[str, Path]) -> dict[_Name, tuple[Path, ...]]:
+    """The files of every image, one a channel; the same name in a second format is an image of its own."""
+    has_channels = any(_is_channel(stem(image.name), by_key) for image in images)
+    found: dict[_Name, dict[int, Path]] = defaultdict(dict)
+    for image in images:
+        base = stem(image.name)
+        suffix = _CHANNEL.search(base) if has_channels and key_of(base) not in by_key else None
+        base, channel = (base[: suffix.start()], int(suffix[1])) if suffix else (base, 0)
+        name = _Name(base, base)
+        found[name if channel not in found[name] else _Name(base, image.name)][channel] = image
+    return {name: tuple(files[channel] for channel in sorted(files)) for name, files in found.items()}
 
 
 def _labels_by_key(labels: Sequence[Path], notes: list[str]) -> dict[str, Path]:
@@ -70,16 +84,6 @@ def _labels_by_key(labels: Sequence[Path], notes: list[str]) -> dict[str, Path]:
 def _is_channel(name: str, by_key: dict[str, Path]) -> bool:
     base = _CHANNEL.sub("", name)
     return base != name and key_of(name) not in by_key and key_of(base) in by_key
-
-
-def _single_cases(images: list[Path], by_key: dict[str, Path], subset: Subset) -> list[Case]:
-    times = Counter(key_of(stem(image.name)) for image in images)
-    cases = []
-    for image in images:
-        key = key_of(stem(image.name))
-        # Two images of one label keep their whole names, so that both are seen.
-        cases.append(Case(clean_id(key if times[key] == 1 else image.name), (image,), by_key.get(key), subset))
-    return cases
 
 
 def _note_unpaired(cases: list[Case], left: list[Path], notes: list[str]) -> None:

@@ -1,0 +1,85 @@
+"""One label file: the values in it, and what the data set says of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
+
+from auvseg.data.check_label import LabelRules, label_facts, label_problems
+from auvseg.data.findings import Kind
+from auvseg.data.reading import Header, RawArray
+
+SHAPE = (3, 3, 2)
+DECLARED = LabelRules(frozenset({0, 1, 2}), None)
+SILENT = LabelRules(None, None)
+
+
+def problems(array, rules):
+    header = Header(array.shape, np.eye(4), (1.0, 1.0, 1.0), "RAS", str(array.dtype))
+    return list(label_problems(RawArray(header, array), label_facts(array), rules))
+
+
+def kinds(array, rules):
+    return [problem.kind for problem in problems(array, rules)]
+
+
+def label(*values, dtype=np.int32):
+    array = np.zeros(SHAPE, dtype)
+    array.flat[: len(values)] = values
+    return array
+
+
+@given(hnp.arrays(np.int16, hnp.array_shapes(min_dims=3, max_dims=4, max_side=4)))
+def test_facts_are_those_of_numpy_in_every_type(array):
+    for same in (array, array.astype(np.float32), array.astype(np.int64)):
+        facts = label_facts(same)
+        assert facts.values == frozenset(array.ravel().tolist())
+        assert facts.foreground == np.count_nonzero(array)
+        assert facts.is_label
+
+
+def test_values_next_to_whole_numbers_are_whole():
+    facts = label_facts(label(1.0005, 1.9995, dtype=np.float32))
+    assert (facts.values, facts.is_label) == ({0, 1, 2}, True)
+
+
+def test_soft_values_and_nan_are_counted_apart():
+    facts = label_facts(label(0.25, np.nan, 0.75, np.inf, 1, dtype=np.float32))
+    assert (facts.not_finite, facts.not_whole, facts.example, facts.is_label) == (2, 2, 0.25, False)
+    array = label(0.25, np.nan, dtype=np.float32)
+    assert kinds(array, DECLARED) == [Kind.NAN_OR_INF, Kind.NON_INTEGER_LABEL]
+
+
+def test_the_share_of_soft_voxels_is_of_the_whole_label():
+    (problem,) = problems(label(0.5, 0.5, dtype=np.float32)[..., :1].copy(), DECLARED)
+    assert problem.message == "values such as 0.5 in 11 % of the voxels"
+
+
+@pytest.mark.parametrize(
+    ("array", "rules", "expected"),
+    [
+        (label(1, 2), DECLARED, []),
+        (label(1, 3), DECLARED, [Kind.UNEXPECTED_LABEL]),
+        (label(1, -1), DECLARED, [Kind.UNEXPECTED_LABEL]),
+        (label(1, 3), LabelRules(frozenset({0, 1, 3}), 3), []),
+        (label(3), LabelRules(frozenset({0, 1, 3}), 3), [Kind.EMPTY_LABEL]),
+        (label(), DECLARED, [Kind.EMPTY_LABEL]),
+        (label(), SILENT, [Kind.EMPTY_LABEL]),
+        (label(40, 200), SILENT, []),
+        (label(-2), SILENT, [Kind.UNEXPECTED_LABEL]),
+        (label(2**40, dtype=np.int64), SILENT, [Kind.UNEXPECTED_LABEL]),
+        (np.arange(4000, dtype=np.int16).reshape(20, 20, 10), SILENT, [Kind.UNEXPECTED_LABEL]),
+        (label(1, dtype=np.uint8), LabelRules(frozenset({0, 1, 255}), None), []),
+        (label(1, dtype=np.uint8), LabelRules(frozenset({0, 1, 256}), None), [Kind.LABEL_OVERFLOW]),
+        (label(1, dtype=np.int8), LabelRules(frozenset({0, 1, 128}), None), [Kind.LABEL_OVERFLOW]),
+        (label(1, dtype=np.float32), LabelRules(frozenset({0, 1, 256}), None), []),
+        (np.ones((2, 2, 2, 2), np.uint8), DECLARED, [Kind.TOO_MANY_AXES]),
+    ],
+)
+def test_values_are_judged_by_what_the_data_set_declares(array, rules, expected):
+    assert kinds(array, rules) == expected
+
+
+def test_many_strange_values_are_not_all_spelt_out():
+    (problem,) = problems(label(*range(12)), DECLARED)
+    assert problem.message == "label values 3, 4, 5, 6, 7, 8, 9, 10 and 1 more are not declared"
