@@ -144,14 +144,20 @@ def _read(task: CheckTask, path: Path, part: Part, findings: list[Finding]) -> R
         return read_array(path, part=part)
     except OSError as error:
         # The system's own text names the whole path: of a name that is too long, of a folder without permission.
-        message = error.strerror or type(error).__name__
-        findings.append(Problem(Kind.UNREADABLE, message).at(task.case.case_id, path.name))
-        return None
+        problem = Problem(Kind.UNREADABLE, error.strerror or type(error).__name__)
     except ReadError as error:
+        problem = Problem(_why_unread(path), str(error).removeprefix(f"{path.name}: "))
+    findings.append(problem.at(task.case.case_id, path.name))
+    return None
+
+
+def _why_unread(path: Path) -> Kind:
+    try:
         if not path.exists():
-            kind = Kind.MISSING_FILE
-        else:
-            kind = Kind.UNREADABLE if is_supported(path) or path.is_dir() else Kind.UNSUPPORTED_FORMAT
-        message = str(error).removeprefix(f"{path.name}: ")
-        findings.append(Problem(kind, message).at(task.case.case_id, path.name))
-        return None
+            return Kind.MISSING_FILE
+        if not path.is_dir() and not is_supported(path):
+            return Kind.UNSUPPORTED_FORMAT
+    except OSError:
+        # A name that is too long is no missing file; what the reader said stands.
+        pass
+    return Kind.UNREADABLE
