@@ -51,6 +51,7 @@ def dataset(tmp_path):
         label = np.zeros((12, 12, 6), dtype=np.uint8)
         label[3 : 6 + number % 3, 3:9, 1:5] = 1
         image = (rng.normal(40, 5 + 5 * number, label.shape) + 60 * label).astype(np.int16)
+        image[:2] = -1000  # air, without which these would be no Hounsfield units
         nib.save(nib.Nifti1Image(image, np.eye(4)), folder / "imagesTr" / f"case_{number}_0000.nii.gz")
         nib.save(nib.Nifti1Image(label, np.eye(4)), folder / "labelsTr" / f"case_{number}.nii.gz")
     description = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "organ": 1}, "numTraining": 8}
