@@ -155,11 +155,9 @@ def test_bfloat16_gives_nearly_the_same_masks(exact):
         assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.98
 
 
-def test_automatic_precision_follows_the_processor(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
-    assert automatic_precision("cpu") == "bf16"
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
-    assert automatic_precision("cpu") == "fp32"
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_automatic_precision_is_the_one_whose_masks_are_the_shipped_models(device):
+    assert automatic_precision(device) == "fp32"
 
 
 @pytest.mark.data
