@@ -76,6 +76,23 @@ class ImageEncoder(nn.Module):
         self.neck = Neck(part(weights, "neck"))
         self._answers: list[Tensor] = []
 
+    def multiply_in_bfloat16(self) -> None:
+        """Compute most products in bfloat16; the sums that pass from layer to layer stay float32.
+
+        Exact remain the first product, whose input is a function of the grey value alone, so that rounding moves all
+        pixels of a tissue alike, and the mergings, on which all later layers build.
+        """
+        first, second = (step for step in self._steps if isinstance(step, Bottleneck) and step.residual)
+        products = [first.mix, first.narrow, second.widen, second.mix, second.narrow]
+        products += [self.neck.first, self.neck.second]
+        for step in self._steps:
+            if isinstance(step, WindowAttention):
+                products += [step.to_qkv, step.project]
+            elif isinstance(step, LocalMlp):
+                products += [step.widen, step.narrow]
+        for product in products:
+            product.in_bfloat16()
+
     def forward(self, plane: Float32[np.ndarray, "H W"]) -> Float32[Tensor, "N K"]:
         """(256, 256) grey values in [0, 1], zero where padded, to (4096, 256): the 64x64 embedding row by row."""
         answers = self._answers_to_an_empty_plane()
@@ -86,7 +103,7 @@ class ImageEncoder(nn.Module):
                 x = layer(x, active, None)
             else:
                 x = layer(x, active, answer) if active.any() else answer
-        return self.neck(x).flatten(0, 1).float()
+        return self.neck(x).flatten(0, 1)
 
     def _answers_to_an_empty_plane(self) -> list[Tensor]:
         """The outputs of the layers that skip, computed once: 75 MB in float32."""

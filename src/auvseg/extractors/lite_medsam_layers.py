@@ -59,6 +59,10 @@ class Convolution(nn.Module):
         """A linear layer, as a 1x1 convolution."""
         return cls(weights["weight"][:, :, None, None], weights["bias"])
 
+    def in_bfloat16(self) -> None:
+        """Multiply in bfloat16 from now on, and give the result in it."""
+        self.to(torch.bfloat16)
+
     def forward(self, x: Float[Tensor, "H W K"]) -> Float[Tensor, "h w k"]:
         """(H, W, K) to (H/stride, W/stride, k)."""
         batch = x.to(self.weight.dtype).unsqueeze(0).permute(0, 3, 1, 2)
@@ -71,7 +75,7 @@ class Convolution(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Normalisation over the channels of each pixel."""
+    """Normalisation over the channels of each pixel, in float32 whatever comes."""
 
     weight: Tensor
     bias: Tensor
@@ -84,7 +88,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*pixels K"]) -> Float[Tensor, "*pixels K"]:
         """(..., K) to (..., K)."""
-        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        return functional.layer_norm(x.float(), self.weight.shape, self.weight, self.bias, self.eps)
 
 
 class Layer(nn.Module):
@@ -130,23 +134,22 @@ class Bottleneck(Layer):
         self, x: Float[Tensor, "H W K"], active: Bool[np.ndarray, "h w"], empty: Float[Tensor, "h w k"] | None
     ) -> Float[Tensor, "h w k"]:
         """See `Layer.forward`."""
-        dtype = self.widen.weight.dtype
         if empty is None:
             active = np.ones_like(active)
-            y = torch.empty((*active.shape, self.narrow.weight.shape[0]), dtype=dtype, device=x.device)
+            y = x.new_empty((*active.shape, self.narrow.weight.shape[0]))
         else:
             y = empty.clone()
         for rows, columns in strips(active, STRIP_ROWS if x.device.type == "cpu" else len(active)):
             seen_rows, first_row = _seen(rows, self.stride, x.shape[0])
             seen_columns, first_column = _seen(columns, self.stride, x.shape[1])
-            hidden = functional.gelu(self.widen(x[seen_rows, seen_columns].to(dtype)))
+            hidden = functional.gelu(self.widen(x[seen_rows, seen_columns]))
             # The convolution pads with zeros, which is right at the plane's border and cut off elsewhere.
             mixed = self.mix(hidden)[first_row:, first_column:][
                 : rows.stop - rows.start, : columns.stop - columns.start
             ]
             narrowed = self.narrow(functional.gelu(mixed))
             if self.residual:
-                narrowed = functional.gelu(narrowed.add_(x[rows, columns]))
+                narrowed = functional.gelu(narrowed + x[rows, columns])
             y[rows, columns] = narrowed
         return y
 

@@ -98,14 +98,15 @@ class WindowAttention(Layer):
 
     def _attend(self, pixels: Float[Tensor, "N K"], windows: torch.Size, number: int) -> Float[Tensor, "N K"]:
         """Attention among the pixels of each of n windows of t pixels, n * t = N."""
-        qkv = self.to_qkv.of_pixels(self.norm(pixels)).to(pixels.dtype)
+        qkv = self.to_qkv.of_pixels(self.norm(pixels))
         query, key, value = qkv.view(*windows, self.heads, 3, HEAD_CHANNELS).permute(3, 0, 2, 1, 4)
         bias = self.get_buffer(f"bias{number}")
         if bias.shape[-1] > windows[1]:
-            _, pad_key, pad_value = self.pad.expand(windows[0], -1, -1, -1, -1).permute(3, 0, 2, 1, 4)
+            _, pad_key, pad_value = self.pad.to(qkv.dtype).expand(windows[0], -1, -1, -1, -1).permute(3, 0, 2, 1, 4)
             key, value = torch.cat([key, pad_key], dim=2), torch.cat([value, pad_value], dim=2)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return self.project.of_pixels(attended.transpose(1, 2).reshape(pixels.shape)).add_(pixels)
+        attend = _attend_head_by_head if qkv.dtype == torch.bfloat16 else functional.scaled_dot_product_attention
+        attended = attend(query, key, value, bias)
+        return self.project.of_pixels(attended.transpose(1, 2).reshape(pixels.shape)) + pixels
 
 
 class LocalMlp(Layer):
@@ -135,8 +136,23 @@ class LocalMlp(Layer):
         return y
 
     def _mlp(self, pixels: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-        hidden = functional.gelu(self.widen.of_pixels(self.norm(pixels)).to(pixels.dtype))
-        return self.narrow.of_pixels(hidden).add_(pixels)
+        hidden = functional.gelu(self.widen.of_pixels(self.norm(pixels)))
+        return self.narrow.of_pixels(hidden) + pixels
+
+
+def _attend_head_by_head(
+    query: Float[Tensor, "n heads t head"],
+    key: Float[Tensor, "n heads keys head"],
+    value: Float[Tensor, "n heads keys head"],
+    bias: Float[Tensor, "1 heads t keys"],
+) -> Float[Tensor, "n heads t head"]:
+    """Attention as three plain products: in bfloat16 that is faster on a CPU than PyTorch's fused kernel."""
+    scale = query.shape[-1] ** -0.5
+    attended = torch.empty_like(query)
+    for head, added in enumerate(bias[0].to(query.dtype)):
+        scores = torch.baddbmm(added.expand(len(query), -1, -1), query[:, head] * scale, key[:, head].transpose(1, 2))
+        attended[:, head] = torch.bmm(torch.softmax(scores, dim=-1), value[:, head])
+    return attended
 
 
 def _bias_by_position(by_distance: Float[Tensor, "heads distances"], window: int) -> Float[Tensor, "heads t t"]:
