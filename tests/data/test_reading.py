@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from auvseg.data.reading import Header, file_sha256, read_array, read_header
+from auvseg.errors import ReadError
 from image_files import write_itk, write_npz
 
 
@@ -122,6 +123,13 @@ def test_float64_becomes_float32(write_nifti, voxels):
 def test_trailing_axes_of_length_1_are_dropped(write_nifti, voxels):
     raw = read_array(write_nifti("a.nii", voxels[..., None, None]))
     np.testing.assert_array_equal(raw.array, voxels)
+
+
+def test_an_array_beyond_the_allowed_memory_is_refused_before_it_is_read(write_nifti, voxels):
+    path = write_nifti("a.nii.gz", voxels)
+    np.testing.assert_array_equal(read_array(path, max_bytes=voxels.size * 4).array, voxels)
+    with pytest.raises(ReadError, match=r"a\.nii\.gz: needs 840 bytes of memory, 839 are allowed"):
+        read_array(path, max_bytes=voxels.size * 4 - 1)
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path):

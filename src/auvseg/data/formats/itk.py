@@ -1,0 +1,129 @@
+"""NRRD, MetaImage and flat images (PNG, TIFF, BMP, JPEG) through SimpleITK.
+
+The reader is chosen by the ending and never by the content, so that no file reaches ITK's NIfTI reader, which corrupts
+the heap on some 5-D files. What ITK fills in silently where bytes are missing or damaged is refused.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auvseg.data.formats.header import Header, RawArray, itk_affine, make_header
+from auvseg.data.formats.integrity import check_deflated, check_promise, unreadable
+from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
+from auvseg.errors import ReadError
+
+_READERS = {
+    ".nrrd": "NrrdImageIO",
+    ".nhdr": "NrrdImageIO",
+    ".mha": "MetaImageIO",
+    ".mhd": "MetaImageIO",
+    ".png": "PNGImageIO",
+    ".tif": "TIFFImageIO",
+    ".tiff": "TIFFImageIO",
+    ".bmp": "BMPImageIO",
+    ".jpg": "JPEGImageIO",
+    ".jpeg": "JPEGImageIO",
+}
+ENDINGS = tuple(_READERS)
+
+_DTYPES = {
+    f"{bits}-bit {sign} integer": np.dtype(f"{letter}{bits // 8}")
+    for bits in (8, 16, 32, 64)
+    for sign, letter in (("signed", "i"), ("unsigned", "u"))
+} | {"32-bit float": np.dtype("f4"), "64-bit float": np.dtype("f8")}
+"""NumPy's type for ITK's name of it."""
+
+_END_OF_JPEG = b"\xff\xd9"
+
+
+def read_header(path: Path) -> Header:
+    """Read what a file promises."""
+    source = _source(path)
+    return _header(path, _open(path), source)
+
+
+def read_array(path: Path) -> RawArray:
+    """Read a file's voxels; the checksum of a compressed file must fit."""
+    # First of all where the voxels are: ITK opens whatever file a header names.
+    source = _source(path)
+    reader = _open(path)
+    header = _header(path, reader, source)
+    if source.compressed:
+        promised = math.prod(header.shape) * np.dtype(header.dtype).itemsize
+        # Over several files the promise cannot be shared out, but every stream must be whole.
+        for file in source.files:
+            check_deflated(path, file, source.offset, promised if len(source.files) == 1 else 0)
+    try:
+        array = _voxels(reader)
+    except RuntimeError as error:
+        raise unreadable(path, _reason(error)) from None
+    except MemoryError as error:
+        raise unreadable(path, error) from None
+    # SimpleITK gives (z, y, x).
+    array = array.transpose().reshape(header.shape)
+    return RawArray(header, array.astype(np.float32) if array.dtype.kind == "f" else array)
+
+
+def _voxels(reader: Any) -> NDArray[Any]:
+    import SimpleITK as sitk
+
+    return sitk.GetArrayFromImage(reader.Execute())
+
+
+def _open(path: Path) -> Any:
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(_READERS[path.suffix.lower()])
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise unreadable(path, _reason(error)) from None
+    return reader
+
+
+def _reason(error: RuntimeError) -> Exception:
+    """ITK's last line says what happened; the lines before it name source files of its own."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # "Reason" is the system's last error, of whatever call; addresses of objects differ from run to run.
+    lines = [re.sub(r"\(0x[0-9a-f]+\)", "", line) for line in lines if not line.startswith("Reason: ")]
+    return RuntimeError(lines[-1].removeprefix("sitk::ERROR: ").removeprefix("ITK ERROR: ") if lines else "unreadable")
+
+
+def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
+    import SimpleITK as sitk
+
+    if reader.GetNumberOfComponents() != 1:
+        count = reader.GetNumberOfComponents()
+        raise ReadError(f"{path.name}: holds {count} numbers a voxel (colours or vectors), not one; split it")
+    pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    dtype = _DTYPES.get(pixel)
+    if dtype is None:
+        raise ReadError(f"{path.name}: holds {pixel}, not intensities; convert it to one number a voxel")
+    shape = tuple(int(size) for size in reader.GetSize())
+    if 0 in shape:
+        # What ITK's PNG reader makes of a file that is none.
+        raise unreadable(path, RuntimeError("no voxels found"))
+    direction = np.asarray(reader.GetDirection(), dtype=np.float64).reshape(len(shape), len(shape))
+    spacing = np.asarray(reader.GetSpacing(), dtype=np.float64)
+    affine = itk_affine(direction, spacing, np.asarray(reader.GetOrigin(), dtype=np.float64))
+    header = make_header(path, shape, affine, dtype)
+    held = sum(file.stat().st_size for file in source.files)
+    check_promise(path, math.prod(shape) * dtype.itemsize, held, source.most_compression)
+    return header
+
+
+def _source(path: Path) -> VoxelSource:
+    name = path.name.lower()
+    if name.endswith((".nrrd", ".nhdr", ".mha", ".mhd")):
+        return voxel_source(path)
+    if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
+        # ITK fills what is missing with grey; only the end marker tells.
+        raise ReadError(f"{path.name}: truncated: the JPEG has no end; copy it again from its source")
+    return VoxelSource((path,), 0, False, MOST_PACKED)

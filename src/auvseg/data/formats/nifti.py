@@ -1,0 +1,156 @@
+"""NIfTI-1 and -2, their pairs, Analyze and FreeSurfer's volumes, all through nibabel.
+
+Beyond nibabel: a header that promises more than the file holds is refused before anything is allocated, the checksum of
+compressed files is looked at, positions are millimetres whatever the header's unit, and what nibabel repairs or guesses
+in silence becomes a note.
+"""
+
+import gzip
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from jaxtyping import Float64
+from nibabel import imageglobals
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.openers import ImageOpener
+from numpy.typing import NDArray
+
+from auvseg.data.formats.header import Header, RawArray, make_header
+from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.errors import ReadError
+
+ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
+
+_COMPRESSED = (".gz", ".mgz")
+_MM_PER_UNIT = {1: 1000.0, 3: 1e-3}
+"""NIfTI's codes for metre and micrometre; every other code means millimetre, or nothing."""
+_MOST_BYTES_AFTER_VOXELS = 1 << 26
+
+
+def read_header(path: Path) -> Header:
+    """Read what a file promises."""
+    image, repairs = _open(path)
+    return _header(path, image, repairs)
+
+
+def read_array(path: Path) -> RawArray:
+    """Read a file's voxels; the checksum of a compressed file must fit."""
+    image, repairs = _open(path)
+    header = _header(path, image, repairs)
+    try:
+        array = _voxels(image)
+    except Exception as error:  # noqa: BLE001 - nibabel raises whatever damaged voxels make its parsers raise
+        raise unreadable(path, error) from None
+    return RawArray(header, array.reshape(header.shape))
+
+
+def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
+    with _repairs_noted() as repairs:
+        try:
+            # Not memory-mapped: a file that shrinks while it is mapped takes the process with it.
+            image = nib.load(path, mmap=False)
+        except Exception as error:  # noqa: BLE001 - nibabel raises whatever a damaged header makes its parsers raise
+            raise unreadable(path, error) from None
+    return image, tuple(f"the header was repaired while reading: {repair}" for repair in repairs)
+
+
+@contextmanager
+def _repairs_noted() -> Iterator[list[str]]:
+    """Collect what nibabel says of repaired headers, which it would print."""
+    handler = _Repairs()
+    logger = imageglobals.logger
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    try:
+        yield handler.messages
+    finally:
+        logger.handlers, logger.propagate = before
+
+
+class _Repairs(logging.Handler):
+    """Keeps messages instead of printing them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message; an unset qfac is as common as it is harmless: the standard says what it then is."""
+        if "qfac" not in record.getMessage():
+            self.messages.append(record.getMessage())
+
+
+def _header(path: Path, image: Any, repairs: tuple[str, ...]) -> Header:
+    try:
+        dtype = np.dtype(image.get_data_dtype())
+        shape = tuple(int(size) for size in image.shape)
+        affine, notes = _affine_mm(image)
+        data = Path(image.file_map["image"].filename)
+        offset = int(getattr(image.dataobj, "offset", 0))
+    except Exception as error:  # noqa: BLE001 - as above
+        raise unreadable(path, error) from None
+    if dtype.fields is not None or dtype.kind not in "biuf":
+        kind = "colours" if dtype.fields is not None else "complex numbers" if dtype.kind == "c" else str(dtype)
+        raise ReadError(f"{path.name}: holds {kind}, not intensities; convert it to one number a voxel")
+    if any(size < 0 for size in shape):
+        raise ReadError(f"{path.name}: damaged: an axis of the shape {shape} has a negative length")
+    if not data.is_file():
+        raise ReadError(f"{path.name}: its data file {data.name} does not exist; keep the pair together")
+    compression = MOST_DEFLATED if data.name.lower().endswith(_COMPRESSED) else 1
+    check_promise(path, offset + math.prod(shape) * dtype.itemsize, data.stat().st_size, compression)
+    return make_header(path, shape, affine, dtype, (*notes, *repairs))
+
+
+def _affine_mm(image: Any) -> tuple[Float64[np.ndarray, "4 4"], tuple[str, ...]]:
+    affine = np.asarray(image.affine, dtype=np.float64).copy()
+    header, notes = image.header, []
+    if isinstance(header, nib.Nifti1Header):
+        if header["sform_code"] == 0 and header["qform_code"] == 0:
+            notes.append("the header states no orientation (neither sform nor qform); LAS is assumed")
+        factor = _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+        if factor != 1.0:
+            notes.append(f"the header's unit of length is {factor:g} mm; converted to mm")
+            affine[:3] *= factor
+    elif isinstance(header, nib.AnalyzeHeader):
+        notes.append("the Analyze format states no orientation; LAS is assumed")
+    return affine, tuple(notes)
+
+
+def _voxels(image: Any) -> NDArray[Any]:
+    path, proxy = image.file_map["image"].filename, image.dataobj
+    kind = np.dtype(image.get_data_dtype()).kind
+    if not path.lower().endswith(_COMPRESSED):
+        return _numbers(proxy, kind)
+    # nibabel stops at the last voxel, before the checksum that follows it. Given a stream, it would map the compressed
+    # bytes themselves if it might map.
+    layout = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+    with ImageOpener(path) as stream:
+        array = _numbers(ArrayProxy(stream, layout, mmap=False), kind)
+        _check_tail(stream)
+    return array
+
+
+def _numbers(proxy: ArrayProxy, kind: str) -> NDArray[Any]:
+    if kind == "f" or (proxy.slope, proxy.inter) != (1.0, 0.0):
+        # What float32 cannot hold becomes infinite, which is found and reported with the case.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(proxy, dtype=np.float32)
+    return np.asarray(proxy, dtype=proxy.dtype.newbyteorder("="))
+
+
+def _check_tail(stream: ImageOpener) -> None:
+    """Read what follows the voxels, so that gzip compares its checksum."""
+    try:
+        for _ in range(_MOST_BYTES_AFTER_VOXELS >> 20):
+            if not stream.read(1 << 20):
+                return
+    except gzip.BadGzipFile as error:
+        # Bytes behind the end of the stream are nobody's voxels.
+        if not str(error).startswith("Not a gzipped file"):
+            raise

@@ -1,0 +1,106 @@
+"""MedSAM's `.npz`: image, label and grid as arrays of one zip archive, read with NumPy and never unpickled.
+
+Arrays are ITK's (z, y, x) in LPS: `imgs` and `gts`, with `spacing` (x, y, z) and perhaps `origin` and `direction`.
+"""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from jaxtyping import Float64
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
+from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.errors import ReadError
+
+ENDINGS = (".npz",)
+
+_KEYS: dict[Part, tuple[str, ...]] = {"image": ("imgs", "img", "image"), "label": ("gts", "gt", "label")}
+_GRID = {"spacing": np.ones(3), "origin": np.zeros(3), "direction": np.eye(3)}
+
+
+def read_header(path: Path, part: Part) -> Header:
+    """Read what a file promises of its image or label."""
+    with _opened(path) as archive:
+        return _header(path, archive, _member(path, archive, part))
+
+
+def read_array(path: Path, part: Part) -> RawArray:
+    """Read a file's image or label."""
+    with _opened(path) as archive:
+        name = _member(path, archive, part)
+        header = _header(path, archive, name)
+        try:
+            array = _load(archive, name)
+        except Exception as error:  # noqa: BLE001 - zipfile and NumPy raise whatever damaged bytes make them raise
+            raise unreadable(path, error) from None
+    # (z, y, x) or (y, x) as stored, spatial axes first.
+    array = array.transpose().reshape(header.shape)
+    return RawArray(header, array.astype(np.float32) if array.dtype.kind == "f" else array)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise unreadable(path, error) from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile, part: Part) -> str:
+    there = [name.removesuffix(".npy") for name in archive.namelist()]
+    for key in _KEYS[part]:
+        if key in there:
+            return key
+    raise ReadError(f"{path.name}: holds no {part} ({', '.join(_KEYS[part])}); it has {', '.join(there) or 'nothing'}")
+
+
+def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
+    try:
+        with archive.open(f"{name}.npy") as member:
+            shape, dtype, offset = _promise(member)
+        info = archive.getinfo(f"{name}.npy")
+    except Exception as error:  # noqa: BLE001 - as above
+        raise unreadable(path, error) from None
+    if dtype.kind not in "biuf" or len(shape) not in (2, 3):
+        raise ReadError(f"{path.name}: {name} is {dtype} {shape}; expected numbers of shape (D, H, W)")
+    # The archive's own statement of the size may lie as well.
+    check_promise(path, info.file_size, info.compress_size, MOST_DEFLATED)
+    check_promise(path, offset + math.prod(shape) * dtype.itemsize, info.file_size)
+    grid = {key: _grid_values(path, archive, key) for key in _GRID}
+    affine = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
+    notes = () if "spacing.npy" in archive.namelist() else ("the file states no spacing; 1 mm is assumed",)
+    return make_header(path, shape[::-1], affine, dtype, notes)
+
+
+def _promise(member: IO[bytes] | zipfile.ZipExtFile) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape, type and offset of the voxels, from the text at the array's start."""
+    version = npy.read_magic(member)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+    shape, _, dtype = read(member)
+    return shape, dtype, member.tell()
+
+
+def _grid_values(path: Path, archive: zipfile.ZipFile, key: str) -> Float64[np.ndarray, " n"]:
+    default = _GRID[key]
+    if f"{key}.npy" not in archive.namelist():
+        return default.ravel()
+    try:
+        with archive.open(f"{key}.npy") as member:
+            shape, dtype, _ = _promise(member)
+        if dtype.kind in "iuf" and math.prod(shape) == default.size:
+            return _load(archive, key).astype(np.float64).ravel()
+    except Exception as error:  # noqa: BLE001 - as above
+        raise unreadable(path, error) from None
+    raise ReadError(f"{path.name}: {key} is {dtype} {shape}; expected {default.size} numbers")
+
+
+def _load(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(f"{name}.npy") as member:
+        array = npy.read_array(member, allow_pickle=False)
+        # zipfile compares the checksum when it comes to the end.
+        member.read(1)
+    return array

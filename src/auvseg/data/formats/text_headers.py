@@ -1,0 +1,116 @@
+"""Where the headers of NRRD and MetaImage, which are text, say that the voxels are.
+
+ITK reads the header's meaning; this module reads no more than what is needed to check the promise first: the files that
+hold the voxels, which may not lie outside the header's folder, and how they are encoded.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auvseg.data.formats.integrity import MOST_DEFLATED, unreadable
+from auvseg.errors import ReadError
+
+MOST_PACKED = 4096
+"""No packing of PNG, TIFF, BMP or JPEG reaches this; LZW comes closest, with some 1300."""
+
+_LONGEST_HEADER = 1 << 20
+_PLACE_OF_NUMBER = re.compile(r"%\d*d")
+
+
+@dataclass(frozen=True)
+class VoxelSource:
+    """Where voxels are.
+
+    Attributes:
+        files: those that hold them; the header's own file where they follow it.
+        offset: where they start in each of the files.
+        compressed: whether each of the files is one zlib or gzip stream from there on.
+        most_compression: the largest factor by which the encoding can have shrunk them.
+    """
+
+    files: tuple[Path, ...]
+    offset: int
+    compressed: bool
+    most_compression: int
+
+
+def voxel_source(path: Path) -> VoxelSource:
+    """Find the voxels of an NRRD or MetaImage file.
+
+    Raises:
+        ReadError: the header names no data, or data outside its folder, or data that do not exist.
+    """
+    with path.open("rb") as handle:
+        text = handle.read(_LONGEST_HEADER)
+    if path.name.lower().endswith((".nrrd", ".nhdr")):
+        return _nrrd_source(path, text)
+    return _meta_source(path, text)
+
+
+def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
+    if not text.startswith(b"NRRD"):
+        raise unreadable(path, ValueError("it does not begin like one"))
+    blank = re.search(rb"\r?\n\r?\n", text)
+    end = blank.end() if blank else len(text)
+    lines = text[:end].decode("latin-1").splitlines()
+    fields: dict[str, str] = {}
+    following: list[str] = []
+    for number, line in enumerate(lines):
+        key, separator, value = line.partition(": ")
+        key = key.strip().lower().replace(" ", "")
+        if separator and not line.startswith("#"):
+            fields.setdefault(key, value.strip())
+            following = lines[number + 1 :] if key == "datafile" else following
+    encoding = fields.get("encoding", "raw").lower()
+    # Skipped lines stand before the stream, wherever that then starts.
+    compressed = encoding in ("gzip", "gz") and fields.get("lineskip", "0") == "0"
+    most = 1 if encoding == "raw" else MOST_DEFLATED
+    named = fields.get("datafile")
+    if named is None:
+        return VoxelSource((path,), end, compressed, most)
+    return VoxelSource(_named_files(path, named, following), 0, compressed, most)
+
+
+def _meta_source(path: Path, text: bytes) -> VoxelSource:
+    data = re.search(rb"^[ \t]*ElementDataFile[ \t]*=[ \t]*([^\r\n]*)\r?\n?", text, re.MULTILINE)
+    if data is None:
+        raise unreadable(path, ValueError("its header names no data"))
+    before = text[: data.start()].decode("latin-1")
+    compressed = re.search(r"^\s*CompressedData\s*=\s*[Tt1]", before, re.MULTILINE) is not None
+    ascii_numbers = re.search(r"^\s*BinaryData\s*=\s*[Ff0]", before, re.MULTILINE) is not None
+    most = MOST_DEFLATED if compressed or ascii_numbers else 1
+    named = data[1].decode("latin-1").strip()
+    if named.lower() == "local":
+        return VoxelSource((path,), data.end(), compressed, most)
+    following = text[data.end() :].decode("latin-1").splitlines() if named.upper().startswith("LIST") else []
+    return VoxelSource(_named_files(path, named, following), 0, compressed, most)
+
+
+def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path, ...]:
+    """The files that a header names: one, a numbered series (`slice%03d.raw 1 20 1`) or a list on the next lines."""
+    if named.upper().startswith("LIST"):
+        files = [_beside(path, line.strip()) for line in following if line.strip()]
+    elif _PLACE_OF_NUMBER.search(named):
+        pattern = _beside(path, named.split()[0])
+        files = sorted(pattern.parent.glob(_PLACE_OF_NUMBER.sub("*", pattern.name)))
+    else:
+        files = [_beside(path, named)]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        name = missing[0] if missing else named.split()[0]
+        raise ReadError(f"{path.name}: its data file {name} does not exist; keep header and data together")
+    return tuple(files)
+
+
+def _beside(path: Path, named: str) -> Path:
+    """A file that a header names; data sets come from strangers, so it may not reach out of the header's folder."""
+    folder = os.path.abspath(path.parent)  # noqa: PTH100 - by its text: links inside the folder are the user's own
+    data = os.path.normpath(os.path.join(folder, named))  # noqa: PTH118
+    if os.path.commonpath([folder, data]) != folder:
+        raise ReadError(
+            f"{path.name}: names {Path(named).name} outside its folder as its data; keep header and data together"
+        )
+    return Path(data)
