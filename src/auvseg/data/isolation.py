@@ -5,21 +5,20 @@ one that dies or takes too long is reported and replaced. Results come in the or
 are in flight than asked for, since each may be a whole volume.
 """
 
-import multiprocessing
 import multiprocessing.connection
-import signal
-import time
+import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from itertools import islice
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-from auvseg.errors import AuvsegError
+from auvseg.data.worker import Item, NotBegunError, Result, Worker, call
+from auvseg.errors import RunError
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_MOST_STARTS = 3
+"""As often as processes may end before they begin a task; then it is no chance."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,17 @@ class Outcome(Generic[Item, Result]):
     crashed: bool = False
 
 
+@dataclass
+class _Task(Generic[Item, Result]):
+    """An item on its way: with a worker until it has an outcome."""
+
+    item: Item
+    content: bytes
+    starts: int = 0
+    worker: Worker | None = None
+    outcome: Outcome[Item, Result] | None = None
+
+
 class IsolatedPool:
     """Worker processes, started when first needed, ended with the `with` block or with their parent.
 
@@ -52,8 +62,8 @@ class IsolatedPool:
             raise ValueError(f"num_workers must not be negative, not {num_workers}")
         self._num_workers = num_workers
         self._timeout_s = timeout_s
-        self._idle: list[_Worker] = []
-        self._busy: list[_Worker] = []
+        self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
 
     def __enter__(self) -> "IsolatedPool":
         return self
@@ -74,140 +84,101 @@ class IsolatedPool:
             function: a function that can be pickled, of a module that workers can import quickly.
             items: pulled one by one, as there is room.
             ahead: outcomes that may wait to be taken, beside the tasks that run; as many as workers by default.
+
+        Raises:
+            RunError: worker processes end before they begin anything.
         """
         if self._num_workers == 0:
-            yield from (Outcome(item, *_call(function, item)) for item in items)
+            yield from (Outcome(item, *call(function, item)) for item in items)
             return
-        most = self._num_workers + (self._num_workers if ahead is None else ahead)
-        source = iter(enumerate(items))
-        waiting: deque[int] = deque()
-        done: dict[int, Outcome[Item, Result]] = {}
-        running: dict[int, tuple[_Worker, Item]] = {}
-        exhausted = False
-        while True:
-            while not exhausted and len(waiting) < most and len(running) < self._num_workers:
-                number_item = next(source, None)
-                if number_item is None:
-                    exhausted = True
-                    break
-                number, item = number_item
-                worker = self._take_worker()
-                worker.start(function, item)
-                running[number] = (worker, item)
-                waiting.append(number)
-            if not waiting:
-                return
-            if waiting[0] in done:
-                yield done.pop(waiting.popleft())
-                continue
-            self._collect(running, done)
+        room = self._num_workers + (self._num_workers if ahead is None else ahead)
+        source = iter(items)
+        tasks: deque[_Task[Item, Result]] = deque()
+        try:
+            while True:
+                self._hand_out(function, source, tasks, room)
+                if not tasks:
+                    return
+                self._collect(tasks)
+                # Workers that became free go on while the caller looks at the outcome.
+                self._hand_out(function, source, tasks, room)
+                if (outcome := tasks[0].outcome) is not None:
+                    tasks.popleft()
+                    yield outcome
+        finally:
+            for task in tasks:
+                self._release(task, keep=False)
 
-    def _take_worker(self) -> "_Worker":
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.is_alive():
-                break
-            # The system may have killed it for memory while it waited.
-            worker.stop()
-        else:
-            worker = _Worker()
+    def _hand_out(
+        self,
+        function: Callable[[Item], Result],
+        source: Iterator[Item],
+        tasks: deque[_Task[Item, Result]],
+        room: int,
+    ) -> None:
+        """Give every free worker a task, as long as there are items and room for their outcomes."""
+        free = self._num_workers - sum(task.worker is not None for task in tasks)
+        for item in islice(source, min(free, room - len(tasks))):
+            task = _Task[Item, Result](item, pickle.dumps((function, item)))
+            tasks.append(task)
+            self._start(task)
+
+    def _start(self, task: _Task[Any, Any]) -> None:
+        # A task that comes back gets a new process: those that waited may all have been killed for memory.
+        worker = self._idle.pop() if self._idle and task.starts == 0 else Worker(self._timeout_s)
         self._busy.append(worker)
-        return worker
-
-    def _collect(self, running: dict[int, tuple["_Worker", Any]], done: dict[int, Outcome[Any, Any]]) -> None:
-        """Wait until a running task ends, by itself, by its process's death or by the clock."""
-        patience = None
-        if self._timeout_s is not None:
-            patience = max(0.0, min(w.started_s for w, _ in running.values()) + self._timeout_s - time.monotonic())
-        ready = multiprocessing.connection.wait([worker.connection for worker, _ in running.values()], patience)
-        finished = [number for number, (worker, _) in running.items() if worker.connection in ready]
-        late = [] if ready else [n for n, (worker, _) in running.items() if worker.age_s() >= (self._timeout_s or 0)]
-        for number in [*finished, *late]:
-            worker, item = running.pop(number)
-            self._busy.remove(worker)
-            result, error, crashed = worker.receive() if number in finished else worker.give_up(self._timeout_s)
-            done[number] = Outcome(item, result, error, crashed)
-            if crashed:
-                worker.stop()
-            else:
-                self._idle.append(worker)
-
-
-class _Worker:
-    """One process and the pipe to it."""
-
-    def __init__(self) -> None:
-        # Not fork: torch's threads do not survive it.
-        context = multiprocessing.get_context("spawn")
-        self.connection, child = context.Pipe()
-        self._process = context.Process(target=_work, args=(child,), daemon=True)
-        self._process.start()
-        child.close()
-        self.started_s = time.monotonic()
-
-    def age_s(self) -> float:
-        """Seconds since the task began."""
-        return time.monotonic() - self.started_s
-
-    def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.is_alive()
-
-    def start(self, function: Callable[[Any], Any], item: Any) -> None:
-        """Hand over a task."""
-        self.started_s = time.monotonic()
-        self.connection.send((function, item))
-
-    def receive(self) -> tuple[Any, str | None, bool]:
-        """Result, error and whether the process died."""
+        task.worker = worker
+        task.starts += 1
         try:
-            return self.connection.recv()
-        except (EOFError, OSError):
-            self._process.join(timeout=5)
-            return None, f"the reader crashed ({_cause_of_death(self._process.exitcode)}); the file is damaged", True
+            worker.start(task.content)
+        except NotBegunError as error:
+            self._start_again(task, error)
 
-    def give_up(self, timeout_s: float | None) -> tuple[None, str, bool]:
-        """Stop a task that takes too long."""
-        return None, f"gave up after {timeout_s:g} s; the file is damaged, or its disk is very slow", True
+    def _start_again(self, task: _Task[Any, Any], error: NotBegunError) -> None:
+        self._release(task, keep=False)
+        if task.starts == _MOST_STARTS:
+            raise RunError(
+                f"worker processes end before they begin ({error}); call auvseg below `if __name__ == '__main__':` in "
+                "a script file, or use num_workers=0"
+            )
+        self._start(task)
 
-    def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        self.connection.close()
-        self._process.kill()
-        self._process.join(timeout=5)
+    def _collect(self, tasks: Sequence[_Task[Any, Any]]) -> None:
+        """Note which tasks have ended; wait for one where the first still runs."""
+        running = {task.worker.connection: task for task in tasks if task.worker is not None}
+        if not running:
+            return
+        limit_s: float | None = 0.0
+        if tasks[0].outcome is None:
+            limit_s = min(task.worker.remaining_s() for task in running.values() if task.worker is not None)
+            limit_s = None if limit_s == float("inf") else max(0.0, limit_s)
+        ready = multiprocessing.connection.wait(running, limit_s)
+        for connection, task in running.items():
+            self._note(task, has_news=connection in ready)
 
-
-def _cause_of_death(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
-        return f"exit status {exit_code}"
-    try:
-        return signal.Signals(-exit_code).name
-    except ValueError:
-        return f"signal {-exit_code}"
-
-
-def _call(function: Callable[[Item], Result], item: Item) -> tuple[Result | None, str | None, bool]:
-    try:
-        return function(item), None, False
-    except AuvsegError as error:
-        return None, str(error), False
-    except MemoryError:
-        return None, "not enough memory to read this file", False
-    except Exception as error:  # noqa: BLE001 - whatever a reader raises is a row of the report, not the end of the run
-        lines = str(error).splitlines()
-        return None, f"{type(error).__name__}: {lines[0] if lines else 'no message'}", False
-
-
-def _work(connection: Connection) -> None:
-    """A worker's life: ends with the pipe, which ends with the parent."""
-    # Ctrl-C goes to the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        try:
-            function, item = connection.recv()
-        except (EOFError, OSError):
+    def _note(self, task: _Task[Any, Any], *, has_news: bool) -> None:
+        """Note whether a task ended, by itself, by its process's death or by the clock."""
+        worker = task.worker
+        if worker is None:
             return
         try:
-            connection.send((*_call(function, item),))
-        except (BrokenPipeError, OSError):
+            ending = worker.hear() if has_news else None
+        except NotBegunError as error:
+            self._start_again(task, error)
             return
+        if ending is None and worker.remaining_s() <= 0:
+            ending = worker.late()
+        if ending is not None:
+            task.outcome = Outcome(task.item, ending.result, ending.error, ending.crashed)
+            self._release(task, keep=not ending.crashed)
+
+    def _release(self, task: _Task[Any, Any], *, keep: bool) -> None:
+        """Take the worker from a task, to use it again or to end it."""
+        worker, task.worker = task.worker, None
+        if worker is None or worker not in self._busy:
+            return
+        self._busy.remove(worker)
+        if keep:
+            self._idle.append(worker)
+        else:
+            worker.stop()
