@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from auvseg.data.normalisation import PERCENTILES, Normalisation, normalise
 from auvseg.data.volume import Volume
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, UsageError
 
 MRI, MASK = Normalisation("mri"), Normalisation("mri", input="mask")
 
@@ -90,8 +90,11 @@ def test_constant_images_become_zeros(value, how):
     np.testing.assert_array_equal(scaled, np.zeros((1, 1, 5), np.float32))
 
 
+ANY_FLOAT = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
 @pytest.mark.parametrize("how", [MRI, MASK, Normalisation("ct"), Normalisation("windowed")])
-@given(image=arrays(np.float32, (2, 3, 4), elements=st.floats(-(2**30), 2**30, width=32)))
+@given(image=arrays(np.float32, (2, 3, 4), elements=ANY_FLOAT))
 def test_every_result_is_float32_in_0_to_1_and_the_volume_is_left_alone(how, image):
     before = image.copy()
     scaled = normalise(Volume("case", image, None, (1.0, 1.0, 1.0), "SAR", ()), how, np.ones(image.shape, dtype=bool))
@@ -101,7 +104,19 @@ def test_every_result_is_float32_in_0_to_1_and_the_volume_is_left_alone(how, ima
     np.testing.assert_array_equal(image, before)
 
 
-@given(image=arrays(np.float32, (2, 3, 4), elements=st.floats(-(2**30), 2**30, width=32)))
+def test_a_range_beyond_float32_is_still_a_range():
+    extreme = np.finfo(np.float32).max
+    scaled = normalise(volume([-extreme, 0, extreme]), MASK, np.ones((1, 1, 3), bool))
+    np.testing.assert_allclose(scaled.ravel(), [0, 0.5, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("window", [(40.0, 0.0), (40.0, -400.0), (np.nan, 400.0), (40.0, np.inf)])
+def test_a_window_without_width_is_refused(window):
+    with pytest.raises(UsageError, match="width above 0"):
+        Normalisation("ct", window_hu=window)
+
+
+@given(image=arrays(np.float32, (2, 3, 4), elements=ANY_FLOAT))
 def test_brighter_voxels_never_become_darker(image):
     scaled = normalise(Volume("case", image, None, (1.0, 1.0, 1.0), "SAR", ()), Normalisation("ct"), None)
     assert (np.diff(scaled.ravel()[np.argsort(image.ravel())]) >= 0).all()

@@ -1,12 +1,15 @@
 import itertools
 import re
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from auvseg.data.case import Case
-from auvseg.data.volume import as_label, load_volume
+from auvseg.data.reading import make_header
+from auvseg.data.volume import as_label, grid_difference, load_volume
 from auvseg.errors import CaseError
 
 AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "IS")) for signs in itertools.product(*order)]
@@ -136,6 +139,67 @@ def test_of_several_files_the_channel_names_one(make_case, voxels):
         np.testing.assert_array_equal(volume.image, (channel + 1) * voxels[::-1].transpose(2, 1, 0))
 
 
+@pytest.mark.parametrize(("channel", "channel_count"), [(1, 1), (-1, 1), (3, 3), (-1, 3)])
+def test_a_channel_that_does_not_exist_is_refused(make_case, voxels, channel, channel_count):
+    one_file = make_case(np.stack([voxels] * channel_count, axis=-1))
+    with pytest.raises(CaseError, match=rf"case: has no channel {channel}; there are {channel_count}"):
+        load_volume(one_file, channel=channel, channel_count=channel_count)
+    if channel_count > 1:
+        with pytest.raises(CaseError, match=f"no channel {channel}"):
+            load_volume(make_case(*[voxels] * channel_count), channel=channel, channel_count=channel_count)
+
+
+@pytest.mark.parametrize("files", [2, 4])
+def test_files_that_do_not_match_the_declared_channels_are_not_guessed_at(make_case, voxels, files):
+    with pytest.raises(CaseError, match=f"case: has {files} image files, the data set declares 3 channels"):
+        load_volume(make_case(*[voxels] * files), channel_count=3)
+
+
+def test_one_channel_where_several_are_declared_is_refused(make_case, voxels):
+    with pytest.raises(CaseError, match=r"image_0\.nii\.gz: holds one channel, the data set declares 2"):
+        load_volume(make_case(voxels), channel_count=2)
+
+
+def test_several_files_need_no_declaration(make_case, voxels):
+    volume = load_volume(make_case(voxels, 2 * voxels), channel=1)
+    np.testing.assert_array_equal(volume.image, 2 * voxels[::-1].transpose(2, 1, 0))
+
+
+def test_of_several_files_none_may_hold_channels_of_its_own(make_case, voxels):
+    several = np.stack([voxels, voxels], axis=-1)
+    with pytest.raises(CaseError, match="has 4 axes"):
+        load_volume(make_case(several, several), channel_count=2)
+
+
+def test_what_the_reader_guessed_becomes_a_warning(tmp_path, voxels):
+    path = tmp_path / "image.nii"
+    nib.save(nib.Nifti1Image(voxels, None), path)
+    (warning,) = load_volume(Case("case", (path,), None)).warnings
+    assert warning.startswith("image.nii: the header states no orientation")
+
+
+def test_flat_images_are_volumes_of_one_slice(tmp_path):
+    pixels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    sitk.WriteImage(sitk.GetImageFromArray(pixels), str(tmp_path / "a.png"))
+    sitk.WriteImage(sitk.GetImageFromArray(pixels % 2), str(tmp_path / "b.png"))
+    volume = load_volume(Case("case", (tmp_path / "a.png",), tmp_path / "b.png"))
+    # A picture's rows grow to P and its columns to L, by ITK's convention for files that do not say.
+    np.testing.assert_array_equal(volume.image, pixels[None, ::-1, ::-1])
+    np.testing.assert_array_equal(volume.label, volume.image % 2)
+
+
+def test_axes_halfway_between_two_letters_are_the_same_axes_whatever_letter_rounding_picks(voxels):
+    def header(angle_deg):
+        cosine, sine = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+        affine = np.eye(4)
+        affine[:2, :2] = [[cosine, -sine], [sine, cosine]]
+        return make_header(Path("a.nii"), voxels.shape, affine, np.dtype(np.int16))
+
+    one, other = header(44.99), header(45.01)
+    assert one.axcodes != other.axcodes
+    assert grid_difference(one, other) is None
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_voxels_that_are_not_finite_are_counted(make_case, voxels, value):
     image = voxels.astype(np.float32)
@@ -178,10 +242,16 @@ def test_labels_that_are_not_finite_are_refused(value):
         as_label(np.array([0.0, value]), "l.nii")
 
 
-@pytest.mark.parametrize("array", [np.array([0, 2**40]), np.array([0.0, -1e12]), np.array([2**63], np.uint64)])
+@pytest.mark.parametrize(
+    "array", [np.array([0, 2**40]), np.array([0.0, -1e12]), np.array([2**63], np.uint64), np.array([2**31], np.float32)]
+)
 def test_labels_beyond_32_bits_are_refused_instead_of_wrapped(array):
     with pytest.raises(CaseError, match="no class numbers"):
         as_label(array, "l.nii")
+
+
+def test_negative_labels_are_kept():
+    np.testing.assert_array_equal(as_label(np.array([-1, 0, 2], np.int16), "l.nii"), [-1, 0, 2])
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.uint64, np.float32, np.float64])

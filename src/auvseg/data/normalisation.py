@@ -4,6 +4,7 @@
 percentiles, so that what the annotator drew decides what the model sees (paper section on the four strategies).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from auvseg.data.case import Modality
 from auvseg.data.volume import Volume
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, UsageError
 from auvseg.shapes import ImageArray, MaskArray
 
 PERCENTILES = (0.5, 99.5)
@@ -32,16 +33,24 @@ class Normalisation:
     input: Literal["raw", "mask"] = "raw"
     window_hu: tuple[float, float] = (40.0, 400.0)
 
+    def __post_init__(self) -> None:
+        level, width = self.window_hu
+        if not (math.isfinite(level) and math.isfinite(width) and width > 0):
+            raise UsageError(f"the CT window needs a width above 0, not level {level:g} and width {width:g}")
+
 
 def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) -> ImageArray:
-    """The volume's intensities, clipped and scaled to [0, 1].
+    """The volume's intensities `x`, clipped and scaled: `(clip(x, low, high) - low) / (high - low)`.
 
-    - `mask`: 0.5th to 99.5th percentile of the foreground, whatever the modality.
-    - `raw`, CT: the window, from level - width/2 to level + width/2.
-    - `raw`, MRI: 0.5th to 99.5th percentile of the voxels above 0; voxels that are exactly 0 (background that a
-    scanner or a
-      skull stripper blanked) stay 0. Images without a positive voxel: percentiles of all voxels. This is MedSAM's rule.
-    - `raw`, windowed: 0..255 divided by 255.
+    | input, modality | low and high |
+    |---|---|
+    | `mask`, any | 0.5th and 99.5th percentile of the foreground (METHOD section 1: `X`) |
+    | `raw`, `ct` | the window: level - width/2 and level + width/2 |
+    | `raw`, `mri` | 0.5th and 99.5th percentile of the voxels above 0, of the whole volume |
+    | `raw`, `windowed` | 0 and 255 |
+
+    The rule for `mri` is MedSAM's: voxels that are exactly 0, which a scanner or a skull stripper blanked, stay 0. An
+    image without a voxel above 0 is scaled by the percentiles of all its voxels.
 
     Args:
         volume: the case.
@@ -49,7 +58,7 @@ def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) 
         foreground: (D, H, W) where any class is; needed for `mask`.
 
     Returns:
-        (D, H, W) float32; zeros where the range has no width.
+        (D, H, W) float32 in [0, 1]; zeros where the range has no width.
 
     Raises:
         CaseError: `mask` without any foreground.
@@ -58,16 +67,18 @@ def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) 
     if how.input == "mask":
         if foreground is None or not foreground.any():
             raise CaseError("the label holds no foreground, so there is nothing to normalise by; use --input raw")
-        low, high = _percentiles(image[foreground])
-        return _scaled(image, low, high)
+        return _scaled(image, *_percentiles(image[foreground]))
     if how.modality == "ct":
         level, width = how.window_hu
         return _scaled(image, level - width / 2, level + width / 2)
     if how.modality == "windowed":
         return _scaled(image, 0.0, 255.0)
+    return _scaled_mri(image)
+
+
+def _scaled_mri(image: ImageArray) -> ImageArray:
     positive = image[image > 0]
-    low, high = _percentiles(positive if positive.size else image.ravel())
-    scaled = _scaled(image, low, high)
+    scaled = _scaled(image, *_percentiles(positive if positive.size else image.ravel()))
     scaled[image == 0] = 0
     return scaled
 
@@ -78,10 +89,14 @@ def _percentiles(values: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _scaled(image: ImageArray, low: float, high: float) -> ImageArray:
-    if not high > low:
+    width = high - low
+    if width > float(np.finfo(np.float32).max):
+        # Damaged floating files span more than float32 can subtract.
+        return _scaled(image * np.float32(0.25), low * 0.25, high * 0.25)
+    if not np.float32(width) > 0:
         return np.zeros_like(image)
     scaled = np.clip(image, np.float32(low), np.float32(high))
     scaled -= np.float32(low)
-    scaled /= np.float32(high - low)
+    scaled /= np.float32(width)
     # Rounding may leave the interval by one unit in the last place.
     return np.clip(scaled, 0.0, 1.0, out=scaled)

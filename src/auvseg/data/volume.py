@@ -4,7 +4,8 @@
 everything else. Nothing is resampled: the foundation models bring their own sizes.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from auvseg.shapes import ImageArray, LabelArray
 CANONICAL = "SAR"
 """Where index 0, 1 and 2 of every array grow to."""
 
-ORIGIN_TOLERANCE_MM = 1e-2
 DIRECTION_TOLERANCE = 1e-3
-"""Grids whose corners lie closer than this (absolute, or relative to the voxel size) count as the same."""
+"""Grids are the same where spacings differ by less than this share, unit axes by less than this in every coordinate
+(0.06 degrees), and origins by less than this share of the longest voxel edge, or by `ORIGIN_TOLERANCE_MM`."""
+
+ORIGIN_TOLERANCE_MM = 1e-2
+"""What writing positions as text or as float32 may cost."""
 
 INTEGER_TOLERANCE = 1e-3
+"""How far from a whole number a label stored as float may lie."""
 
 
 @dataclass(frozen=True)
@@ -55,45 +60,42 @@ def load_volume(case: Case, *, channel: int = 0, with_label: bool = True, channe
         case: the case.
         channel: which channel: of several files that one, of one file with a fourth axis that part.
         with_label: whether the label is read; a case without one then has `label=None`.
-        channel_count: how many channels the data set declares; a fourth axis of this length holds them.
+        channel_count: how many channels the data set declares; a fourth axis of this length holds them, and 1 says
+            nothing of how many files a case has.
 
     Raises:
         ReadError: a file cannot be read.
-        CaseError: the image has further axes, holds NaN or infinity, or the label is on another grid or not of whole
-            numbers.
+        CaseError: the channel does not exist, the image has further axes or holds NaN or infinity, or the label has
+            another shape or is not of whole numbers.
     """
-    path = case.images[channel] if len(case.images) > 1 else case.images[0]
-    raw = _one_channel(read_array(path, part="image"), path, channel, channel_count)
-    warnings: list[str] = []
-    image = _canonical(raw.array, raw.header).astype(np.float32, copy=False)
+    path = _image_file(case, channel, channel_count)
+    channels_in_file = 1 if len(case.images) > 1 else channel_count
+    raw = _one_channel(read_array(path, part="image"), path, channel, channels_in_file)
+    warnings = [f"{path.name}: {note}" for note in raw.header.notes]
+    # One copy: turned, converted and in one block of memory.
+    image = np.array(_canonical(raw.array, raw.header), dtype=np.float32, order="C")
     _check_intensities(image, path, warnings)
     label = None
     if with_label and case.label is not None:
         label = _read_label(case.label, raw.header, warnings)
-    order = _axis_order(raw.header)
-    spacing = raw.header.spacing_mm
-    return Volume(
-        case_id=case.case_id,
-        image=np.ascontiguousarray(image),
-        label=label,
-        spacing_mm=(spacing[order[0]], spacing[order[1]], spacing[order[2]]),
-        axcodes=raw.header.axcodes,
-        warnings=tuple(warnings),
-    )
+    x, y, z = (raw.header.spacing_mm[axis] for axis in _axis_order(raw.header))
+    return Volume(case.case_id, image, label, (x, y, z), raw.header.axcodes, tuple(warnings))
 
 
 def grid_difference(image: Header, label: Header) -> str | None:
     """In words, how the label's grid differs from the image's of the same shape; None where they agree.
 
-    Spacing and direction are compared relative to the voxel size, the origin in millimetres.
+    See `DIRECTION_TOLERANCE` for what counts as the same.
     """
-    if image.axcodes != label.axcodes:
+    unit_image = image.affine[:3, :3] / image.spacing_mm
+    unit_label = label.affine[:3, :3] / label.spacing_mm
+    same_axes = np.allclose(unit_image, unit_label, atol=DIRECTION_TOLERANCE, rtol=0)
+    # Of axes between two letters, rounding picks one.
+    if image.axcodes != label.axcodes and not same_axes:
         return f"the label's axes point to {label.axcodes}, the image's to {image.axcodes}"
     if not np.allclose(image.spacing_mm, label.spacing_mm, rtol=DIRECTION_TOLERANCE, atol=0):
         return f"the label's spacing is {_millimetres(label.spacing_mm)}, the image's {_millimetres(image.spacing_mm)}"
-    unit_image = image.affine[:3, :3] / image.spacing_mm
-    unit_label = label.affine[:3, :3] / label.spacing_mm
-    if not np.allclose(unit_image, unit_label, atol=DIRECTION_TOLERANCE, rtol=0):
+    if not same_axes:
         return "the label's axes are tilted against the image's"
     distance = float(np.linalg.norm(image.affine[:3, 3] - label.affine[:3, 3]))
     if distance > max(ORIGIN_TOLERANCE_MM, DIRECTION_TOLERANCE * max(image.spacing_mm)):
@@ -120,8 +122,10 @@ def as_label(array: NDArray[Any], name: str) -> NDArray[np.int32]:
                 f"{name}: label values are not whole numbers ({what}); resample labels with nearest neighbour"
             )
         array = rounded
-    if array.size and (array.max() > np.iinfo(np.int32).max or array.min() < np.iinfo(np.int32).min):
-        raise CaseError(f"{name}: label values up to {array.max()} are no class numbers")
+    # As Python's numbers: float32 has no 2^31 - 1 to compare with.
+    low, high = array.min().item(), array.max().item()
+    if high > np.iinfo(np.int32).max or low < np.iinfo(np.int32).min:
+        raise CaseError(f"{name}: label values from {low:g} to {high:g} are no class numbers")
     return array.astype(np.int32)
 
 
@@ -139,14 +143,25 @@ def _read_label(path: Path, image: Header, warnings: list[str]) -> LabelArray:
     return np.ascontiguousarray(_canonical(as_label(raw.array, path.name), image))
 
 
-def _one_channel(raw: RawArray, path: Path, channel: int, channel_count: int) -> RawArray:
+def _image_file(case: Case, channel: int, channel_count: int) -> Path:
+    files = len(case.images)
+    if 1 < files != channel_count > 1:
+        # Which of them is missing, and so which file is which channel, cannot be known.
+        raise CaseError(f"{case.case_id}: has {files} image files, the data set declares {channel_count} channels")
+    held = max(files, channel_count)
+    if not 0 <= channel < held:
+        raise CaseError(f"{case.case_id}: has no channel {channel}; there are {held}, counted from 0")
+    return case.images[channel if files > 1 else 0]
+
+
+def _one_channel(raw: RawArray, path: Path, channel: int, channels_in_file: int) -> RawArray:
     shape = raw.header.shape
-    if len(shape) == 3:
+    if len(shape) == 3 and channels_in_file == 1:
         return raw
-    if len(shape) == 4 and channel_count > 1 and shape[3] == channel_count:
-        header = raw.header
-        flat = Header(shape[:3], header.affine, header.spacing_mm, header.axcodes, header.dtype)
-        return RawArray(flat, raw.array[..., channel])
+    if len(shape) == 4 and shape[3] == channels_in_file:
+        return RawArray(replace(raw.header, shape=shape[:3]), raw.array[..., channel])
+    if len(shape) == 3:
+        raise CaseError(f"{path.name}: holds one channel, the data set declares {channels_in_file}; add the others")
     raise CaseError(
         f"{path.name}: has {len(shape)} axes {_by(shape)}; auvseg needs 3, or 4 where the data set declares "
         "the channels; split the file into 3-D images"
@@ -154,12 +169,13 @@ def _one_channel(raw: RawArray, path: Path, channel: int, channel_count: int) ->
 
 
 def _check_intensities(image: NDArray[np.float32], path: Path, warnings: list[str]) -> None:
-    finite = np.isfinite(image)
-    if not finite.all():
-        count = int(image.size - np.count_nonzero(finite))
+    low, high = float(image.min()), float(image.max())
+    # NaN and infinity both show in the extremes, which spares an array of truth values.
+    if not math.isfinite(low) or not math.isfinite(high):
+        count = image.size - np.count_nonzero(np.isfinite(image))
         raise CaseError(f"{path.name}: {count} voxels are NaN or infinite; replace them, for CT by -1024")
-    if float(image.min()) == float(image.max()):
-        warnings.append(f"{path.name}: every voxel is {float(image.min()):g}")
+    if low == high:
+        warnings.append(f"{path.name}: every voxel is {low:g}")
 
 
 def _orientation(header: Header) -> NDArray[np.float64]:
