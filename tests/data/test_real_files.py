@@ -3,13 +3,14 @@
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 import isolation_tasks as tasks
 from auvseg.data.case import Case
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.reading import read_array
 from auvseg.data.volume import load_volume
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, ReadError
 
 pytestmark = pytest.mark.data
 
@@ -72,6 +73,32 @@ def test_soft_masks_are_refused_as_labels(real_data):
 def test_a_series_in_time_is_refused_with_advice(real_data):
     with pytest.raises(CaseError, match=r"fmri\.nii\.gz: has 4 axes .*split"):
         load_volume(Case("fmri", (real_data / "odd_files" / "sct_4d" / "fmri" / "fmri.nii.gz",), None))
+
+
+PAIRS = [
+    ("Task04_Hippocampus/imagesTr/hippocampus_001.nii.gz", "Task04_Hippocampus/labelsTr/hippocampus_001.nii.gz", "RAS"),
+    ("sts/STS_002/CT_image.nii.gz", "sts/STS_002/CT_mask.nii.gz", "LPS"),
+    ("totalsegmentator_example/example_ct_sm.nii.gz", "totalsegmentator_example/example_seg.nii.gz", "RAS"),
+    ("totalsegmentator_example/example_mr_sm.nii.gz", "totalsegmentator_example/example_seg_mr.nii.gz", "LPS"),
+    ("kits_multirater/case_00004_ann1.nii.gz", "kits_multirater/case_00004_kits23.nii.gz", "IPL"),
+]
+
+
+@pytest.mark.parametrize(("image", "label", "axcodes"), PAIRS)
+def test_the_orientation_is_what_simpleitk_makes_of_it(real_data, image, label, axcodes):
+    volume = assert_loads(Case("case", (real_data / image,), real_data / label))
+    assert volume.axcodes == axcodes
+    for path, array in ((image, volume.image), (label, volume.label)):
+        # (z, y, x) along S, P, L.
+        turned = sitk.DICOMOrient(sitk.ReadImage(str(real_data / path)), "LPS")
+        np.testing.assert_array_equal(array, sitk.GetArrayFromImage(turned)[:, ::-1, ::-1])
+        assert volume.spacing_mm == pytest.approx(turned.GetSpacing()[::-1], rel=1e-5)
+
+
+def test_a_dicom_slice_is_refused_with_the_way_to_convert_it(real_data):
+    path = next((real_data / "odd_files" / "dicom_prostatex").rglob("*.dcm"))
+    with pytest.raises(ReadError, match="dcm2niix"):
+        read_array(path)
 
 
 def assert_loads(case):
