@@ -24,6 +24,9 @@ STAGES = (
     ("filtering",),
     ("bench",),
     ("demo",),
+    ("duo",),
+    ("networks",),
+    ("integrations",),
     ("doctor",),
     ("cli",),
 )

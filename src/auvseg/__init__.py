@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from auvseg.data.case import Case, ClassDef, Dataset
     from auvseg.data.check import check_dataset
     from auvseg.data.dataset import read_dataset
+    from auvseg.duo.head import add_noise_head
+    from auvseg.duo.loss import DUOLoss
+    from auvseg.duo.noise import CaseNoise, SampledNoise
     from auvseg.errors import AuvsegError
     from auvseg.extractors import get_extractor, register_extractor
     from auvseg.filtering.selection import filter_cases
@@ -28,12 +31,16 @@ if TYPE_CHECKING:
 _HOME = {
     "AuvsegError": "auvseg.errors",
     "Case": "auvseg.data.case",
+    "CaseNoise": "auvseg.duo.noise",
     "ClassDef": "auvseg.data.case",
+    "DUOLoss": "auvseg.duo.loss",
     "Dataset": "auvseg.data.case",
     "MEASURES": "auvseg.measures.catalogue",
+    "SampledNoise": "auvseg.duo.noise",
     "ScaleAccumulator": "auvseg.measures.accumulator",
     "ScaleOptions": "auvseg.measures.catalogue",
     "ScoreConfig": "auvseg.scoring.config",
+    "add_noise_head": "auvseg.duo.head",
     "auv": "auvseg.aleatoric",
     "check_dataset": "auvseg.data.check",
     "filter_cases": "auvseg.filtering.selection",
@@ -50,12 +57,16 @@ __all__ = [
     "MEASURES",
     "AuvsegError",
     "Case",
+    "CaseNoise",
     "ClassDef",
+    "DUOLoss",
     "Dataset",
+    "SampledNoise",
     "ScaleAccumulator",
     "ScaleOptions",
     "ScoreConfig",
     "__version__",
+    "add_noise_head",
     "auv",
     "check_dataset",
     "filter_cases",

@@ -1,0 +1,263 @@
+"""The loss of dynamic uncertainty-aware optimisation (METHOD section 5), in MONAI's conventions.
+
+    L = 1/N Σ_i Σ_c  L_ic / (1 + α S_ic)            L_ic = β · (1 - Dice(p_ic, ỹ_ic)) + (1 - β) · BCE(p_ic, ỹ_ic)
+    ỹ_ic = clamp(y_ic - l · tanh(ε̂_ic f_ic / l), 0, 1)
+
+with p the network's probabilities, S the semantic perception scale of its own class maps, f what the noise head says,
+and ε̂ the noise of the case. Three things are ours, each against a way in which the equation alone fails:
+
+- The base loss is at least 0 (1 - Dice, not -Dice), or dividing it would reward a high S. Weights are in (0, 1].
+- Background is a class like any other, or arg-max inference would be undefined.
+- A correction is at most l < 1/2, so that a hard label stays on its side of 1/2. Without that bound the noise head
+  can explain the labels away: it moves them to what the network says, and the loss vanishes while nothing is learnt.
+
+Axes: B batch, C classes, "*S" one to three spatial axes, the first of them depth.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn.modules.loss import _Loss
+
+from auvseg.duo.noise import CaseNoise, SampledNoise
+from auvseg.duo.targets import at_resolution, class_targets
+from auvseg.duo.terms import Activation, binary_cross_entropy, dice_loss, probabilities
+from auvseg.measures.catalogue import Unfold
+from auvseg.measures.scale import semantic_scale
+
+ScaleOn = Literal["logits", "probabilities"]
+Reduction = Literal["mean", "sum", "none"]
+
+
+class DUOLoss(_Loss):
+    """Dice and cross-entropy of every sample and class, weighted by the scale of the class, with denoised labels.
+
+    Args:
+        num_classes: C, background included for softmax outputs.
+        alpha: α ≥ 0, how much a class of high scale counts less. 0 weighs all alike.
+        beta: β in [0, 1], the share of Dice; the rest is binary cross-entropy.
+        activation: `softmax` for exclusive classes, `sigmoid` for overlapping regions.
+        noise: ε̂ for networks with a noise head (`add_noise_head`): `CaseNoise`, or `SampledNoise` where the cases of a
+            batch are not known. None: labels are taken as they are.
+        correction_limit: l in (0, 1], the largest change of a label. From 1/2 on a label can be turned over.
+        scale_gradient: whether the gradient flows through S (as in the paper, where it pushes the maps to a richer
+            spectrum), or S is a plain weight.
+        scale_on: S of the `logits`, or of the `probabilities`.
+        unfold, centre: variant of S; see `semantic_scale`.
+        include_background: False leaves the first class out of the loss; then only the others are learnt, and arg-max
+            over all classes is undefined.
+        ignore_index: label of voxels that do not count, for targets that are label maps.
+        smooth: added to numerator and denominator of Dice.
+        deep_supervision_weights: one weight a resolution, for networks that return a list; default 1, 1/2, 1/4, …
+            scaled to sum 1.
+        reduction: `mean` over samples and classes (the equation divided by the number of classes, so that learning
+            rates of other losses carry over), `sum` over both, or `none`: (B, C).
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Examples:
+        >>> loss = DUOLoss(num_classes=2)
+        >>> label = torch.zeros(1, 1, 4, 4, 4)
+        >>> round(loss(torch.zeros(1, 2, 4, 4, 4), label).item(), 4)
+        0.6799
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        activation: Activation = "softmax",
+        noise: CaseNoise | SampledNoise | None = None,
+        correction_limit: float = 0.4,
+        scale_gradient: bool = True,
+        scale_on: ScaleOn = "logits",
+        unfold: Unfold = "D_HW",
+        centre: bool = False,
+        include_background: bool = True,
+        ignore_index: int | None = None,
+        smooth: float = 1e-5,
+        deep_supervision_weights: Sequence[float] | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        _check(num_classes >= (2 if activation == "softmax" else 1), "softmax needs two classes, sigmoid one")
+        _check(alpha >= 0 and math.isfinite(alpha), f"alpha is at least 0, not {alpha}")
+        _check(0 <= beta <= 1, f"beta is in [0, 1], not {beta}")
+        _check(0 < correction_limit <= 1, f"correction_limit is in (0, 1], not {correction_limit}")
+        _check(smooth > 0, f"smooth is above 0, not {smooth}")
+        _check(include_background or num_classes > 1, "without background no class is left")
+        for name, value, known in (
+            ("activation", activation, Activation),
+            ("scale_on", scale_on, ScaleOn),
+            ("unfold", unfold, Unfold),
+            ("reduction", reduction, Reduction),
+        ):
+            _check(value in get_args(known), f"{name} is one of {', '.join(get_args(known))}, not {value!r}")
+        self.num_classes = num_classes
+        self.alpha = alpha
+        self.beta = beta
+        self.activation: Activation = activation
+        self.noise = noise
+        self.correction_limit = correction_limit
+        self.scale_gradient = scale_gradient
+        self.scale_on: ScaleOn = scale_on
+        self.unfold: Unfold = unfold
+        self.centre = centre
+        self.include_background = include_background
+        self.ignore_index = ignore_index
+        self.smooth = smooth
+        self.deep_supervision_weights = None if deep_supervision_weights is None else tuple(deep_supervision_weights)
+        self._case_ids: Sequence[str] | None = None
+
+    def forward(
+        self,
+        input: Tensor | Sequence[Tensor],
+        target: Tensor | Sequence[Tensor],
+        *,
+        case_ids: Sequence[str] | None = None,
+        mask: Tensor | Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            input: (B, C, *S) logits, or (B, 2·C, *S) with the noise head's channels behind them; or a list of these,
+                highest resolution first. Any floating type: the loss is computed in float32 outside autocast.
+            target: (B, 1, *S) label map or (B, C, *S) channels in [0, 1]; or a list, one a resolution. One target
+                for several resolutions is sampled down.
+            case_ids: one id a sample, for `CaseNoise`; default those of `cases`.
+            mask: (B, 1, *S), true where a voxel counts; or a list.
+
+        Returns:
+            A scalar, or (B, C) for `reduction="none"`.
+
+        Raises:
+            ValueError: shapes, channels, labels or ids do not fit; noise channels without `noise`.
+        """
+        inputs = [input] if isinstance(input, Tensor) else list(input)
+        weights = self._weights(len(inputs))
+        ids = self._case_ids if case_ids is None else case_ids
+        total: Tensor | None = None
+        for level, (logits, weight) in enumerate(zip(inputs, weights, strict=True)):
+            if weight == 0:
+                continue
+            shape = logits.shape[2:]
+            values = weight * self._one_resolution(
+                logits, _of_level(target, level, shape), ids, None if mask is None else _of_level(mask, level, shape)
+            )
+            total = values if total is None else total + values
+        if total is None:
+            raise ValueError("all deep supervision weights are 0")
+        if self.reduction == "none":
+            return total
+        return total.mean() if self.reduction == "mean" else total.sum()
+
+    @contextmanager
+    def cases(self, case_ids: Sequence[str]) -> Iterator[None]:
+        """Within this block the samples of every batch are those cases.
+
+        For training loops that call the loss themselves, with network output and target only.
+        """
+        before, self._case_ids = self._case_ids, list(case_ids)
+        try:
+            yield
+        finally:
+            self._case_ids = before
+
+    def class_weights(self, logits: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C"]:
+        """1 / (1 + α S), in (0, 1]; 1 for a map without a scale, such as one that is zero throughout."""
+        maps = probabilities(logits, self.activation) if self.scale_on == "probabilities" else logits
+        # Fewer than three spatial axes: the missing ones have length 1 in front, so that a plane unfolds into H×W.
+        while maps.ndim < 5:
+            maps = maps.unsqueeze(2)
+        with torch.set_grad_enabled(self.scale_gradient and torch.is_grad_enabled()):
+            scale = semantic_scale(maps, unfold=self.unfold, centre=self.centre, missing=0.0)
+        return 1 / (1 + self.alpha * scale)
+
+    def corrected(
+        self, y: Float[Tensor, "B C *S"], said: Float[Tensor, "B C *S"], noise: Float[Tensor, "B C"]
+    ) -> Float[Tensor, "B C *S"]:
+        """ỹ: labels y, corrected by what the noise head said times ε̂, each within the limit and in [0, 1]."""
+        limit = self.correction_limit
+        strength = noise.to(said).reshape(*noise.shape, *[1] * (said.ndim - 2))
+        moved = y - limit * torch.tanh(strength * said / limit)
+        # Not `clamp`: it passes no gradient at its bounds, where every hard label stands while the noise head is zero.
+        return torch.where(moved < 0, 0.0, torch.where(moved > 1, 1.0, moved))
+
+    def _one_resolution(
+        self,
+        logits: Shaped[Tensor, "B K *S"],
+        target: Shaped[Tensor, "B k *S"],
+        case_ids: Sequence[str] | None,
+        mask: Shaped[Tensor, "B 1 *S"] | None,
+    ) -> Float[Tensor, "B c"]:
+        # MONAI's tensors carry their image's header along, which linear algebra cannot use.
+        plain, target, mask = (_plain(one) for one in (logits, target, mask))
+        with torch.autocast(plain.device.type, enabled=False):
+            values = plain.to(torch.promote_types(plain.dtype, torch.float32))
+            maps, said = self._heads(values)
+            y, counted = class_targets(target, self.num_classes, self.ignore_index, mask, maps.dtype)
+            if said is not None:
+                assert self.noise is not None
+                y = self.corrected(y, said, self.noise(len(maps), case_ids))
+            dice = dice_loss(probabilities(maps, self.activation), y, counted, self.smooth)
+            entropy = binary_cross_entropy(maps, y, counted, self.activation)
+            loss = (self.beta * dice + (1 - self.beta) * entropy) * self.class_weights(maps)
+        return loss if self.include_background else loss[:, 1:]
+
+    def _heads(self, values: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The segmentation's channels, and the noise head's if there are any."""
+        if values.shape[1] == self.num_classes:
+            return values, None
+        if values.shape[1] != 2 * self.num_classes:
+            raise ValueError(
+                f"the network returns {values.shape[1]} channels; {self.num_classes} are expected, "
+                f"or {2 * self.num_classes} with a noise head"
+            )
+        if self.noise is None:
+            raise ValueError("the network has a noise head: give the loss its noise (CaseNoise or SampledNoise)")
+        return values[:, : self.num_classes], values[:, self.num_classes :]
+
+    def _weights(self, levels: int) -> Sequence[float]:
+        if self.deep_supervision_weights is None:
+            halves = [2.0**-level for level in range(levels)]
+            return [half / sum(halves) for half in halves]
+        if len(self.deep_supervision_weights) != levels:
+            raise ValueError(f"{len(self.deep_supervision_weights)} deep supervision weights for {levels} resolutions")
+        return self.deep_supervision_weights
+
+
+def _of_level(given: Tensor | Sequence[Tensor], level: int, shape: torch.Size) -> Tensor:
+    if isinstance(given, Tensor):
+        return at_resolution(given, shape)
+    if given[level].shape[2:] != shape:
+        raise ValueError(f"output {level} is {tuple(shape)}, its target {tuple(given[level].shape[2:])}")
+    return given[level]
+
+
+def _plain(tensor: Any) -> Any:
+    return tensor.as_subclass(Tensor) if isinstance(tensor, Tensor) and type(tensor) is not Tensor else tensor
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def parameters_for_optimizer(network: nn.Module, loss: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: the network's with weight decay, the noise's without.
+
+    The noise is standardised before it is used, so that decay would not make it smaller but its steps larger.
+    """
+    groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "weight_decay": weight_decay}]
+    noise = list(loss.parameters())
+    if noise:
+        groups.append({"params": noise, "weight_decay": 0.0})
+    return groups
