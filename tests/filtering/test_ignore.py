@@ -259,7 +259,8 @@ def test_npz_cases_cannot_be_shared_with_nnunet(tmp_path, nnunet_dataset, folder
 
 @pytest.mark.data
 def test_the_real_decathlon_layout_becomes_an_nnunet_data_set(tmp_path, real_data, make_scores):
-    root = real_data / "Task04_Hippocampus"
+    # Beyond a symbolic link the export names files by absolute paths, on purpose; here relative ones are tested.
+    root = real_data.resolve() / "Task04_Hippocampus"
     ids = [path.name.removesuffix(".nii.gz") for path in sorted((root / "imagesTr").glob("h*.nii.gz"))[:10]]
     cases = tuple(Case(one, (root / "imagesTr" / f"{one}.nii.gz",), root / "labelsTr" / f"{one}.nii.gz") for one in ids)
     classes = (ClassDef(1, "Anterior", (1,)), ClassDef(2, "Posterior", (2,)))
