@@ -12,6 +12,7 @@ from auvseg.cli.doctor import command as doctor
 from auvseg.cli.filter import command as filter_
 from auvseg.cli.rank import command as rank
 from auvseg.cli.score import command as score
+from auvseg.cli.train import nnunet_export, nnunet_path, train
 from auvseg.cli.version import callback
 from auvseg.errors import AuvsegError
 
@@ -35,6 +36,9 @@ app.command("check")(check)
 app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)
+app.command("train")(train)
+app.command("nnunet-path")(nnunet_path)
+app.command("nnunet-export")(nnunet_export)
 app.command("doctor")(doctor)
 
 

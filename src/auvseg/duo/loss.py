@@ -165,11 +165,16 @@ class DUOLoss(_Loss):
 
         For training loops that call the loss themselves, with network output and target only.
         """
-        before, self._case_ids = self._case_ids, list(case_ids)
+        before = self._case_ids
+        self.set_cases(case_ids)
         try:
             yield
         finally:
             self._case_ids = before
+
+    def set_cases(self, case_ids: Sequence[str] | None) -> None:
+        """From now on the samples of every batch are those cases; None forgets them."""
+        self._case_ids = None if case_ids is None else list(case_ids)
 
     def class_weights(self, logits: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C"]:
         """1 / (1 + α S), in (0, 1]; 1 for a map without a scale, such as one that is zero throughout."""
