@@ -49,7 +49,7 @@ def selective_scan(
 
     Computed in float32 (float64 where an argument is), outside autocast, and never traced by `torch.compile`. Tensors
     on a GPU go through the kernel of `mamba_ssm` where that is installed. Elsewhere memory is bounded: for the gradient
-    at most √L states of (B, E, N) are kept, and either pass works in about ten buffers of max(√L·B·E·N, 2^18) numbers
+    about √L states of (B, E, N) are kept, and either pass works in about ten buffers of max(√L·B·E·N, 2^18) numbers
     (2^25 on a GPU), where automatic differentiation would keep several of L·B·E·N.
 
     Args:
