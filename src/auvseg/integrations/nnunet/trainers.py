@@ -11,7 +11,7 @@ import pydoc
 import random
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from auvseg.integrations.nnunet.settings import Settings
 STATE = "auvseg"
 """Where a checkpoint's `init_args` hold the noise and the settings; nnU-Net restores and otherwise ignores them."""
 
-_CPU = torch.device("cpu")
+_Variant = Literal["bottleneck", "encoder"]
 
 
 class nnUNetTrainerAuvsegBaseline(nnUNetTrainer):  # noqa: N801 - nnU-Net's spelling
@@ -244,7 +244,7 @@ class nnUNetTrainerDUOSwinUNETR(_DUO, _SwinUNETR):  # noqa: N801
 class _UMamba(nnUNetTrainerAuvsegBaseline):
     """U-Mamba with the plans' stages, kernels and strides."""
 
-    variant: str
+    variant: _Variant
 
     @classmethod
     def build_network_architecture(
@@ -275,13 +275,13 @@ class _UMamba(nnUNetTrainerAuvsegBaseline):
 class nnUNetTrainerUMambaBot(_UMamba):  # noqa: N801
     """nnU-Net's loss on U-Mamba with a Mamba layer in the bottleneck."""
 
-    variant = "bottleneck"
+    variant: _Variant = "bottleneck"
 
 
 class nnUNetTrainerUMambaEnc(_UMamba):  # noqa: N801
     """nnU-Net's loss on U-Mamba with a Mamba layer after every stage of the encoder."""
 
-    variant = "encoder"
+    variant: _Variant = "encoder"
 
 
 class nnUNetTrainerDUOUMambaBot(_DUO, nnUNetTrainerUMambaBot):  # noqa: N801
