@@ -8,7 +8,8 @@ import pytest
 import torch
 
 pytest.importorskip("nnunetv2")
-pytestmark = pytest.mark.slow
+# One process: the data sets are prepared once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nnunet")]
 
 NAMES = (
     "nnUNetTrainerAuvsegBaseline",
