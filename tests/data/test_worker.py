@@ -118,8 +118,11 @@ def leave_while_workers_sleep(workers):
 
 
 SCRIPT = """
+import signal
 from auvseg.data.isolation import IsolatedPool
 import isolation_tasks as tasks
+# A shell that starts tests in the background lets them ignore Ctrl-C; a terminal does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {guard}
     with IsolatedPool(2) as pool:
         for outcome in pool.map(tasks.process_id, range(4)):
