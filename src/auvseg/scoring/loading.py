@@ -48,6 +48,11 @@ class LoadedCase:
     error: str | None
     seconds: float
 
+    @classmethod
+    def failed(cls, error: str | None) -> "LoadedCase":
+        """What stands for a case whose reading ended without a result."""
+        return cls(CaseInputs(None, None), None, error, 0.0)
+
 
 def load_case(task: LoadTask) -> LoadedCase:
     """Hash the files of a case and, unless a record for these very files exists, read it."""

@@ -14,13 +14,14 @@ from typing import Any, Literal
 from auvseg._version import __version__
 from auvseg.data.case import Case, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
-from auvseg.errors import CaseError, UsageError
+from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
 from auvseg.extractors.base import Extractor
-from auvseg.scoring.case import Seconds, classes_of, score_case
+from auvseg.scoring.attempt import attempt, record_of
+from auvseg.scoring.case import Seconds
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
-from auvseg.scoring.record import CaseInputs, ClassScore, Record, Status, read_record, record_path, write_record
+from auvseg.scoring.record import ClassScore, Record, Status, read_record, record_path, write_record
 from auvseg.scoring.run import open_run, write_provenance
 from auvseg.scoring.table import load_scores, write_tables
 
@@ -107,7 +108,7 @@ def score(
     check_config(config, dataset)
     every_case = _selected(dataset, subset)
     mine = _shard(every_case, num_parts, part_id)
-    extractor = _make_extractor(config, device)
+    extractor = make_extractor(config, device)
     setup = {
         "config": config.as_dict(),
         "extractor": {"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
@@ -150,7 +151,8 @@ def _shard(cases: Sequence[Case], num_parts: int, part_id: int) -> Sequence[Case
     return cases[part_id::num_parts]
 
 
-def _make_extractor(config: ScoreConfig, device: str) -> Extractor:
+def make_extractor(config: ScoreConfig, device: str) -> Extractor:
+    """The extractor that a configuration asks for, on a device."""
     return get_extractor(
         config.extractor,
         prompt=config.prompt,
@@ -199,20 +201,12 @@ def _usable_record(job: _Job, case: Case) -> Record | None:
 def _score_and_write(job: _Job, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
     started = time.perf_counter()
     seconds = Seconds()
-    loaded = outcome.result or LoadedCase(CaseInputs(None, None), None, outcome.error, 0.0)
+    loaded = outcome.result or LoadedCase.failed(outcome.error)
     scores: tuple[ClassScore, ...] = ()
     reason = loaded.error or ""
     if loaded.volume is not None:
-        try:
-            classes = classes_of(loaded.volume, job.dataset.classes, job.dataset.ignore_value)
-            scores = score_case(loaded.volume, classes, job.dataset.ignore_value, job.extractor, job.config, seconds)
-        except CaseError as problem:
-            reason = str(problem)
-        except MemoryError:
-            reason = "not enough memory for this case; close other programs, or use --max-slices"
-        except Exception as problem:  # noqa: BLE001 - whatever one case does, the others are scored, and it is reported
-            reason = f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else 'no message'}"
-    record = _make_record(job, outcome.item.case, loaded, scores, reason)
+        scores, reason = attempt(loaded.volume, job.dataset, job.extractor, job.config, seconds)
+    record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason)
     timings = {
         "read": loaded.seconds,
         "network": seconds.network,
@@ -221,23 +215,3 @@ def _score_and_write(job: _Job, outcome: Outcome[LoadTask, LoadedCase]) -> Recor
     }
     write_record(job.run_folder, record, timings)
     return record
-
-
-def _make_record(job: _Job, case: Case, loaded: LoadedCase, scores: tuple[ClassScore, ...], reason: str) -> Record:
-    volume = loaded.volume
-    nothing_found = not any(score.status != "absent" for score in scores)
-    status: Status = "failed" if reason else "absent" if nothing_found else "ok"
-    return Record(
-        case_id=case.case_id,
-        subset=case.subset,
-        attributes=dict(case.attributes),
-        inputs=loaded.inputs,
-        setup=job.setup,
-        setup_sha256=job.setup_sha256,
-        status=status,
-        reason=reason or ("the label holds no class at all" if nothing_found else ""),
-        warnings=() if volume is None else volume.warnings,
-        shape=() if volume is None else volume.image.shape,
-        spacing_mm=() if volume is None else volume.spacing_mm,
-        classes=() if reason else scores,
-    )

@@ -1,0 +1,126 @@
+"""Which cases are looked at, which half of them gets faults, and which faults: all of it follows from a seed."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.data.case import Case, Dataset
+from auvseg.errors import UsageError
+
+FEWEST_CASES = 6
+"""With fewer, a half has no more than two cases and no area under a curve means anything."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault of one severity, in one draw of the faulty half.
+
+    Attributes:
+        draw: which random half, from 0.
+        corruption: its name in `auvseg.bench.corruptions.CORRUPTIONS`.
+        severity: in (0, 1].
+    """
+
+    draw: int
+    corruption: str
+    severity: float
+
+    @property
+    def folder(self) -> str:
+        """Where its records are, below the bench's folder."""
+        return f"faults/draw{self.draw}/{self.corruption}-{self.severity:g}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bench plants.
+
+    Attributes:
+        cases: at most so many cases of the data set, drawn at random; None takes all.
+        corruptions: names, in the catalogue's order.
+        severities: each in (0, 1], increasing.
+        draws: how many random halves; each has faults of its own.
+        seed: of everything that is drawn.
+    """
+
+    cases: int | None = 40
+    corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
+    severities: tuple[float, ...] = (0.5, 1.0)
+    draws: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be planted.
+
+        Raises:
+            UsageError: an unknown corruption, a severity outside (0, 1] or twice, no draw, too few cases.
+        """
+        unknown = [name for name in self.corruptions if name not in CORRUPTIONS]
+        if unknown or not self.corruptions:
+            wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
+            raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+        if not self.severities or not all(0 < s <= 1 for s in self.severities):
+            raise UsageError("severities must be above 0 and at most 1, such as 0.5,1")
+        if list(self.severities) != sorted(set(self.severities)):
+            raise UsageError("severities must be increasing, each once")
+        if self.draws < 1 or self.seed < 0:
+            raise UsageError("draws must be at least 1 and the seed not negative")
+        if self.cases is not None and self.cases < FEWEST_CASES:
+            raise UsageError(f"{self.cases} cases say nothing; take at least {FEWEST_CASES}")
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault, label faults of a draw first: they can reuse what was computed of the clean image."""
+        order = sorted(self.corruptions, key=lambda name: CORRUPTIONS[name].kind == "image")
+        return tuple(
+            Fault(draw, name, severity) for draw in range(self.draws) for name in order for severity in self.severities
+        )
+
+    def choose(self, dataset: Dataset) -> tuple[Case, ...]:
+        """The cases that take part, in a random order, so that fewer `cases` are the first of more.
+
+        Raises:
+            UsageError: the data set has too few labelled training cases.
+        """
+        labelled = sorted(
+            (case for case in dataset.cases if case.subset == "training" and case.label is not None),
+            key=lambda case: case.case_id,
+        )
+        if len(labelled) < FEWEST_CASES:
+            raise UsageError(
+                f"{dataset.name} has {len(labelled)} labelled training cases; at least {FEWEST_CASES} are needed"
+            )
+        order = np.random.default_rng([self.seed, 0]).permutation(len(labelled))
+        return tuple(labelled[index] for index in order[: self.cases])
+
+    def faulty_half(self, cases: Sequence[Case], draw: int) -> frozenset[str]:
+        """The ids of the cases that get the faults of a draw: one of each pair of neighbours, an odd one out none.
+
+        Pairs keep the halves equal however many cases were done when time ran out.
+        """
+        rng = np.random.default_rng([self.seed, 1, draw])
+        second = rng.integers(0, 2, size=len(cases) // 2)
+        return frozenset(cases[2 * pair + int(choice)].case_id for pair, choice in enumerate(second))
+
+    def generator(self, fault: Fault, case_id: str) -> np.random.Generator:
+        """The randomness of a fault in a case; the same for every severity, so that faults of one kind only grow."""
+        key = hashlib.sha256(f"{fault.corruption}\0{case_id}".encode("utf-8", "surrogatepass")).digest()
+        return np.random.default_rng([self.seed, 2, fault.draw, *np.frombuffer(key, dtype=np.uint32).tolist()])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Plan":
+        """The plan that `as_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: these are not a plan's values.
+            UsageError: they are, and cannot be planted.
+        """
+        severities = tuple(float(value) for value in values["severities"])
+        return cls(values["cases"], tuple(values["corruptions"]), severities, values["draws"], values["seed"])

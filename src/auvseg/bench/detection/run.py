@@ -1,0 +1,224 @@
+"""Score the clean cases and every faulty copy of them into one folder that can be interrupted and gone on with.
+
+BENCH/bench.json                               the plan; a second call must agree on the seed and the configuration
+BENCH/clean/                                   an ordinary run folder: the chosen cases as they are
+BENCH/faults/drawN/CORRUPTION-SEVERITY/        a run folder's records of the faulty copies, and truth/ beside them
+
+A faulty copy lives in memory only. Its record is one like any other, so that a table is made of it by the same code.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auvseg import atomic
+from auvseg.bench.corruptions import Truth
+from auvseg.bench.detection.plan import Fault, Plan
+from auvseg.bench.detection.planting import plant
+from auvseg.data.case import Case, Dataset
+from auvseg.data.isolation import IsolatedPool, Outcome
+from auvseg.errors import CaseError, RunError
+from auvseg.extractors.base import Extractor
+from auvseg.scoring.attempt import attempt, record_of
+from auvseg.scoring.case import Seconds
+from auvseg.scoring.config import ScoreConfig, fingerprint
+from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
+from auvseg.scoring.local import CaseDone, make_extractor, score
+from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
+from auvseg.scoring.run import differences, read_run
+
+CLEAN = "clean"
+BENCH_FILE = "bench.json"
+_REMEMBERED_PLANES = 512
+"""Embeddings of a case's planes that are kept for its label faults: 4 MB each, so 2 GB at most."""
+
+
+@dataclass(frozen=True)
+class DetectSummary:
+    """How a bench, or one shard of it, ended.
+
+    Attributes:
+        folder: where the records are.
+        planted: faulty copies of this shard that have a record now.
+        impossible: of them those that could not have their fault, or could not be scored.
+        left: faulty copies of this shard that time did not suffice for.
+    """
+
+    folder: Path
+    planted: int
+    impossible: int
+    left: int
+
+
+@dataclass(frozen=True)
+class _Bench:
+    dataset: Dataset
+    config: ScoreConfig
+    plan: Plan
+    folder: Path
+    setup: dict[str, Any]
+    extractor: Extractor
+
+
+def detect(
+    dataset: Dataset,
+    folder: Path,
+    config: ScoreConfig,
+    plan: Plan,
+    *,
+    dataset_path: Path | None = None,
+    device: str = "cpu",
+    num_parts: int = 1,
+    part_id: int = 0,
+    minutes: float | None = None,
+    read_timeout_s: float | None = 600.0,
+    on_case: Callable[[CaseDone], None] | None = None,
+) -> DetectSummary:
+    """Score the planned cases, clean and faulty, or go on with what was interrupted.
+
+    Args:
+        dataset: where the cases come from; its files are only read.
+        folder: new, empty, or of an earlier call with the same seed and configuration; the plan may have grown.
+        config: how to score.
+        plan: what to plant.
+        dataset_path: what `read_dataset` was given.
+        device: `cpu`, `cuda` or `cuda:N`.
+        num_parts: number of shards.
+        part_id: which of them this call does, from 0.
+        minutes: no faulty copy is begun after so many minutes; the clean cases are always finished.
+        read_timeout_s: a file that takes longer to read is given up.
+        on_case: called after every clean case and every faulty copy.
+
+    Returns:
+        The summary.
+
+    Raises:
+        UsageError: options that do not fit each other or the data set.
+        RunError: the folder belongs to something else.
+    """
+    started = time.monotonic()
+    cases = plan.choose(dataset)
+    _open(folder, plan)
+    score(
+        replace(dataset, cases=tuple(sorted(cases, key=lambda case: case.case_id))),
+        folder / CLEAN,
+        config,
+        dataset_path=dataset_path or dataset.source or dataset.root,
+        device=device,
+        num_parts=num_parts,
+        part_id=part_id,
+        read_timeout_s=read_timeout_s,
+        on_case=on_case,
+    )
+    bench = _Bench(dataset, config, plan, folder, read_run(folder / CLEAN).setup, make_extractor(config, device))
+    work = _work(bench, cases[part_id::num_parts])
+    total = sum(len(faults) for _, faults in work)
+    done = impossible = 0
+    for record in _faulty_records(bench, work, read_timeout_s):
+        done += 1
+        impossible += record.status == "failed"
+        if on_case is not None:
+            on_case(CaseDone(record.case_id, record.status, False, done, total))
+        if minutes is not None and time.monotonic() - started > 60 * minutes:
+            break
+    return DetectSummary(folder, done, impossible, total - done)
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of a bench folder.
+
+    Raises:
+        RunError: there is none.
+    """
+    try:
+        return Plan.from_dict(json.loads((folder / BENCH_FILE).read_text(encoding="utf-8"))["plan"])
+    except OSError:
+        raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{folder / BENCH_FILE} is damaged; bench into a new folder") from None
+
+
+def fault_setup(setup: dict[str, Any], fault: Fault, seed: int) -> dict[str, Any]:
+    """The setup of a faulty record: the clean one's, and what was planted."""
+    return {**setup, "fault": {**asdict(fault), "seed": seed}}
+
+
+def truth_path(fault_folder: Path, case_id: str) -> Path:
+    """Where the truth about a faulty copy is."""
+    return fault_folder / "truth" / file_name(case_id)
+
+
+def _open(folder: Path, plan: Plan) -> None:
+    if (folder / BENCH_FILE).exists():
+        known = read_plan(folder)
+        if known.seed != plan.seed:
+            raise RunError(f"{folder} was drawn with seed {known.seed}, not {plan.seed}; choose another folder with -o")
+    elif folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
+    content = {"bench_version": 1, "plan": plan.as_dict()}
+    atomic.write_text(folder / BENCH_FILE, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _work(bench: _Bench, cases: tuple[Case, ...]) -> list[tuple[Case, list[Fault]]]:
+    """Every case of a shard with the faults that it still lacks; cases without any are left out."""
+    everyone = bench.plan.choose(bench.dataset)
+    halves = [bench.plan.faulty_half(everyone, draw) for draw in range(bench.plan.draws)]
+    work = []
+    for case in cases:
+        faults = [f for f in bench.plan.faults() if case.case_id in halves[f.draw] and not _is_done(bench, case, f)]
+        if faults:
+            work.append((case, faults))
+    return work
+
+
+def _is_done(bench: _Bench, case: Case, fault: Fault) -> bool:
+    clean = read_record(record_path(bench.folder / CLEAN, case.case_id))
+    record = read_record(record_path(bench.folder / fault.folder, case.case_id))
+    if clean is None or record is None:
+        return False
+    same_setup = not differences(dict(record.setup), fault_setup(bench.setup, fault, bench.plan.seed))
+    return same_setup and record.inputs == clean.inputs
+
+
+def _faulty_records(
+    bench: _Bench, work: list[tuple[Case, list[Fault]]], read_timeout_s: float | None
+) -> Iterator[Record]:
+    """Make the missing records, case by case; the next case is read while one is in the network."""
+    config = bench.config
+    faults_of = {case.case_id: faults for case, faults in work}
+    channels = max(len(bench.dataset.channel_names), 1)
+    tasks = (LoadTask(case, config.channel, channels, with_label=True, known=None) for case, _ in work)
+    with IsolatedPool(num_workers=1, timeout_s=read_timeout_s) as pool:
+        for outcome in pool.map(load_case, tasks, ahead=1):
+            for fault in faults_of[outcome.item.case.case_id]:
+                yield _plant_and_write(bench, fault, outcome)
+
+
+def _plant_and_write(bench: _Bench, fault: Fault, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
+    started = time.perf_counter()
+    case, seconds = outcome.item.case, Seconds()
+    loaded = outcome.result or LoadedCase.failed(outcome.error)
+    target = bench.folder / fault.folder
+    scores: tuple[ClassScore, ...] = ()
+    reason = loaded.error or ""
+    if loaded.volume is not None:
+        try:
+            rng = bench.plan.generator(fault, case.case_id)
+            faulty, truth = plant(loaded.volume, fault, bench.dataset.ignore_value, rng)
+        except CaseError as problem:
+            reason = str(problem)
+        else:
+            _write_truth(truth_path(target, case.case_id), truth)
+            scores, reason = attempt(faulty, bench.dataset, bench.extractor, bench.config, seconds)
+            loaded = replace(loaded, volume=faulty)
+    setup = fault_setup(bench.setup, fault, bench.plan.seed)
+    record = record_of(case, loaded, setup, fingerprint(setup), scores, reason)
+    write_record(target, record, {"total": time.perf_counter() - started, "network": seconds.network})
+    return record
+
+
+def _write_truth(path: Path, truth: Truth) -> None:
+    atomic.write_text(path, json.dumps(asdict(truth), sort_keys=True) + "\n")
