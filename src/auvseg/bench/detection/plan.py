@@ -96,14 +96,14 @@ class Plan:
         order = np.random.default_rng([self.seed, 0]).permutation(len(labelled))
         return tuple(labelled[index] for index in order[: self.cases])
 
-    def faulty_half(self, cases: Sequence[Case], draw: int) -> frozenset[str]:
-        """The ids of the cases that get the faults of a draw: one of each pair of neighbours, an odd one out none.
+    def faulty_half(self, case_ids: Sequence[str], draw: int) -> frozenset[str]:
+        """The cases, of those of `choose`, that get the faults of a draw: one of each pair of neighbours.
 
         Pairs keep the halves equal however many cases were done when time ran out.
         """
         rng = np.random.default_rng([self.seed, 1, draw])
-        second = rng.integers(0, 2, size=len(cases) // 2)
-        return frozenset(cases[2 * pair + int(choice)].case_id for pair, choice in enumerate(second))
+        second = rng.integers(0, 2, size=len(case_ids) // 2)
+        return frozenset(case_ids[2 * pair + int(choice)] for pair, choice in enumerate(second))
 
     def generator(self, fault: Fault, case_id: str) -> np.random.Generator:
         """The randomness of a fault in a case; the same for every severity, so that faults of one kind only grow."""

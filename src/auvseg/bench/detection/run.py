@@ -9,7 +9,7 @@ A faulty copy lives in memory only. Its record is one like any other, so that a 
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from auvseg import atomic
 from auvseg.bench.corruptions import Truth
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.bench.detection.planting import plant
-from auvseg.data.case import Case, Dataset
+from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor
 from auvseg.scoring.attempt import attempt, record_of
-from auvseg.scoring.case import Seconds
+from auvseg.scoring.case import Seconds, classes_of
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
 from auvseg.scoring.local import CaseDone, make_extractor, score
@@ -164,7 +164,7 @@ def _open(folder: Path, plan: Plan) -> None:
 
 def _work(bench: _Bench, cases: tuple[Case, ...]) -> list[tuple[Case, list[Fault]]]:
     """Every case of a shard with the faults that it still lacks; cases without any are left out."""
-    everyone = bench.plan.choose(bench.dataset)
+    everyone = [case.case_id for case in bench.plan.choose(bench.dataset)]
     halves = [bench.plan.faulty_half(everyone, draw) for draw in range(bench.plan.draws)]
     work = []
     for case in cases:
@@ -211,7 +211,11 @@ def _plant_and_write(bench: _Bench, fault: Fault, outcome: Outcome[LoadTask, Loa
         except CaseError as problem:
             reason = str(problem)
         else:
-            _write_truth(truth_path(target, case.case_id), truth)
+            _write_truth(
+                truth_path(target, case.case_id),
+                truth,
+                classes_of(loaded.volume, bench.dataset.classes, bench.dataset.ignore_value),
+            )
             scores, reason = attempt(faulty, bench.dataset, bench.extractor, bench.config, seconds)
             loaded = replace(loaded, volume=faulty)
     setup = fault_setup(bench.setup, fault, bench.plan.seed)
@@ -220,5 +224,6 @@ def _plant_and_write(bench: _Bench, fault: Fault, outcome: Outcome[LoadTask, Loa
     return record
 
 
-def _write_truth(path: Path, truth: Truth) -> None:
-    atomic.write_text(path, json.dumps(asdict(truth), sort_keys=True) + "\n")
+def _write_truth(path: Path, truth: Truth, classes: Sequence[ClassDef]) -> None:
+    changed = [one.class_id for one in classes if set(one.values) & set(truth.class_ids)]
+    atomic.write_text(path, json.dumps({**asdict(truth), "changed_classes": changed}, sort_keys=True) + "\n")

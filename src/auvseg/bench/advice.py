@@ -1,0 +1,140 @@
+"""Where to cut: the threshold of a measure that would have gained most on planted faults.
+
+    gain(t) = π · P(s ≥ t | faulty) - (1 - π) · c · P(s ≥ t | sound)
+
+per case (or structure), with π the share of faulty ones that the user reckons with and c what a good case lost costs
+beside a faulty one removed. Every planted fault counts the same, mild ones too. A measure that does not find the faults
+gains nothing anywhere: then nothing is removed.
+
+Shapes: R rows, K faulty and sound suspicions together, N cases, B resamples.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64, Int64
+
+from auvseg.bench.detection.evidence import Evidence
+from auvseg.errors import UsageError
+
+RESAMPLES = 1000
+_MORE_THAN_ALL = np.inf
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A cut and what it is worth.
+
+    Attributes:
+        threshold: suspicion from which on a case is removed; infinity removes none.
+        keep: share of the run that stays, in (0, 1].
+        interval: 95 % bootstrap interval of `keep`.
+        gain: of the formula above, per case.
+        recall: share of the planted faults that the cut removes.
+        false_alarms: share of the sound cases that it removes.
+        good_lost: sound cases of the run that it is expected to remove.
+    """
+
+    threshold: float
+    keep: float
+    interval: tuple[float, float]
+    gain: float
+    recall: float
+    false_alarms: float
+    good_lost: float
+
+    def in_words(self) -> str:
+        """One sentence."""
+        if np.isinf(self.threshold):
+            return "no cut pays: what is suspicious here is about as often sound as faulty, so everything is kept"
+        low, high = self.interval
+        return (
+            f"keep {self.keep:.3f} [{low:.3f}, {high:.3f}]: removes {self.recall:.0%} of what was planted and "
+            f"{self.false_alarms:.1%} of the sound, about {self.good_lost:.1f} good ones here"
+        )
+
+
+def advise(
+    evidence: Evidence,
+    suspicion: Float64[np.ndarray, "R"],
+    run: Float64[np.ndarray, "K"],
+    *,
+    scope: str = "case",
+    faulty_share: float = 0.1,
+    cost: float = 1.0,
+    seed: int = 0,
+) -> Advice:
+    """Choose a cut for a run by what was planted into the same data.
+
+    Args:
+        evidence: of a bench.
+        suspicion: (R,) the measure, high = suspicious; what is not finite has no part.
+        run: (K,) the same measure of the run's training cases or structures; NaN where it is missing (these are kept).
+        scope: `case` compares means over a case's structures, as `filter` does; `class` structures.
+        faulty_share: π, in (0, 1).
+        cost: c, above 0.
+        seed: of the bootstrap.
+
+    Raises:
+        UsageError: π or c out of range, or the measure has no number in the bench or the run.
+    """
+    if not 0 < faulty_share < 1 or not cost > 0:
+        raise UsageError("the faulty share must lie between 0 and 1, and the cost above 0")
+    values, worth, cases = _weighted(evidence, suspicion, scope, faulty_share, cost)
+    known = np.sort(run[np.isfinite(run)])
+    if not len(values) or not len(known):
+        raise UsageError("the bench or the run holds no number of this measure; no cut can be advised")
+    threshold, gain = _best_cut(values, worth[None], np.ones((1, len(worth))))
+    drawn = np.random.default_rng(seed).multinomial(
+        cases.max() + 1, np.full(cases.max() + 1, 1 / (cases.max() + 1)), size=RESAMPLES
+    )
+    resampled, _ = _best_cut(values, worth[None], drawn[:, cases].astype(np.float64))
+    low, high = np.percentile(_kept(known, resampled), (2.5, 97.5))
+    gone = values >= threshold[0]
+    recall = float(worth[gone & (worth > 0)].sum() / faulty_share)
+    false_alarms = float(-worth[gone & (worth < 0)].sum() / ((1 - faulty_share) * cost))
+    return Advice(
+        threshold=float(threshold[0]),
+        keep=float(_kept(known, threshold)[0]),
+        interval=(float(low), float(high)),
+        gain=float(gain[0]),
+        recall=recall,
+        false_alarms=false_alarms,
+        good_lost=false_alarms * (1 - faulty_share) * len(known),
+    )
+
+
+def _weighted(
+    evidence: Evidence, suspicion: Float64[np.ndarray, "R"], scope: str, faulty_share: float, cost: float
+) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"], Int64[np.ndarray, "K"]]:
+    """Suspicions of faulty and sound units, what removing each of them is worth, and the numbers of their cases."""
+    rows = evidence.rows.assign(suspicion=np.where(np.isfinite(suspicion), suspicion, np.nan))
+    sound = np.logical_or.reduce([evidence.sound(draw) for draw in range(len(evidence.halves))])
+    rows = rows[sound | ~evidence.clean]
+    unit = ["draw", "corruption", "severity", "case", *(["class_id"] if scope == "class" else [])]
+    units = rows.groupby(unit).agg(suspicion=("suspicion", "mean"), changed=("changed", "any")).reset_index()
+    units = units[units["suspicion"].notna() & (units["changed"] | (units["corruption"] == ""))]
+    kind = units.groupby(["corruption", "severity"])["case"]
+    faults = max(units.loc[units["changed"], ["corruption", "severity"]].drop_duplicates().shape[0], 1)
+    share = 1 / kind.transform("size").to_numpy(dtype=np.float64)
+    worth = np.where(units["changed"], faulty_share * share / faults, -(1 - faulty_share) * cost * share)
+    return units["suspicion"].to_numpy(), worth, pd.factorize(units["case"])[0]
+
+
+def _best_cut(
+    values: Float64[np.ndarray, "K"], worth: Float64[np.ndarray, "1 K"], drawn: Float64[np.ndarray, "B K"]
+) -> tuple[Float64[np.ndarray, "B"], Float64[np.ndarray, "B"]]:
+    """For every resample the threshold of the largest gain, and the gain; equal values go or stay together."""
+    order = np.argsort(-values, kind="stable")
+    gains = np.cumsum((worth * drawn)[:, order], axis=1)
+    ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+    best = gains[:, ends].argmax(axis=1)
+    gain = gains[:, ends].max(axis=1)
+    threshold = np.where(gain > 0, values[order][ends][best], _MORE_THAN_ALL)
+    return threshold, np.maximum(gain, 0.0)
+
+
+def _kept(run: Float64[np.ndarray, "K"], thresholds: Float64[np.ndarray, "B"]) -> Float64[np.ndarray, "B"]:
+    """Share of the sorted run below each threshold."""
+    return np.searchsorted(run, thresholds, side="left") / len(run)

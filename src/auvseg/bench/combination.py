@@ -1,0 +1,198 @@
+"""One measure out of all: a weighted sum of how far each of them lies from its cohort, weights from planted faults.
+
+    φ(z) = log(1 + max(z, 0))
+    combined = b + Σ_m  w⁺_m φ(z_m) + w⁻_m φ(-z_m),      w ≥ 0
+
+with z_m the robust z of measure m within its class (`robust_z`). Both ends have weights of their own, since a fault can
+move a measure either way: white noise raises `S`, blur lowers it. Weights are not negative, so that nothing can speak
+for a case, and the logarithm keeps one measure that is far out from drowning the others. They maximise the likelihood
+of a logistic model (faulty or sound) with an L2 penalty; every fault counts the same, and all faults as much as what is
+sound.
+
+The weights are fitted to the user's own cases, and cross-fitted: cases are dealt into folds, and a case is judged by
+weights that come from the other folds, in the bench as in a run.
+
+Shapes: R rows, M measures.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float64
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from auvseg import atomic
+from auvseg.bench.detection.evidence import Evidence, cohort_z
+from auvseg.errors import RunError
+
+NAME = "combined"
+COMBINATION_FILE = "combined.json"
+FOLDS = 5
+PENALTY = 0.01
+"""Of the squared weights, beside a mean log-likelihood: a weight of 1 costs as much as 0.01 of it."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One fit.
+
+    Attributes:
+        intercept: b.
+        low: by measure, the weight of lying below the cohort.
+        high: by measure, the weight of lying above it.
+    """
+
+    intercept: float
+    low: Mapping[str, float]
+    high: Mapping[str, float]
+
+    def apply(self, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
+        """(R,) the combined measure, log odds of a fault among as many sound ones; a missing z counts as 0."""
+        total = np.full(len(z), self.intercept)
+        for name in self.low:
+            values = z[name].to_numpy() if name in z.columns else np.zeros(len(z))
+            total += self.low[name] * _hinge(-values) + self.high[name] * _hinge(values)
+        return total
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Cross-fitted weights.
+
+    Attributes:
+        measures: what is combined.
+        folds: by fold, the cases that its weights have not seen.
+        fold_weights: by fold, the weights.
+        weights: fitted to all cases, for cases that the bench has not seen, and for people to read.
+    """
+
+    measures: tuple[str, ...]
+    folds: tuple[tuple[str, ...], ...]
+    fold_weights: tuple[Weights, ...]
+    weights: Weights
+
+    def apply(self, cases: pd.Series, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
+        """(R,) the combined measure of every row, each case by weights that have not seen it.
+
+        Args:
+            cases: (R,) case ids.
+            z: the same rows, a column a measure.
+        """
+        result = self.weights.apply(z)
+        for unseen, weights in zip(self.folds, self.fold_weights, strict=True):
+            mine = cases.isin(unseen).to_numpy()
+            result[mine] = weights.apply(z[mine])
+        return result
+
+    def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A scores table with the column `combined`; the training rows are the cohort. Rows without numbers get NaN.
+
+        Raises:
+            RunError: the table lacks a measure that carries weight.
+        """
+        known = [name for name in self.measures if name in table.columns]
+        lacking = [n for n in self.measures if n not in known and self.weights.low[n] + self.weights.high[n] > 0]
+        if lacking:
+            raise RunError(f"the run lacks {', '.join(lacking)}, which the combined measure needs; score all measures")
+        rows = (table["subset"] == "training") & table["class_id"].notna()
+        z = cohort_z(table[rows], known)
+        values = pd.Series(np.nan, index=table.index)
+        values[rows] = np.where(z.notna().any(axis=1), self.apply(table.loc[rows, "case"], z), np.nan)
+        return table.assign(**{NAME: values})
+
+
+def combine(evidence: Evidence, *, seed: int = 0) -> Combination:
+    """Fit a combination to a bench.
+
+    Args:
+        evidence: of the bench.
+        seed: of the folds.
+
+    Raises:
+        RunError: there are too few cases for folds.
+    """
+    cases = np.unique(evidence.rows["case"])
+    if len(cases) < FOLDS:
+        raise RunError(f"{len(cases)} cases are too few for a combined measure; at least {FOLDS} are needed")
+    order = np.random.default_rng(seed).permutation(cases)
+    folds = tuple(tuple(sorted(order[n::FOLDS].tolist())) for n in range(FOLDS))
+    fitted = [_fit(evidence, ~evidence.rows["case"].isin(unseen).to_numpy()) for unseen in folds]
+    every = np.ones(len(evidence.rows), dtype=bool)
+    return Combination(tuple(evidence.z.columns), folds, tuple(fitted), _fit(evidence, every))
+
+
+def write_combination(folder: Path, combination: Combination) -> None:
+    """Write `combined.json` into a bench's folder."""
+    text = json.dumps(asdict(combination), indent=1, sort_keys=True) + "\n"
+    atomic.write_text(folder / COMBINATION_FILE, text)
+
+
+def read_combination(folder: Path) -> Combination:
+    """The combination of a bench's folder.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    path = folder / COMBINATION_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Combination(
+            tuple(values["measures"]),
+            tuple(tuple(fold) for fold in values["folds"]),
+            tuple(Weights(**one) for one in values["fold_weights"]),
+            Weights(**values["weights"]),
+        )
+    except OSError:
+        raise RunError(f"{folder} holds no combined measure; make one with: auvseg bench detect") from None
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path} is damaged; run auvseg bench detect again, it keeps what is scored") from None
+
+
+def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:
+    chosen = chosen & (evidence.clean | evidence.rows["changed"].to_numpy())
+    names = list(evidence.z.columns)
+    z = evidence.z.to_numpy()[chosen]
+    features = np.concatenate([_hinge(-z), _hinge(z)], axis=1)
+    faulty = ~evidence.clean[chosen]
+    shares = _shares(evidence, chosen)
+    start = np.zeros(features.shape[1] + 1)
+    bounds = [(None, None), *[(0.0, None)] * features.shape[1]]
+    found = minimize(_loss, start, (features, faulty, shares), jac=True, bounds=bounds, method="L-BFGS-B")
+    low, high = np.split(found.x[1:], 2)
+    return Weights(float(found.x[0]), _named(names, low), _named(names, high))
+
+
+def _loss(
+    x: Float64[np.ndarray, "K"],
+    features: Float64[np.ndarray, "R k"],
+    faulty: Bool[np.ndarray, "R"],
+    shares: Float64[np.ndarray, "R"],
+) -> tuple[float, Float64[np.ndarray, "K"]]:
+    """Weighted negative log-likelihood with its penalty, and the gradient."""
+    logits = x[0] + features @ x[1:]
+    value = shares @ np.logaddexp(0, np.where(faulty, -logits, logits)) + PENALTY * x[1:] @ x[1:]
+    slope = shares * (expit(logits) - faulty)
+    return float(value), np.concatenate([[slope.sum()], features.T @ slope + 2 * PENALTY * x[1:]])
+
+
+def _shares(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Float64[np.ndarray, "R"]:
+    """Weight of every row: half for the sound ones, half for the faulty ones, every fault the same; sums to 1."""
+    rows = evidence.rows[chosen]
+    kinds: Sequence[str] = ["corruption", "severity"]
+    of_its_kind = rows.groupby(list(kinds))["case"].transform("size").to_numpy(dtype=np.float64)
+    faulty = ~evidence.clean[chosen]
+    faults = max(len(rows.loc[faulty, list(kinds)].drop_duplicates()), 1)
+    return np.where(faulty, 0.5 / (of_its_kind * faults), 0.5 / of_its_kind)
+
+
+def _hinge(z: Float64[np.ndarray, "*any"]) -> Float64[np.ndarray, "*any"]:
+    return np.log1p(np.maximum(np.nan_to_num(z, nan=0.0), 0.0))
+
+
+def _named(names: Sequence[str], weights: Float64[np.ndarray, "M"]) -> dict[str, float]:
+    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}

@@ -1,0 +1,169 @@
+"""What every measure said of the clean cases and of every faulty copy, each copy seen in an otherwise clean cohort.
+
+Some measures say how far a case lies from its cohort. A cohort of which half is faulty is not what anybody has, so each
+faulty copy takes the place of its clean self among the clean cases, alone; the clean cases are seen as they are.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float64
+
+from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.bench.detection.plan import Fault, Plan
+from auvseg.bench.detection.run import CLEAN, truth_path
+from auvseg.errors import RunError
+from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.cohort import robust_z
+from auvseg.scoring.record import Record, read_records
+from auvseg.scoring.table import scores_table
+
+NOTHING_PLANTED = ""
+"""The corruption of a clean row."""
+
+KEYS = ("draw", "corruption", "severity", "case", "class_id", "class", "changed")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows of clean and faulty structures.
+
+    Attributes:
+        rows: one a structure, columns `KEYS`; `corruption` is empty and `draw` -1 for a clean one. `changed`: whether
+            the fault concerns this structure of the copy; those alone are held against the sound ones.
+        values: the same rows, a column a measure, as in a scores table; NaN where there is none.
+        z: the same, in robust standard deviations from the clean cohort of the class (`robust_z`).
+        halves: of every draw the cases that got its faults; the others are its sound ones.
+        impossible: faulty copies that could not be made or scored, by corruption.
+    """
+
+    rows: pd.DataFrame
+    values: pd.DataFrame
+    z: pd.DataFrame
+    halves: tuple[frozenset[str], ...]
+    impossible: Mapping[str, int]
+
+    @property
+    def clean(self) -> Bool[np.ndarray, "R"]:
+        """Which rows are of clean cases."""
+        return (self.rows["corruption"] == NOTHING_PLANTED).to_numpy()
+
+    def sound(self, draw: int) -> Bool[np.ndarray, "R"]:
+        """The clean rows that the faulty ones of a draw are compared with: of the cases that got no fault."""
+        return self.clean & ~self.rows["case"].isin(self.halves[draw]).to_numpy()
+
+    def faulty(self, draw: int, corruption: str, severity: float) -> Bool[np.ndarray, "R"]:
+        """The structures that one fault changed."""
+        rows = self.rows
+        found = (rows["draw"] == draw) & (rows["corruption"] == corruption) & (rows["severity"] == severity)
+        return (found & rows["changed"]).to_numpy()
+
+    def suspicion(self, measure: str) -> Float64[np.ndarray, "R"]:
+        """(R,) a measure turned so that high is suspicious; one that is missing suspects nothing."""
+        return np.nan_to_num(oriented(measure, self.values, self.z), nan=-np.inf)
+
+
+def oriented(measure: str, values: pd.DataFrame, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
+    """(R,) a measure of the catalogue turned so that high is suspicious; NaN where it is missing."""
+    end = MEASURES[measure].suspicious
+    if end == "both":
+        return z[measure].abs().to_numpy()
+    return values[measure].to_numpy() if end == "high" else -values[measure].to_numpy()
+
+
+def read_evidence(
+    folder: Path, plan: Plan, cases: Sequence[str], *, on_copy: Callable[[int, int], None] | None = None
+) -> Evidence:
+    """Gather what a bench found so far.
+
+    Args:
+        folder: the bench.
+        plan: what was planted.
+        cases: ids of the chosen cases, in the plan's order.
+        on_copy: called with how many faulty copies of how many were seen in their cohort.
+
+    Raises:
+        RunError: nothing has been scored yet.
+    """
+    wanted = frozenset(cases)
+    clean = [record for record in read_records(folder / CLEAN) if record.case_id in wanted]
+    copies, impossible = _faulty_copies(folder, plan, wanted)
+    if not copies:
+        raise RunError(f"{folder} holds no faulty copy yet; run the same `auvseg bench detect` command again")
+    parts = [_rows_of(clean, None)]
+    for done, (fault, record) in enumerate(copies, start=1):
+        cohort = [record if other.case_id == record.case_id else other for other in clean]
+        changed = _changed_classes(folder, fault, record.case_id)
+        parts.append(_rows_of(cohort, (fault, record.case_id, changed)))
+        if on_copy is not None:
+            on_copy(done, len(copies))
+    rows, values, z = (pd.concat(kind, ignore_index=True) for kind in zip(*parts, strict=True))
+    halves = tuple(plan.faulty_half(cases, draw) for draw in range(plan.draws))
+    return Evidence(rows, values, z, halves, impossible)
+
+
+def cohort_z(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Every measure of a scores table in robust standard deviations from the class's cohort; same index.
+
+    A volume is taken by its logarithm: structures are multiples of each other, not sums.
+    """
+    numbers = table[list(measures)].astype("float64")
+    if "volume_ml" in measures:
+        numbers = numbers.assign(volume_ml=np.log(numbers["volume_ml"].where(numbers["volume_ml"] > 0)))
+    z = pd.DataFrame(np.nan, index=table.index, columns=list(measures))
+    for index in table.groupby("class_id").groups.values():
+        for name in measures:
+            z.loc[index, name] = robust_z(numbers.loc[index, name].to_numpy())
+    return z
+
+
+def _faulty_copies(
+    folder: Path, plan: Plan, wanted: frozenset[str]
+) -> tuple[list[tuple[Fault, Record]], dict[str, int]]:
+    copies, impossible = [], dict.fromkeys(plan.corruptions, 0)
+    for fault in plan.faults():
+        if not (folder / fault.folder / "records").is_dir():
+            continue
+        for record in read_records(folder / fault.folder):
+            if record.case_id not in wanted:
+                continue
+            if record.status == "failed":
+                impossible[fault.corruption] += 1
+            else:
+                copies.append((fault, record))
+    return copies, impossible
+
+
+def _changed_classes(folder: Path, fault: Fault, case_id: str) -> frozenset[int] | None:
+    """The classes whose outline a fault changed; None where it changed the image, and so everything that is in it."""
+    if CORRUPTIONS[fault.corruption].kind == "image":
+        return None
+    truth = json.loads(truth_path(folder / fault.folder, case_id).read_text(encoding="utf-8"))
+    return frozenset(truth["changed_classes"])
+
+
+def _rows_of(
+    cohort: Sequence[Record], copy: tuple[Fault, str, frozenset[int] | None] | None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Keys, values and z of a whole clean cohort, or of the one faulty copy in it."""
+    table = scores_table(cohort)
+    measures = [name for name in MEASURES if name in table.columns]
+    z = cohort_z(table, measures)
+    held = table["status"] == "ok"
+    if copy is None:
+        fault, changed = Fault(-1, NOTHING_PLANTED, 0.0), held & False
+    else:
+        fault, case_id, classes = copy
+        mine = table["case"] == case_id
+        # A structure that an image's fault leaves is there; one that a label's fault removed has its row all the same.
+        changed = mine & held if classes is None else mine & table["class_id"].isin(classes)
+        held = mine & (held | changed)
+    rows = table.loc[held, ["case", "class_id", "class"]]
+    rows = rows.assign(
+        draw=fault.draw, corruption=fault.corruption, severity=fault.severity, changed=changed[held].astype(bool)
+    )
+    return rows[list(KEYS)], table.loc[held, measures].astype("float64"), z.loc[held]

@@ -1,0 +1,251 @@
+"""How well every measure tells faulty structures from sound ones: area under the ROC curve, with intervals.
+
+Structures are compared with the same structure in other cases; the areas of the classes are averaged, and those of the
+draws. Intervals are bootstrapped over cases: a drawn case brings all its structures and all draws with it.
+
+Shapes: R rows, F faulty and C sound ones, N cases, B resamples.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64, Int64
+
+from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.bench.detection.evidence import Evidence
+from auvseg.bench.detection.plan import Plan
+
+RESAMPLES = 1000
+CHANCE = 0.5
+
+FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
+"""What an interval says: above 0.5, around it, below it."""
+
+
+Suspicions = Mapping[str, Float64[np.ndarray, "R"]]
+"""By measure, one number for every row of the evidence, high = suspicious, -inf where the measure is missing."""
+
+
+@dataclass(frozen=True)
+class _Pairing:
+    """Faulty against sound rows of one class and draw: their suspicion, and the numbers of their cases."""
+
+    faulty: Float64[np.ndarray, "F"]
+    sound: Float64[np.ndarray, "C"]
+    faulty_cases: Int64[np.ndarray, "F"]
+    sound_cases: Int64[np.ndarray, "C"]
+
+    def areas(self, weights: Float64[np.ndarray, "B N"]) -> Float64[np.ndarray, "B"]:
+        """The area under the curve with every case counted as often as it was drawn; NaN where a side is empty."""
+        higher = (self.faulty[:, None] > self.sound) + 0.5 * (self.faulty[:, None] == self.sound)
+        faulty, sound = weights[:, self.faulty_cases], weights[:, self.sound_cases]
+        with np.errstate(invalid="ignore"):
+            return ((faulty @ higher) * sound).sum(1) / (faulty.sum(1) * sound.sum(1))
+
+    def recall(self, budget: float, faulty_share: float) -> float:
+        """Share of the faulty rows among the most suspicious `budget` of a cohort with `faulty_share` faulty ones."""
+        values = np.concatenate([self.faulty, self.sound])
+        faulty = np.repeat([1.0, 0.0], [len(self.faulty), len(self.sound)]) / len(self.faulty)
+        sound = np.repeat([0.0, 1.0], [len(self.faulty), len(self.sound)]) / len(self.sound)
+        # Equal values are reviewed together, so that the curve is straight between their first and last.
+        _, group = np.unique(-values, return_inverse=True)
+        found = np.concatenate([[0.0], np.cumsum(np.bincount(group, faulty))])
+        alarms = np.concatenate([[0.0], np.cumsum(np.bincount(group, sound))])
+        return float(np.interp(budget, faulty_share * found + (1 - faulty_share) * alarms, found))
+
+
+class Verdicts:
+    """The areas of every measure for every fault, from which the tables are made.
+
+    Args:
+        evidence: of a bench.
+        plan: what was planted.
+        suspicions: the measures to judge.
+        seed: of the bootstrap.
+    """
+
+    def __init__(self, evidence: Evidence, plan: Plan, suspicions: Suspicions, *, seed: int = 0) -> None:
+        self._plan, self._measures = plan, tuple(suspicions)
+        cases = pd.factorize(evidence.rows["case"])[0]
+        weights = _drawn_cases(int(cases.max()) + 1, seed)
+        self._pairings: dict[tuple[str, str, float], list[_Pairing]] = {}
+        self._areas: dict[tuple[str, str, float], Float64[np.ndarray, B]] = {}
+        for corruption in plan.corruptions:
+            for severity in plan.severities:
+                sides = list(_sides(evidence, plan.draws, corruption, severity))
+                for measure, suspicion in suspicions.items():
+                    key = (measure, corruption, severity)
+                    known = [(f, s) for f, s in sides if np.isfinite(suspicion[np.r_[f, s]]).any()]
+                    self._pairings[key] = [_Pairing(suspicion[f], suspicion[s], cases[f], cases[s]) for f, s in known]
+                    self._areas[key] = _mean([pairing.areas(weights) for pairing in self._pairings[key]])
+
+    def by_fault(self, *, budget: float = 0.1, faulty_share: float = 0.1) -> pd.DataFrame:
+        """Judge fault by fault.
+
+        Args:
+            budget: share of all structures that a person can review.
+            faulty_share: share of faulty structures for which precision is stated; half of them, as planted, is what
+                nobody has.
+
+        Returns:
+            One row a measure, corruption and severity: `measure, corruption, kind, severity, auroc, low, high` (95 %),
+            `recall, precision` within the budget, `faulty, sound` (rows), `verdict`. NaN and no verdict where the
+            measure is missing throughout, or nothing could be planted.
+        """
+        rows = []
+        for (measure, corruption, severity), areas in self._areas.items():
+            pairings = self._pairings[measure, corruption, severity]
+            recall = float(np.mean([one.recall(budget, faulty_share) for one in pairings])) if pairings else np.nan
+            low, high = _interval(areas, _fewest(pairings))
+            rows.append(
+                {"measure": measure, "corruption": corruption, "kind": CORRUPTIONS[corruption].kind}
+                | {"severity": severity, "auroc": float(areas[0]), "low": low, "high": high}
+                | {"recall": recall, "precision": recall * faulty_share / budget}
+                | {"faulty": sum(len(one.faulty) for one in pairings), "sound": sum(len(one.sound) for one in pairings)}
+                | {"verdict": _verdict(low, high)}
+            )
+        return pd.DataFrame(rows)
+
+    def overall(self) -> pd.DataFrame:
+        """Every measure over all faults of the highest severity, the largest mean area first.
+
+        Returns:
+            `measure, auroc, low, high` (mean over the corruptions, 95 %), `worst, worst_corruption` (the smallest
+            area), `image, label` (means by kind), `best_share` (of the resamples: how often it is the best),
+            `verdict`. A measure without any number is left out.
+        """
+        resampled, rows = {}, []
+        for measure in self._measures:
+            known = {
+                corruption: areas
+                for corruption in self._plan.corruptions
+                if np.isfinite((areas := self._areas[measure, corruption, self._plan.severities[-1]])[0])
+            }
+            if not known:
+                continue
+            mean = _mean(list(known.values()))
+            worst = min(known, key=lambda name: float(known[name][0]))
+            resampled[measure] = mean[1:]
+            fewest = min(_fewest(self._pairings[measure, name, self._plan.severities[-1]]) for name in known)
+            low, high = _interval(mean, fewest)
+            kinds = {
+                kind: float(np.mean([a[0] for name, a in known.items() if CORRUPTIONS[name].kind == kind] or [np.nan]))
+                for kind in ("image", "label")
+            }
+            rows.append(
+                {"measure": measure, "auroc": float(mean[0]), "low": low, "high": high, **kinds}
+                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": _verdict(low, high)}
+            )
+        table = pd.DataFrame(rows)
+        best = pd.DataFrame(resampled).idxmax(axis=1).value_counts(normalize=True)
+        table["best_share"] = [float(best.get(name, 0.0)) for name in table["measure"]]
+        return table.sort_values("auroc", ascending=False, kind="stable", ignore_index=True)
+
+
+def rank_stability(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> float:
+    """Mean Spearman correlation of the measures' order between draws, in [-1, 1]; NaN with a single draw.
+
+    Every draw has another faulty half and faults of its own; the order is by mean area at the highest severity.
+    """
+    means = []
+    for draw in range(plan.draws):
+        alone = {
+            measure: [
+                area
+                for corruption in plan.corruptions
+                for f, s in _sides(evidence, plan.draws, corruption, plan.severities[-1], only=draw)
+                if np.isfinite(area := float(_Pairing(suspicion[f], suspicion[s], f, s).areas(_ones(evidence))[0]))
+            ]
+            for measure, suspicion in suspicions.items()
+        }
+        means.append({measure: float(np.mean(areas)) for measure, areas in alone.items() if areas})
+    table = pd.DataFrame(means).T
+    if table.shape[1] < 2:
+        return float("nan")
+    pairs = table.corr(method="spearman").to_numpy()[np.triu_indices(table.shape[1], 1)]
+    return float(np.mean(pairs))
+
+
+def monotonicity(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> pd.DataFrame:
+    """How often a measure rises, or stays, when the same fault of the same structure becomes severer.
+
+    Returns:
+        `measure, corruption, rises`: share of the structures and steps of severity, in [0, 1]; rows without both
+        severities do not count, a measure that is missing in either counts as not rising.
+    """
+    keys = ["draw", "corruption", "case", "class_id"]
+    faulty = evidence.rows["changed"].to_numpy()
+    rows = []
+    for measure, suspicion in suspicions.items():
+        known = evidence.rows[faulty].assign(suspicion=suspicion[faulty]).sort_values([*keys, "severity"])
+        step = known.groupby(keys)["suspicion"].shift(1)
+        later = known.groupby(keys).cumcount() > 0
+        rises = (known["suspicion"] >= step) & np.isfinite(known["suspicion"]) & np.isfinite(step)
+        shares = rises[later].groupby(known.loc[later, "corruption"]).mean()
+        rows += [
+            {"measure": measure, "corruption": name, "rises": float(shares.get(name, np.nan))}
+            for name in plan.corruptions
+        ]
+    return pd.DataFrame(rows)
+
+
+def _sides(
+    evidence: Evidence, draws: int, corruption: str, severity: float, *, only: int | None = None
+) -> Iterator[tuple[Int64[np.ndarray, "F"], Int64[np.ndarray, "C"]]]:
+    """Row numbers of the faulty and the sound structures of every class and draw that has both."""
+    classes = evidence.rows["class_id"].to_numpy()
+    for draw in range(draws) if only is None else (only,):
+        faulty, sound = evidence.faulty(draw, corruption, severity), evidence.sound(draw)
+        for class_id in np.unique(classes[faulty]):
+            both = np.flatnonzero(faulty & (classes == class_id)), np.flatnonzero(sound & (classes == class_id))
+            if all(map(len, both)):
+                yield both
+
+
+def _drawn_cases(count: int, seed: int) -> Float64[np.ndarray, "B N"]:
+    """How often each case is drawn; the first row is the sample itself."""
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+    return np.concatenate([np.ones((1, count)), draws.astype(np.float64)])
+
+
+def _ones(evidence: Evidence) -> Float64[np.ndarray, "1 R"]:
+    return np.ones((1, len(evidence.rows)))
+
+
+def _mean(areas: Sequence[Float64[np.ndarray, "B"]]) -> Float64[np.ndarray, "B"]:
+    """Mean over what is known of every resample: one without a faulty case of a class says nothing of that class."""
+    if not areas:
+        return np.full(RESAMPLES + 1, np.nan)
+    stacked = np.stack(areas)
+    known = np.isfinite(stacked)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, stacked, 0.0).sum(0) / known.sum(0)
+
+
+def _fewest(pairings: Sequence[_Pairing]) -> int:
+    """Rows of the smaller side of the smallest comparison."""
+    return min((min(len(one.faulty), len(one.sound)) for one in pairings), default=0)
+
+
+def _interval(areas: Float64[np.ndarray, "B"], fewest: int) -> tuple[float, float]:
+    """95 % percentiles of the resamples.
+
+    Where faulty and sound do not overlap no resample does; then the bound is the exact one (Clopper and Pearson 1934)
+    of a share that never failed in `fewest` trials.
+    """
+    known = areas[1:][np.isfinite(areas[1:])]
+    if not np.isfinite(areas[0]) or not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, (2.5, 97.5))
+    bound = 0.025 ** (1 / fewest)
+    low = bound if low == 1 else low
+    high = 1 - bound if high == 0 else high
+    return float(low), float(high)
+
+
+def _verdict(low: float, high: float) -> str:
+    if np.isnan(low):
+        return ""
+    return FINDS if low > CHANCE else WRONG if high < CHANCE else BLIND
