@@ -7,6 +7,7 @@ import pandas as pd
 from auvseg.aleatoric import normalise_scale
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.direction import suspicion_of
 
 Scope = Literal["case", "class"]
 
@@ -22,29 +23,40 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
 
     Returns:
         Columns `rank` (from 1), `case`, with scope `class` also `class_id` and `class`, then `AUV` (where the table
-        has `S`) and the measures. Rows whose `by` is missing come last. Cases without any score are not in it.
+        has `S`) and the measures. Where both ends of `by` are suspicious, `distance` stands before the measures: how
+        far it lies from the median of its class, in robust standard deviations, for scope `case` the mean over the
+        case's classes. Rows whose `by` is missing come last. Cases without any score are not in it.
 
     Raises:
         UsageError: `by` is no column of the ranking.
     """
     measures = [name for name in MEASURES if name in table.columns]
     scored = table[table["status"] == "ok"]
+    both = by in measures and MEASURES[by].suspicious == "both"
+    columns = measures
+    if both:
+        scored = scored.assign(distance=scored.groupby("class_id")[by].transform(_distance))
+        columns = ["distance", *measures]
     if scope == "case":
-        ranking = scored.groupby("case", sort=True)[measures].mean().reset_index()
+        ranking = scored.groupby("case", sort=True)[columns].mean().reset_index()
         keys = ["case"]
     else:
         keys = ["case", "class_id", "class"]
-        ranking = scored[[*keys, *measures]].reset_index(drop=True)
+        ranking = scored[[*keys, *columns]].reset_index(drop=True)
     if "S" in measures:
         ranking.insert(len(keys), "AUV", _auv_column(ranking, scope))
-    if by not in ranking.columns or by in keys:
+    if by not in ("AUV", *measures) or by not in ranking.columns:
         choices = ", ".join(name for name in ranking.columns if name not in keys)
         raise UsageError(f"cannot rank by {by!r}; this run has {choices}")
     ascending = by != "AUV" and MEASURES[by].suspicious == "low"
-    order = [by, *keys]
+    order = ["distance" if both else by, *keys]
     ranking = ranking.sort_values(order, ascending=[ascending, *[True] * len(keys)], na_position="last", kind="stable")
     ranking.insert(0, "rank", range(1, len(ranking) + 1))
     return ranking.reset_index(drop=True)
+
+
+def _distance(values: pd.Series) -> pd.Series:
+    return pd.Series(suspicion_of(values.to_numpy(), "both"), index=values.index)
 
 
 def _auv_column(ranking: pd.DataFrame, scope: Scope) -> pd.Series:

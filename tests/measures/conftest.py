@@ -6,7 +6,9 @@ import torch
 
 from auvseg.data.case import ClassDef
 from auvseg.extractors.base import ClassMap
-from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.inputs import MeasureInput, WholeCase
+
+IGNORED = 9
 
 
 def ball(shape, radius, centre=None):
@@ -23,6 +25,9 @@ def make_input():
     def build(logits, mask=None, *, valid=None, image=None, predicted_iou=None, spacing_mm=(1.0, 1.0, 1.0), total=None):
         logits = torch.as_tensor(np.asarray(logits), dtype=torch.float32)
         shape = tuple(logits.shape) if mask is None else mask.shape
+        label = None if mask is None else mask.astype(np.int32)
+        if valid is not None:
+            label[~valid] = IGNORED
         return MeasureInput(
             class_map=ClassMap(
                 class_def=ClassDef(1, "organ", (1,)),
@@ -31,11 +36,14 @@ def make_input():
                 planes_total=len(logits) if total is None else total,
                 predicted_iou=None if predicted_iou is None else torch.as_tensor(predicted_iou, dtype=torch.float32),
             ),
-            mask=mask,
-            valid=np.ones(shape, dtype=bool) if valid is None and mask is not None else valid,
+            whole=WholeCase(
+                image=np.zeros(shape, dtype=np.float32) if image is None else image.astype(np.float32),
+                label=label,
+                spacing_mm=spacing_mm,
+                ignore_value=IGNORED,
+            ),
+            values=() if mask is None else (1,),
             volume_voxels=None if mask is None else int(mask.sum()),
-            image=np.zeros(shape, dtype=np.float32) if image is None else image.astype(np.float32),
-            spacing_mm=spacing_mm,
         )
 
     return build

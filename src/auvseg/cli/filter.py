@@ -39,6 +39,7 @@ class DirectionName(str, Enum):
 
     low = "low"
     high = "high"
+    both = "both"
 
 
 def command(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from auvseg.demo.planted import NO_FAULT
 from auvseg.errors import DatasetError
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.direction import suspicion_of
 
 BOOTSTRAPS = 1000
 
@@ -96,8 +97,9 @@ def compare(table: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0) -> list[
 def case_suspicion(table: pd.DataFrame, measure: str) -> pd.Series:
     """By case, the largest within-class rank of the measure, turned so that high is suspicious, in (0, 1]."""
     scored = table[(table["status"] == "ok") & table[measure].notna()]
-    ascending = MEASURES[measure].suspicious == "high"
-    ranks = scored.groupby("class_id")[measure].rank(pct=True, ascending=ascending)
+    suspicious = MEASURES[measure].suspicious
+    turned = scored.groupby("class_id")[measure].transform(lambda values: suspicion_of(values.to_numpy(), suspicious))
+    ranks = turned.groupby(scored["class_id"]).rank(pct=True)
     return ranks.groupby(scored["case"]).max()
 
 

@@ -9,8 +9,11 @@ from auvseg.extractors.base import Extractor
 
 ExtractorFactory = Callable[..., Extractor]
 
-_HOMES = {"lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM"}
-"""Every model that auvseg brings, imported when it is asked for."""
+_HOMES = {
+    "lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM",
+    "none": "auvseg.extractors.no_model:NoModel",
+}
+"""Every model that auvseg brings, and `none`, imported when it is asked for."""
 
 _REGISTERED: dict[str, ExtractorFactory] = {}
 

@@ -80,7 +80,8 @@ def _why(decisions: pd.DataFrame, rule: Rule) -> dict[str, Any]:
 
 def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
     """One decision in plain values; the threshold on the value itself, whichever end is the suspicious one."""
-    sign = 1.0 if rule.suspicious == "high" else -1.0
+    sign = -1.0 if rule.suspicious == "low" else 1.0
+    name = f"distance of {rule.by}" if rule.suspicious == "both" else rule.by
     own = {"class": str(row["class"])} if rule.scope == "class" else {}
-    numbers = {rule.by: float(row["value"]), "threshold": sign * float(row["threshold"])}
+    numbers = {name: float(row["value"]), "threshold": sign * float(row["threshold"])}
     return {**own, **numbers, "reason": str(row["reason"])}

@@ -29,7 +29,7 @@ class Rule:
 
     Attributes:
         by: `AUV` or the column that was compared.
-        suspicious: which end of it is the suspicious one.
+        suspicious: which end of it is the suspicious one, or `both`.
         keep: p in (0, 1].
         scope: whether whole cases or classes were compared.
         combine: with scope `class`, whether a case is kept for any of its classes (`union`, the paper) or only if it
@@ -47,7 +47,8 @@ class Rule:
     def in_words(self) -> str:
         """The rule on one line."""
         per = f"class, {self.combine}" if self.scope == "class" else "case"
-        return f"keep {self.keep:.6g} by {self.by}, {self.suspicious} is suspicious, per {per}"
+        ends = "both ends are" if self.suspicious == "both" else f"{self.suspicious} is"
+        return f"keep {self.keep:.6g} by {self.by}, {ends} suspicious, per {per}"
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,9 @@ class Selection:
         removed: training cases that go, in order.
         unscored: what could not be judged.
         decisions: one row a training case, or with scope `class` a training case and held class: `case`, `class_id`,
-            `class`, `value`, `suspicion` (the value, turned so that high is suspicious), `threshold` (on the
-            suspicion), `suspicious`, `reason` (in words).
+            `class`, `value` (where both ends are suspicious the distance from the others' median, in robust standard
+            deviations), `suspicion` (the value, turned so that high is suspicious), `threshold` (on the suspicion),
+            `suspicious`, `reason` (in words).
         classes: id and name of every class that a training case holds.
         warnings: what a person should read before using the selection, one sentence each.
     """
@@ -177,14 +179,19 @@ def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         if known.size:
             frame.loc[members, "threshold"] = inverse_cdf(known, rule.keep)
     frame["suspicious"] = frame["suspicion"] > frame["threshold"]
-    sign, side = (1.0, "above") if rule.suspicious == "high" else (-1.0, "below")
     found = frame[frame["suspicious"]]
     frame.loc[frame["suspicious"], "reason"] = [
-        f"{rule.by} {value:.4g} is {side} {sign * threshold:.4g}"
-        for value, threshold in zip(found["value"], found["threshold"], strict=True)
+        _in_words(rule, value, threshold) for value, threshold in zip(found["value"], found["threshold"], strict=True)
     ]
     columns = ["case", "class_id", "class", "value", "suspicion", "threshold", "suspicious", "reason"]
     return frame[columns]
+
+
+def _in_words(rule: Rule, value: float, threshold: float) -> str:
+    if rule.suspicious == "both":
+        return f"{rule.by} lies {value:.4g} robust deviations from the others' median, more than {threshold:.4g}"
+    sign, side = (1.0, "above") if rule.suspicious == "high" else (-1.0, "below")
+    return f"{rule.by} {value:.4g} is {side} {sign * threshold:.4g}"
 
 
 def _removed_cases(decisions: pd.DataFrame, rule: Rule) -> frozenset[str]:

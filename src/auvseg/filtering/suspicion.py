@@ -4,16 +4,16 @@ Reads the table and orients it; the threshold and the decision are `auvseg.filte
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from auvseg.aleatoric import Scope, normalise_scale
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.catalogue import MEASURES, Suspicious
+from auvseg.measures.direction import suspicion_of
 
-Direction = Literal["low", "high"]
+Direction = Suspicious
 
 _KEYS = ("case", "subset", "class_id", "class", "status", "reason")
 
@@ -25,7 +25,7 @@ class Criterion:
     Attributes:
         name: as people read it: `AUV`, or the column.
         column: the column of the scores table that it is made from.
-        suspicious: which end of its range is the suspicious one.
+        suspicious: which end of its range is the suspicious one, or `both`.
     """
 
     name: str
@@ -46,7 +46,7 @@ def find_criterion(table: pd.DataFrame, by: str, suspicious: Direction | None) -
         if pd.to_numeric(table[by], errors="coerce").notna().sum() == 0:
             raise UsageError(f"cannot filter by {by!r}: the column holds no numbers")
         if suspicious is None:
-            raise UsageError(f"which end of {by!r} is the suspicious one? say suspicious='low' or 'high'")
+            raise UsageError(f"which end of {by!r} is the suspicious one? say suspicious='low', 'high' or 'both'")
     if suspicious not in (None, criterion.suspicious):
         raise UsageError(f"the suspicious end of {criterion.name} is {criterion.suspicious}, not {suspicious}")
     return criterion
@@ -88,7 +88,9 @@ def held_classes(rows: pd.DataFrame) -> tuple[tuple[int, str], ...]:
 def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.DataFrame:
     """One row a case, or a case and held class, with what it is compared by.
 
-    The value of a case is the mean over the classes that it holds and that have one (METHOD section 2, ours).
+    The value of a case is the mean over the classes that it holds and that have one (METHOD section 2, ours). Where
+    both ends are suspicious, the value is the distance from the median of the same class in the other cases, in robust
+    standard deviations, and the mean is over these distances: a liver is then never compared with a lesion.
 
     Args:
         rows: of `training_rows`.
@@ -102,6 +104,8 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
     """
     numbers = pd.to_numeric(rows[criterion.column], errors="coerce").astype("float64")
     rows = rows.assign(scale=numbers.where((rows["status"] == "ok") & np.isfinite(numbers)))
+    if criterion.suspicious == "both":
+        rows["scale"] = rows.groupby("class_id")["scale"].transform(lambda v: suspicion_of(v.to_numpy(), "both"))
     if scope == "case":
         frame = rows.groupby("case", sort=True)["scale"].mean().reset_index()
         frame = frame.assign(class_id=pd.array([pd.NA] * len(frame), dtype="Int64"), group=0)
@@ -113,7 +117,7 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
         frame = held_rows(rows)[["case", "class_id", "class", "scale", "reason"]]
         frame = frame.assign(group=frame["class_id"].astype("int64"))
     frame["value"] = _values(frame, criterion)
-    frame["suspicion"] = frame["value"] if criterion.suspicious == "high" else -frame["value"]
+    frame["suspicion"] = -frame["value"] if criterion.suspicious == "low" else frame["value"]
     missing = frame["value"].isna()
     frame.loc[missing & (frame["reason"] == ""), "reason"] = f"it has no {criterion.name}"
     frame.loc[~missing, "reason"] = ""

@@ -8,6 +8,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+Group = Literal["scale", "companion", "baseline", "quality", "geometry", "trivial"]
+"""Where a measure comes from: the paper's `scale`; a `companion` on the same map; a `baseline` of METHOD section 9; the
+image's `quality`; the label's `geometry`; or what is `trivial` and printed beside every claim."""
+
+Suspicious = Literal["low", "high", "both"]
+"""Which end is the suspicious one; `both`: what lies far from the cohort's middle, on either side."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -15,18 +22,22 @@ class Measure:
 
     Attributes:
         name: its column in every table.
-        suspicious: which end of the range is the suspicious one.
+        group: where it comes from.
+        suspicious: which end of the range is the suspicious one, or `both`.
         low: smallest possible value.
         high: largest possible value; infinity where there is no bound.
         needs_label: whether it compares with, or counts, the label.
+        needs_map: whether it looks at a foundation model's map.
         summary: one line for people.
     """
 
     name: str
-    suspicious: Literal["low", "high"]
+    group: Group
+    suspicious: Suspicious
     low: float
     high: float
     needs_label: bool
+    needs_map: bool
     summary: str
 
 
@@ -52,17 +63,25 @@ class ScaleOptions:
     on: ScaleOn = "logits"
 
 
-_ALL = (
-    Measure("S", "low", 0.0, 1.0, False, "semantic perception scale: how evenly the map's energy is spread"),
-    Measure("agreement", "low", 0.0, 1.0, True, "Dice of the model's own mask with the label"),
-    Measure("stability", "low", 0.0, 1.0, False, "voxels with logit > +2 over voxels with logit > -2"),
-    Measure("confidence", "low", 0.0, 1.0, False, "mean probability inside the model's own mask"),
-    Measure("boundary_entropy", "high", 0.0, math.inf, False, "binary entropy of the map per predicted voxel, in nats"),
-    Measure("predicted_iou", "low", -math.inf, math.inf, False, "the model's own estimate of its mask's quality"),
-    Measure("volume_ml", "low", 0.0, math.inf, True, "trivial: volume of the labelled structure"),
-    Measure("slices", "low", 0.0, math.inf, True, "trivial: planes that hold the structure"),
-    Measure("snr", "low", 0.0, math.inf, False, "trivial: mean over noise, inside the structure or the image"),
+_INF = math.inf
+
+_MAP = (
+    Measure("S", "scale", "low", 0.0, 1.0, False, True, "semantic perception scale: how evenly a map's energy spreads"),
+    Measure("agreement", "companion", "low", 0.0, 1.0, True, True, "Dice of the model's own mask with the label"),
+    Measure("stability", "companion", "low", 0.0, 1.0, False, True, "voxels with logit > +2 over those with > -2"),
+    Measure("confidence", "companion", "low", 0.0, 1.0, False, True, "mean probability inside the model's own mask"),
+    Measure("boundary_entropy", "companion", "high", 0.0, _INF, False, True, "entropy per predicted voxel, in nats"),
+    Measure("predicted_iou", "companion", "low", -_INF, _INF, False, True, "the model's own estimate of its mask"),
+    Measure("fisher", "baseline", "low", 0.0, _INF, True, True, "Fisher ratio of the map, structure against the rest"),
+    Measure("energy", "baseline", "high", -_INF, 0.0, True, True, "mean free energy of the map inside the structure"),
+    Measure("variance", "baseline", "high", 0.0, 0.25, True, False, "variance of the image inside the structure"),
 )
 
-MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
+_TRIVIAL = (
+    Measure("volume_ml", "trivial", "low", 0.0, _INF, True, False, "volume of the labelled structure"),
+    Measure("slices", "trivial", "low", 0.0, _INF, True, False, "planes that hold the structure"),
+    Measure("snr", "trivial", "low", 0.0, _INF, False, False, "mean over noise, inside the structure or the image"),
+)
+
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in (*_MAP, *_TRIVIAL)}
 """Every measure by name, in the order of the tables' columns."""

@@ -20,15 +20,14 @@ def agreement(case: MeasureInput) -> float | None:
 
     Voxels of nnU-Net's ignore label do not count. None without a label, or where neither mask holds a voxel.
     """
-    if case.mask is None or case.valid is None:
+    if not case.has_label:
         return None
     overlap = total = 0
-    height, width = case.mask.shape[1:]
-    for plane, label_plane, valid_plane in zip(case.class_map.logits, case.mask, case.valid, strict=True):
+    for plane, (mask, valid) in zip(case.class_map.logits, case.label_planes(), strict=True):
         # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
-        logits = functional.interpolate(plane[None, None], (height, width), mode="bilinear", align_corners=False)
-        predicted = (logits[0, 0] > 0).cpu().numpy() & valid_plane
-        labelled = label_plane & valid_plane
+        logits = functional.interpolate(plane[None, None], mask.shape, mode="bilinear", align_corners=False)
+        predicted = (logits[0, 0] > 0).cpu().numpy() & valid
+        labelled = mask & valid
         overlap += int(np.count_nonzero(predicted & labelled))
         total += int(np.count_nonzero(predicted)) + int(np.count_nonzero(labelled))
     return 2.0 * overlap / total if total else None

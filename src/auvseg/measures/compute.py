@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from auvseg.measures import companions, trivial
-from auvseg.measures.catalogue import ScaleOptions
+from auvseg.measures import baselines, companions, trivial
+from auvseg.measures.catalogue import MEASURES, ScaleOptions
 from auvseg.measures.inputs import MeasureFunction, MeasureInput
 from auvseg.measures.scale import semantic_scale
 
@@ -14,6 +14,9 @@ FUNCTIONS: dict[str, MeasureFunction] = {
     "confidence": companions.confidence,
     "boundary_entropy": companions.boundary_entropy,
     "predicted_iou": companions.predicted_iou,
+    "fisher": baselines.fisher,
+    "energy": baselines.energy,
+    "variance": baselines.variance,
     "volume_ml": trivial.volume_ml,
     "slices": trivial.slices,
     "snr": trivial.snr,
@@ -29,6 +32,16 @@ def scale(case: MeasureInput, options: ScaleOptions) -> float | None:
 
 
 def compute_measures(case: MeasureInput, names: Sequence[str], options: ScaleOptions) -> dict[str, float | None]:
-    """The named measures of one class of one case; a value that is not finite is missing (None)."""
-    values = {name: scale(case, options) if name == "S" else FUNCTIONS[name](case) for name in names}
+    """The named measures of one class of one case.
+
+    A value is missing (None) where it is not finite, or needs a map or a label that is not there.
+    """
+    values = {name: _value(case, name, options) for name in names}
     return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
+
+
+def _value(case: MeasureInput, name: str, options: ScaleOptions) -> float | None:
+    measure = MEASURES[name]
+    if (measure.needs_map and not case.has_map) or (measure.needs_label and not case.has_label):
+        return None
+    return scale(case, options) if name == "S" else FUNCTIONS[name](case)

@@ -1,15 +1,70 @@
-"""What a measure may look at: one class of one case, its map and its label."""
+"""What a measure may look at: one class of one case, its map, its label and the image around it.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+What does not depend on the class stands in a `WholeCase` that all classes share, and is computed once. Nothing here
+copies a volume for a class: a structure is looked at in its bounding box, and its label plane by plane.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Int32
+from scipy import ndimage
 from torch import Tensor
 
 from auvseg.extractors.base import ClassMap
+from auvseg.shapes import ImageArray, LabelArray
+
+Region = tuple[slice, slice, slice]
+"""A box of voxels along (D, H, W)."""
+
+T = TypeVar("T")
+
+_LARGEST_DENSE_VALUE = 1 << 12
+"""`find_objects` makes a list as long as the largest value; above this the values of a plane are numbered first."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeCase:
+    """What all classes of a case share.
+
+    Attributes:
+        image: (D, H, W) intensities in [0, 1], normalised as the run's configuration says.
+        label: (D, H, W) label values; None where there is none or it must not be used.
+        spacing_mm: voxel size along (D, H, W).
+        ignore_value: nnU-Net's ignore label.
+    """
+
+    image: ImageArray
+    label: LabelArray | None
+    spacing_mm: tuple[float, float, float]
+    ignore_value: int | None = None
+    _known: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    def once(self, compute: Callable[["WholeCase"], T]) -> T:
+        """What a function makes of this case; computed for the first class that asks, then remembered."""
+        if compute not in self._known:
+            self._known[compute] = compute(self)
+        found: T = self._known[compute]
+        return found
+
+    @cached_property
+    def boxes(self) -> dict[int, Region]:
+        """The tight box around every label value above 0, by value."""
+        corners: dict[int, list[list[int]]] = {}
+        for index, plane in enumerate(() if self.label is None else self.label):
+            for value, (rows, columns) in _objects(plane):
+                first = [index, rows.start, columns.start]
+                stop = [index + 1, rows.stop, columns.stop]
+                low, high = corners.setdefault(value, [first, stop])
+                corners[value] = [list(map(min, low, first)), list(map(max, high, stop))]
+        return {
+            value: (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+            for value, (low, high) in corners.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -17,27 +72,87 @@ class MeasureInput:
     """Everything that is known of one class of one case.
 
     Attributes:
-        class_map: the foundation model's map of the class.
-        mask: (D, H, W) where the class is in the label, the scored planes only; None where no label was given.
-        valid: (D, H, W) voxels whose label means something (not nnU-Net's ignore label), the scored planes only;
-            None where no label was given.
-        volume_voxels: voxels of the class in the whole case; None where no label was given.
-        image: (D, H, W) normalised intensities in [0, 1], the scored planes only.
-        spacing_mm: voxel size along (D, H, W).
+        class_map: the foundation model's map of the class; its planes are the scored ones.
+        whole: what all classes of the case share.
+        values: the label values of the class; empty where no label is used.
+        volume_voxels: voxels of the class in the whole case; None where no label is used.
     """
 
     class_map: ClassMap
-    mask: Bool[np.ndarray, "D H W"] | None
-    valid: Bool[np.ndarray, "D H W"] | None
+    whole: WholeCase
+    values: tuple[int, ...]
     volume_voxels: int | None
-    image: Float32[np.ndarray, "D H W"]
-    spacing_mm: tuple[float, float, float]
+
+    @property
+    def has_label(self) -> bool:
+        """Whether there is a label to compare with."""
+        return self.whole.label is not None and bool(self.values)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the extractor made a map: `none` makes maps without a pixel."""
+        return self.class_map.logits.numel() > 0
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along (D, H, W)."""
+        return self.whole.spacing_mm
 
     @cached_property
     def probabilities(self) -> Float[Tensor, "D h w"]:
         """(D, h, w) sigmoid of the logits, in [0, 1]; computed once for all measures."""
         return torch.sigmoid(self.class_map.logits)
 
+    def label_planes(self) -> Iterator[tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]]]:
+        """Each scored plane's mask of the class, and where its label means something (is not to be ignored)."""
+        if self.whole.label is None:
+            return
+        for index in self.class_map.planes:
+            plane = self.whole.label[index]
+            ignore = self.whole.ignore_value
+            yield is_class(plane, self.values), np.ones_like(plane, dtype=bool) if ignore is None else plane != ignore
+
+    @cached_property
+    def box(self) -> Region | None:
+        """The tight box around the class in the whole volume; None without a label, or where the label lacks it."""
+        found = [self.whole.boxes[value] for value in self.values if value in self.whole.boxes]
+        if not found:
+            return None
+        low = [min(part[axis].start for part in found) for axis in range(3)]
+        high = [max(part[axis].stop for part in found) for axis in range(3)]
+        return (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+
 
 MeasureFunction = Callable[[MeasureInput], float | None]
 """Computes one measure; None means that it is not defined for this input."""
+
+
+def is_class(label: Int32[np.ndarray, "..."], values: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
+    """Where a label, or a part of one, has one of the values."""
+    return label == values[0] if len(values) == 1 else np.isin(label, values)
+
+
+def grown(box: Region, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Region:
+    """A box with so many more voxels on either side of each axis, cut at the volume's borders."""
+    first, second, third = (
+        slice(max(part.start - more, 0), min(part.stop + more, size))
+        for part, more, size in zip(box, margin, shape, strict=True)
+    )
+    return first, second, third
+
+
+def _objects(plane: Int32[np.ndarray, "H W"]) -> list[tuple[int, tuple[slice, slice]]]:
+    """Every value above 0 of a plane and the tight box around it."""
+    highest = int(plane.max())
+    if highest <= 0:
+        return []
+    values, numbers = np.arange(1, highest + 1), plane
+    if highest > _LARGEST_DENSE_VALUE:
+        values, inverse = np.unique(plane, return_inverse=True)
+        numbers = inverse.reshape(plane.shape) + 1
+    found = ndimage.find_objects(numbers)
+    return [
+        (int(value), (where[0], where[1]))
+        for value, where in zip(values, found, strict=True)
+        if value > 0 and where is not None
+    ]

@@ -8,12 +8,11 @@ import math
 
 import numpy as np
 from jaxtyping import Float32
-from scipy import ndimage
 
 from auvseg.measures.inputs import MeasureInput
 
-_LAPLACIAN = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=np.float32)
-_MINIMUM_SIDE = 3
+MINIMUM_SIDE = 3
+"""A plane with fewer rows or columns has no second differences."""
 
 
 def volume_ml(case: MeasureInput) -> float | None:
@@ -25,27 +24,38 @@ def volume_ml(case: MeasureInput) -> float | None:
 
 def slices(case: MeasureInput) -> float | None:
     """Number of planes that hold the labelled structure, also where only some were scored; None without a label."""
-    return float(case.class_map.planes_total) if case.mask is not None else None
+    return float(case.class_map.planes_total) if case.has_label else None
 
 
 def snr(case: MeasureInput) -> float | None:
     """Mean normalised intensity inside the structure over the standard deviation of the noise in its planes.
 
-    Inside the whole image where there is no label. The noise is Immerkær's estimate (Computer Vision and Image
-    Understanding 64, 1996): the mean absolute response to a Laplacian difference, which smooth anatomy hardly excites.
-    None where no noise is measurable or the planes are smaller than the 3×3 kernel.
+    Inside the whole image where there is no label. The noise is Immerkær's estimate (`noise_standard_deviation`). None
+    where no noise is measurable or the planes are smaller than the 3×3 kernel.
     """
-    noise = _noise_standard_deviation(case.image)
-    if noise is None:
+    image = case.whole.image
+    if min(image.shape[1:]) < MINIMUM_SIDE:
         return None
-    inside = case.image if case.mask is None else case.image[case.mask]
-    return float(inside.mean(dtype=np.float64)) / noise if inside.size else None
+    planes = case.class_map.planes
+    noise = float(np.mean([noise_standard_deviation(image[index]) for index in planes])) if planes else 0.0
+    total = voxels = 0.0
+    if case.has_label:
+        for index, (mask, _) in zip(planes, case.label_planes(), strict=True):
+            total += float(image[index].sum(where=mask, dtype=np.float64))
+            voxels += int(np.count_nonzero(mask))
+    else:
+        total = sum(float(image[index].sum(dtype=np.float64)) for index in planes)
+        voxels = len(planes) * image[0].size
+    return total / voxels / noise if voxels and noise > 0 else None
 
 
-def _noise_standard_deviation(image: Float32[np.ndarray, "D H W"]) -> float | None:
-    if min(image.shape[1:]) < _MINIMUM_SIDE:
-        return None
-    response = ndimage.convolve(image, _LAPLACIAN[None], mode="nearest")[:, 1:-1, 1:-1]
+def noise_standard_deviation(plane: Float32[np.ndarray, "H W"]) -> float:
+    """Standard deviation of the noise of a plane of at least 3×3 pixels.
+
+    Immerkær (Computer Vision and Image Understanding 64, 1996): the mean absolute response to a Laplacian difference,
+    which smooth anatomy hardly excites. The kernel is [1, -2, 1] along both axes.
+    """
+    rows = plane[:-2] - 2 * plane[1:-1] + plane[2:]
+    response = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
     # sqrt(pi/2)/6 turns the mean absolute response to this kernel into a Gaussian's standard deviation.
-    noise = math.sqrt(math.pi / 2) / 6 * float(np.abs(response).mean(dtype=np.float64))
-    return noise if noise > 0 else None
+    return math.sqrt(math.pi / 2) / 6 * float(np.abs(response).mean(dtype=np.float64))

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auvseg.data.case import ClassDef
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
-from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, Extractor, ExtractorInput
+from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
 from auvseg.measures.compute import compute_measures
-from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.record import ClassScore
+from auvseg.scoring.record import ClassScore, rounded
 
 _MOST_DENSE_VALUES = 1 << 16
 """Above this range of label values counting by table would take more memory than sorting a plane."""
@@ -79,17 +78,17 @@ def score_case(
     label_free = config.prompt == "none"
     counts = label_counts(volume)
     wanted = [WHOLE_IMAGE] if label_free else [c for c in classes if _voxels(c, counts)]
+    whole = WholeCase(prepared.image, prepared.label, volume.spacing_mm, ignore_value)
     scores: dict[int, ClassScore] = {}
     before = time.perf_counter()
     for class_map in extractor.class_maps(prepared, wanted):
         seconds.network += time.perf_counter() - before
         before = time.perf_counter()
-        measured = _measure_input(
-            class_map,
-            volume,
-            prepared.image,
-            ignore_value,
-            None if label_free else _voxels(class_map.class_def, counts),
+        measured = MeasureInput(
+            class_map=class_map,
+            whole=whole,
+            values=class_map.class_def.values,
+            volume_voxels=None if label_free else _voxels(class_map.class_def, counts),
         )
         scores[class_map.class_def.class_id] = ClassScore(
             class_id=class_map.class_def.class_id,
@@ -99,6 +98,7 @@ def score_case(
             planes_scored=len(class_map.planes),
             planes_total=class_map.planes_total,
             measures=compute_measures(measured, config.measures, config.scale),
+            embedding=None if class_map.embedding is None else rounded(class_map.embedding.tolist()),
         )
         seconds.measures += time.perf_counter() - before
         before = time.perf_counter()
@@ -125,31 +125,6 @@ def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig) -
 
 def _voxels(class_def: ClassDef, counts: Counter[int]) -> int:
     return sum(counts[value] for value in class_def.values)
-
-
-def _is_class(label: NDArray[np.int32], class_def: ClassDef) -> NDArray[np.bool_]:
-    if len(class_def.values) == 1:
-        return label == class_def.values[0]
-    return np.isin(label, class_def.values)
-
-
-def _measure_input(
-    class_map: ClassMap, volume: Volume, image: NDArray[np.float32], ignore_value: int | None, voxels: int | None
-) -> MeasureInput:
-    planes = list(class_map.planes)
-    mask = valid = None
-    if voxels is not None and volume.label is not None:
-        label = volume.label[planes]
-        mask = _is_class(label, class_map.class_def)
-        valid = np.ones_like(mask) if ignore_value is None else label != ignore_value
-    return MeasureInput(
-        class_map=class_map,
-        mask=mask,
-        valid=valid,
-        volume_voxels=voxels,
-        image=image[planes],
-        spacing_mm=volume.spacing_mm,
-    )
 
 
 def _without_map(class_def: ClassDef, voxels: int) -> ClassScore:
