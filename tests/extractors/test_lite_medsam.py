@@ -200,3 +200,42 @@ def test_boxes_on_the_same_lesions_as_a_run_reads_them_are_no_worse(exact, real_
         found.append(dice_of_boxes(exact, ExtractorInput(image, label, volume.spacing_mm)))
     assert all(dice > known - 0.03 for dice, known in zip(found, KNOWN_DICE, strict=True)), found
     assert np.mean(found) > np.mean(KNOWN_DICE)
+
+
+def encoded(network, case, plane):
+    turned = np.ascontiguousarray(case.image[plane, ::-1, ::-1])
+    with torch.inference_mode():
+        return network._encode(turned, (183, 256)).unflatten(0, (64, 64))
+
+
+def test_the_embedding_is_the_encoders_mean_over_the_label(exact):
+    case = two_organs()
+    found = maps_by_class(exact, case, [ONE, TWO])
+    for class_id, one in found.items():
+        means = []
+        for plane in one.planes:
+            # The grid's cell is 56/64 of a pixel: every cell goes to the pixel in which its centre lies.
+            centres = ((np.arange(64) + 0.5) * 56 / 64).astype(int)
+            inside = np.zeros((64, 64), dtype=bool)
+            rows = centres < 40
+            inside[rows] = (case.label[plane, ::-1, ::-1] == class_id)[np.ix_(centres[rows], centres)]
+            means.append(encoded(exact, case, plane)[torch.from_numpy(inside)].mean(dim=0))
+        nearest = torch.stack(means).mean(dim=0)
+        assert (one.embedding.dtype, one.embedding.shape) == (torch.float32, (256,))
+        assert torch.corrcoef(torch.stack([one.embedding, nearest]))[0, 1] > 0.99
+    apart = torch.corrcoef(torch.stack([found[1].embedding, found[2].embedding]))[0, 1]
+    assert apart < 0.99
+
+
+def test_without_a_label_the_embedding_is_the_mean_over_the_image_without_padding():
+    network = LiteMedSAM(precision="fp32", prompt="none")
+    case = ExtractorInput(two_organs(depth=1).image, None, (1.0, 1.0, 1.0))
+    (found,) = network.class_maps(case, [])
+    whole_rows = encoded(network, case, 0)[:45].flatten(0, 1).mean(dim=0)
+    assert torch.corrcoef(torch.stack([found.embedding, whole_rows]))[0, 1] > 0.999
+
+
+def test_the_embedding_of_a_class_does_not_depend_on_the_other_classes(exact):
+    case = two_organs()
+    alone, together = maps_by_class(exact, case, [TWO]), maps_by_class(exact, case, [ONE, TWO])
+    assert torch.equal(alone[2].embedding, together[2].embedding)

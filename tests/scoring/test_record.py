@@ -1,16 +1,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auvseg.errors import RunError
 from auvseg.scoring.record import (
+    ClassScore,
     file_name,
     read_record,
     read_records,
     record_path,
+    rounded,
     write_record,
 )
 
@@ -71,3 +74,25 @@ def test_temporary_files_of_a_killed_run_are_not_records(tmp_path, make_record):
     write_record(tmp_path, make_record(), {})
     (tmp_path / "records" / ".auvseg-tmp-x").write_bytes(b"{")
     assert [record.case_id for record in read_records(tmp_path)] == ["case_1"]
+
+
+def test_a_record_of_an_earlier_version_counts_as_missing(tmp_path, make_record):
+    path = tmp_path / "record.json"
+    values = json.loads(make_record().to_bytes())
+    path.write_text(json.dumps(values))
+    assert read_record(path) is not None
+    path.write_text(json.dumps(values | {"record_version": values["record_version"] - 1}))
+    assert read_record(path) is None
+
+
+def test_an_embedding_comes_back_as_it_was_written(tmp_path, make_record):
+    features = rounded(np.random.default_rng(0).normal(size=256).astype(np.float32).tolist())
+    record = make_record(classes=(ClassScore(1, "liver", "ok", "", 3, 3, {"S": 0.1}, features),))
+    write_record(tmp_path, record, {})
+    assert read_record(record_path(tmp_path, "case_1")) == record
+
+
+def test_rounding_keeps_six_digits_and_refuses_what_is_no_number():
+    assert rounded([1 / 3, -123456789.0, 1e-12 / 3]) == (0.333333, -123457000.0, 3.33333e-13)
+    assert rounded([0.5, float("nan")]) is None
+    assert rounded([0.5, float("inf")]) is None

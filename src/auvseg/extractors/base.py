@@ -48,6 +48,8 @@ class ClassMap:
         planes: indices of the scored planes in the volume, increasing, D of them.
         planes_total: how many planes of the volume hold the class; more than D where `max_slices` thinned them.
         predicted_iou: (D,) the model's own estimate of its mask's quality, in about [0, 1]; None if it has none.
+        embedding: (F,) float32 features of the encoder: their mean over the structure's label on a plane (over the
+            whole image where there is no label), then over the scored planes; None if it has none.
     """
 
     class_def: ClassDef
@@ -55,6 +57,7 @@ class ClassMap:
     planes: tuple[int, ...]
     planes_total: int
     predicted_iou: Float[Tensor, "D"] | None = None
+    embedding: Float[Tensor, "F"] | None = None
 
 
 @runtime_checkable

@@ -22,9 +22,10 @@ from torch import Tensor
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, WeightsError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
-from auvseg.extractors.lite_medsam_decoder import MaskDecoder
+from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
+from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts, prompts_from_label, whole_image_prompts
 from auvseg.extractors.resizing import fitted_shape, resize_area
 from auvseg.weights import load_state_dict
@@ -68,6 +69,7 @@ class _OpenMap:
     prompts: ClassPrompts
     logits: list[Float32[Tensor, "h w"]] = field(default_factory=list)
     quality: list[Float32[Tensor, ""]] = field(default_factory=list)
+    features: list[Float32[Tensor, "K"]] = field(default_factory=list)
 
 
 class LiteMedSAM:
@@ -137,6 +139,7 @@ class LiteMedSAM:
                 logits, quality = self._decode(embedding, box, image.shape[1:])
                 entry.logits.append(logits[: shape[0], : shape[1]].flip(0, 1))
                 entry.quality.append(quality)
+                entry.features += self._pool(embedding, case, plane, entry.prompts)
                 if len(entry.logits) == len(entry.prompts.boxes):
                     yield _finished(still_open.pop(class_id))
 
@@ -163,6 +166,19 @@ class LiteMedSAM:
         corners = (box.left * scale, box.top * scale, (box.right + 1) * scale, (box.bottom + 1) * scale)
         return self._decoder(embedding, corners)
 
+    @torch.inference_mode()
+    def _pool(
+        self, embedding: Float32[Tensor, "N K"], case: ExtractorInput, plane: int, prompts: ClassPrompts
+    ) -> list[Float32[Tensor, "K"]]:
+        """The plane's features under the label (under the whole image without one); none where there is no voxel."""
+        box, (height, width) = prompts.boxes[plane], case.image.shape[1:]
+        region = None
+        if self.prompt == "label" and case.label is not None:
+            turned = case.label[plane, ::-1, ::-1][box.top : box.bottom + 1, box.left : box.right + 1]
+            region = np.isin(turned, prompts.class_def.values)
+        pooled = weighted_mean(embedding, region_weights(region, box, (height, width), EMBEDDING_SIDE))
+        return [] if pooled is None else [pooled]
+
 
 def prepare_plane(plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[np.ndarray, "256 256"]:
     """Resize a plane to `shape`, scale it by its own minimum and maximum to [0, 1] and pad it with zeros to 256×256."""
@@ -180,4 +196,5 @@ def _finished(entry: _OpenMap) -> ClassMap:
         planes=tuple(entry.prompts.boxes),
         planes_total=entry.prompts.planes_total,
         predicted_iou=torch.stack(entry.quality),
+        embedding=torch.stack(entry.features).mean(dim=0) if entry.features else None,
     )

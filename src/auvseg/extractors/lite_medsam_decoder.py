@@ -22,7 +22,9 @@ from auvseg.extractors.lite_medsam_layers import LayerNorm, Weights, part
 
 _CHANNELS = 256
 _HEADS = 8
-_GRID = 64
+EMBEDDING_SIDE = 64
+"""Rows and columns of the encoder's embedding."""
+
 _SIDE = 256
 _ROWS_AT_ONCE = 16
 """Rows of the embedding that are upscaled together, few enough to stay in the cache."""
@@ -159,7 +161,7 @@ class Upscaling(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "N K"], wanted: Float[Tensor, "k"]) -> Float[Tensor, "h w"]:
         """(4096, 256) pixels and a (32,) vector to (256, 256) logits."""
-        return torch.cat([self._rows(some, wanted) for some in pixels.split(_ROWS_AT_ONCE * _GRID)])
+        return torch.cat([self._rows(some, wanted) for some in pixels.split(_ROWS_AT_ONCE * EMBEDDING_SIDE)])
 
     def _rows(self, pixels: Float[Tensor, "n K"], wanted: Float[Tensor, "k"]) -> Float[Tensor, "rows w"]:
         doubled = functional.linear(pixels, self.first, self.first_bias).unflatten(-1, (4, -1))
@@ -167,7 +169,7 @@ class Upscaling(nn.Module):
         again = functional.linear(doubled, self.second, self.second_bias).unflatten(-1, (4, -1))
         logits = functional.gelu(again) @ wanted
         # (row, column, its 2x2, their 2x2) to rows and columns of the mask.
-        by_axis = logits.view(-1, _GRID, 2, 2, 2, 2).permute(0, 2, 4, 1, 3, 5)
+        by_axis = logits.view(-1, EMBEDDING_SIDE, 2, 2, 2, 2).permute(0, 2, 4, 1, 3, 5)
         return by_axis.reshape(-1, _SIDE)
 
 
@@ -183,7 +185,7 @@ class MaskDecoder(nn.Module):
     def __init__(self, prompt: Weights, decoder: Weights) -> None:
         super().__init__()
         self.register_buffer("frequencies", prompt["pe_layer.positional_encoding_gaussian_matrix"])
-        centres = (torch.arange(_GRID) + 0.5) / _GRID
+        centres = (torch.arange(EMBEDDING_SIDE) + 0.5) / EMBEDDING_SIDE
         grid = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), dim=-1)
         self.register_buffer("position", self._encode_position(grid).flatten(0, 1))
         corners = [prompt[f"point_embeddings.{number}.weight"] for number in (2, 3)]

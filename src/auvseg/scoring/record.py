@@ -6,8 +6,9 @@ number of shards or on an interruption. What varies from run to run (seconds) is
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from auvseg import atomic
 from auvseg.errors import RunError
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
 
 Status = Literal["ok", "absent", "failed"]
@@ -33,6 +34,7 @@ class ClassScore:
         planes_scored: planes that went through the network.
         planes_total: planes that hold the class.
         measures: value by measure; None where a measure is not defined.
+        embedding: the extractor's pooled features (`rounded`), for the measures that compare cases; None without any.
     """
 
     class_id: int
@@ -42,6 +44,7 @@ class ClassScore:
     planes_scored: int
     planes_total: int
     measures: Mapping[str, float | None]
+    embedding: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ class Record:
         return (json.dumps(values, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
+def rounded(features: Iterable[float]) -> tuple[float, ...] | None:
+    """Features to six significant digits, more than float32 sums are good for; None where one is not finite."""
+    values = tuple(float(f"{value:.6g}") for value in features)
+    return values if all(map(math.isfinite, values)) else None
+
+
 def file_name(case_id: str) -> str:
     """A file name for any case id: readable where the id allows it, unique in any case.
 
@@ -119,12 +128,17 @@ def read_record(path: Path) -> Record | None:
         if values.pop("record_version") != RECORD_VERSION:
             return None
         values["inputs"] = CaseInputs(**values["inputs"])
-        values["classes"] = tuple(ClassScore(**entry) for entry in values["classes"])
+        values["classes"] = tuple(_class_score(entry) for entry in values["classes"])
         for name in ("warnings", "shape", "spacing_mm"):
             values[name] = tuple(values[name])
         return Record(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _class_score(entry: dict[str, Any]) -> ClassScore:
+    embedding = entry.pop("embedding")
+    return ClassScore(**entry, embedding=None if embedding is None else tuple(embedding))
 
 
 def read_records(run_folder: Path) -> list[Record]:
