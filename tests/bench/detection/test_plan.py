@@ -61,7 +61,13 @@ def test_too_few_cases_are_refused(balls):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"corruptions": ("shift", "rust")}, {"severities": (1.0, 0.5)}, {"severities": (0.0,)}, {"draws": 0}, {"cases": 2}],
+    [
+        {"corruptions": ("shift", "rust")},
+        {"severities": (1.0, 0.5)},
+        {"severities": (0.0,)},
+        {"draws": 0},
+        {"cases": 2},
+    ],
 )
 def test_what_cannot_be_planted_is_refused(wrong):
     with pytest.raises(UsageError):
