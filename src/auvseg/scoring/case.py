@@ -15,7 +15,7 @@ from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
 from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.record import ClassScore, rounded
+from auvseg.scoring.record import ClassScore, packed
 
 _MOST_DENSE_VALUES = 1 << 16
 """Above this range of label values counting by table would take more memory than sorting a plane."""
@@ -98,7 +98,7 @@ def score_case(
             planes_scored=len(class_map.planes),
             planes_total=class_map.planes_total,
             measures=compute_measures(measured, config.measures, config.scale),
-            embedding=None if class_map.embedding is None else rounded(class_map.embedding.tolist()),
+            embedding=None if class_map.embedding is None else packed(class_map.embedding.tolist()),
         )
         seconds.measures += time.perf_counter() - before
         before = time.perf_counter()

@@ -4,14 +4,17 @@ A record depends on its case, the configuration and the versions alone: not on o
 number of shards or on an interruption. What varies from run to run (seconds) is kept out of it, in `timings/`.
 """
 
+import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
 
 from auvseg import atomic
 from auvseg.errors import RunError
@@ -34,7 +37,7 @@ class ClassScore:
         planes_scored: planes that went through the network.
         planes_total: planes that hold the class.
         measures: value by measure; None where a measure is not defined.
-        embedding: the extractor's pooled features (`rounded`), for the measures that compare cases; None without any.
+        embedding: the extractor's pooled features (`packed`), for the measures that compare cases; None without any.
     """
 
     class_id: int
@@ -44,7 +47,7 @@ class ClassScore:
     planes_scored: int
     planes_total: int
     measures: Mapping[str, float | None]
-    embedding: tuple[float, ...] | None = None
+    embedding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,18 @@ class Record:
         return (json.dumps(values, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
-def rounded(features: Iterable[float]) -> tuple[float, ...] | None:
-    """Features to six significant digits, more than float32 sums are good for; None where one is not finite."""
-    values = tuple(float(f"{value:.6g}") for value in features)
-    return values if all(map(math.isfinite, values)) else None
+def packed(features: Iterable[float]) -> str | None:
+    """Features as text, base64 of little-endian float32: a sixth of the memory of a tuple of numbers.
+
+    None where a feature is not finite.
+    """
+    values = np.array(list(features), dtype="<f4")
+    return base64.b64encode(values.tobytes()).decode("ascii") if np.isfinite(values).all() else None
+
+
+def unpacked(text: str) -> Float32[np.ndarray, "F"]:
+    """The features that `packed` made a text of."""
+    return np.frombuffer(base64.b64decode(text), dtype="<f4").astype(np.float32)
 
 
 def file_name(case_id: str) -> str:
@@ -128,17 +139,12 @@ def read_record(path: Path) -> Record | None:
         if values.pop("record_version") != RECORD_VERSION:
             return None
         values["inputs"] = CaseInputs(**values["inputs"])
-        values["classes"] = tuple(_class_score(entry) for entry in values["classes"])
+        values["classes"] = tuple(ClassScore(**entry) for entry in values["classes"])
         for name in ("warnings", "shape", "spacing_mm"):
             values[name] = tuple(values[name])
         return Record(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _class_score(entry: dict[str, Any]) -> ClassScore:
-    embedding = entry.pop("embedding")
-    return ClassScore(**entry, embedding=None if embedding is None else tuple(embedding))
 
 
 def read_records(run_folder: Path) -> list[Record]:
