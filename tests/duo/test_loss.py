@@ -92,7 +92,7 @@ def test_a_detached_scale_leaves_the_weight_and_stops_its_gradient(logits, label
     (with_scale,) = torch.autograd.grad(through(leaf, label), leaf)
     (without,) = torch.autograd.grad(detached(leaf, label), leaf)
     base = DUOLoss(3, alpha=0.0, reduction="none")(leaf, label)
-    (expected,) = torch.autograd.grad((base * weights).mean(), leaf)
+    (expected,) = torch.autograd.grad((base * weights).sum(1).mean(), leaf)
     assert torch.allclose(without, expected)
     assert not torch.allclose(with_scale, without)
 
@@ -151,7 +151,7 @@ def test_samples_do_not_depend_on_their_batch(logits, label):
     together = loss(logits, label)
     alone = torch.cat([loss(logits[i : i + 1], label[i : i + 1]) for i in range(2)])
     assert torch.allclose(together, alone, rtol=1e-12)
-    assert DUOLoss(3)(logits, label).item() == pytest.approx(together.mean().item())
+    assert DUOLoss(3)(logits, label).item() == pytest.approx(together.sum(1).mean().item())
     assert DUOLoss(3, reduction="sum")(logits, label).item() == pytest.approx(together.sum().item())
 
 

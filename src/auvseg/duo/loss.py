@@ -55,8 +55,8 @@ class DUOLoss(_Loss):
         smooth: added to numerator and denominator of Dice.
         deep_supervision_weights: one weight a resolution, for networks that return a list; default 1, 1/2, 1/4, …
             scaled to sum 1.
-        reduction: `mean` over samples and classes (the equation divided by the number of classes, so that learning
-            rates of other losses carry over), `sum` over both, or `none`: (B, C).
+        reduction: `mean` over samples of the sum over classes (the equation), `sum` over both, or `none`: (B, C). The
+            sum over classes matters: with a mean, every class learns C times more slowly by the same learning rate.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -65,7 +65,7 @@ class DUOLoss(_Loss):
         >>> loss = DUOLoss(num_classes=2)
         >>> label = torch.zeros(1, 1, 4, 4, 4)
         >>> round(loss(torch.zeros(1, 2, 4, 4, 4), label).item(), 4)
-        0.6799
+        1.3598
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class DUOLoss(_Loss):
             raise ValueError("all deep supervision weights are 0")
         if self.reduction == "none":
             return total
-        return total.mean() if self.reduction == "mean" else total.sum()
+        return total.sum() / (len(total) if self.reduction == "mean" else 1)
 
     @contextmanager
     def cases(self, case_ids: Sequence[str]) -> Iterator[None]:
