@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from auvseg.measures.catalogue import MEASURES, ScaleOptions
+from auvseg.measures.catalogue import CASE_MEASURES, MEASURES, ScaleOptions
 from auvseg.measures.compute import FUNCTIONS, compute_measures
 
 
 def test_every_measure_of_the_catalogue_has_a_function_and_the_other_way_round():
-    assert set(FUNCTIONS) | {"S"} == set(MEASURES)
+    assert set(FUNCTIONS) | {"S"} == set(CASE_MEASURES)
 
 
 def test_every_measure_lies_in_the_range_the_catalogue_gives(make_input, draw_ball):
@@ -18,7 +18,7 @@ def test_every_measure_lies_in_the_range_the_catalogue_gives(make_input, draw_ba
         image=rng.random(mask.shape),
         predicted_iou=rng.random(8),
     )
-    for name, value in compute_measures(case, list(MEASURES), ScaleOptions()).items():
+    for name, value in compute_measures(case, list(CASE_MEASURES), ScaleOptions()).items():
         assert MEASURES[name].low <= value <= MEASURES[name].high, name
 
 

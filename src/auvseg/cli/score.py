@@ -112,7 +112,7 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
-    from auvseg.measures.catalogue import MEASURES, ScaleOptions
+    from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
 
@@ -131,7 +131,7 @@ def command(
         max_slices=max_slices,
         precision=precision.value,
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
-        measures=tuple(MEASURES) if measures == "all" else tuple(name.strip() for name in measures.split(",")),
+        measures=CASE_MEASURES if measures == "all" else tuple(name.strip() for name in measures.split(",")),
     )
     from auvseg.scoring.local import CaseDone, score
 

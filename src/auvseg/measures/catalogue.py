@@ -8,9 +8,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["scale", "companion", "baseline", "quality", "geometry", "trivial"]
+Group = Literal["scale", "companion", "baseline", "quality", "geometry", "trivial", "cohort"]
 """Where a measure comes from: the paper's `scale`; a `companion` on the same map; a `baseline` of METHOD section 9; the
-image's `quality`; the label's `geometry`; or what is `trivial` and printed beside every claim."""
+image's `quality`; the label's `geometry`; what is `trivial` and printed beside every claim; or, made when a table is
+read, the distance from the `cohort`."""
+
+LABEL_OUTLIER = "label_outlier"
 
 Suspicious = Literal["low", "high", "both"]
 """Which end is the suspicious one; `both`: what lies far from the cohort's middle, on either side."""
@@ -39,6 +42,16 @@ class Measure:
     needs_label: bool
     needs_map: bool
     summary: str
+
+    @property
+    def of_farthest(self) -> bool:
+        """Whether a case is as far out as its farthest structure, instead of taking the mean over its structures."""
+        return self.group == "cohort"
+
+    @property
+    def judges_absence(self) -> bool:
+        """Whether a structure that the case lacks has a number too: that it is missing."""
+        return self.name == LABEL_OUTLIER
 
 
 Unfold = Literal["D_HW", "H_DW", "W_DH"]
@@ -83,5 +96,17 @@ _TRIVIAL = (
     Measure("snr", "trivial", "low", 0.0, _INF, False, False, "mean over noise, inside the structure or the image"),
 )
 
-MEASURES: dict[str, Measure] = {measure.name: measure for measure in (*_MAP, *_TRIVIAL)}
+COHORT_MEASURES = (
+    Measure("mahalanobis", "cohort", "high", 0.0, _INF, False, True, "distance of the pooled features from the mean"),
+    Measure("image_outlier", "cohort", "high", 0.0, 10.0, False, False, "distance from the cohort in image quality"),
+    Measure(LABEL_OUTLIER, "cohort", "high", 0.0, _INF, True, False, "distance from the cohort in label geometry"),
+)
+"""Measures that need all cases: made when a table is read, never recorded."""
+
+_CASE = (*_MAP, *_TRIVIAL)
+
+CASE_MEASURES: tuple[str, ...] = tuple(measure.name for measure in _CASE)
+"""Names of the measures that a case has by itself; these alone are computed while scoring."""
+
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in (*_CASE, *COHORT_MEASURES)}
 """Every measure by name, in the order of the tables' columns."""

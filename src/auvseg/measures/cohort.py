@@ -3,11 +3,22 @@
 Like AUV they are computed when a table is read, so that a record depends on its own case alone.
 """
 
+import math
+
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64
 
 CLIP = 10.0
 """Largest robust z: beyond ten spreads it no longer matters how far, and one number must not drown the others."""
+
+LARGEST = 3
+"""Of the measures, so many make a case's outlyingness."""
+
+FEWEST_FEATURES = 5
+"""A covariance of fewer cases says nothing."""
+
+_NEARLY_ALL = 0.95
+"""Share of the cohort that holds a structure at which its absence counts as much as the largest distance."""
 
 _FEWEST = 3
 """A median and a spread of fewer values say nothing of any of them."""
@@ -16,7 +27,7 @@ _ROUNDING = 1e-9
 """Relative to the largest value, differences below this are rounding."""
 
 
-def robust_z(values: Float64[np.ndarray, "N"]) -> Float64[np.ndarray, "N"]:
+def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None) -> Float64[np.ndarray, "N"]:
     """Distance of every value from the cohort's median, in robust standard deviations.
 
         z_i = (v_i - median_k v_k) / (1.4826 median_k |v_k - median v|)
@@ -26,21 +37,94 @@ def robust_z(values: Float64[np.ndarray, "N"]) -> Float64[np.ndarray, "N"]:
 
     Args:
         values: (N,) one number a case; what is not finite is missing and has no part in the median.
+        cohort: (N,) the cases that make the median and the spread; None: all of them.
 
     Returns:
         (N,) in [-10, 10], clipped; NaN where the value is missing. Where more than half of the values agree (zero
-        spread), 0 for those that equal the median and -10 or 10 for the others. With fewer than three values, 0.
+        spread), 0 for those that equal the median and -10 or 10 for the others. With fewer than three values in the
+        cohort, 0.
     """
     result = np.full(values.shape, np.nan)
     present = np.isfinite(values)
+    members = present if cohort is None else present & cohort
     result[present] = 0.0
-    if present.sum() < _FEWEST:
+    if members.sum() < _FEWEST:
         return result
-    held = values[present]
-    deviation = held - np.median(held)
-    rounding = _ROUNDING * np.abs(held).max()
-    deviation[np.abs(deviation) <= rounding] = 0.0
-    spread = 1.4826 * np.median(np.abs(deviation))
+    deviation = values[present] - np.median(values[members])
+    deviation[np.abs(deviation) <= _ROUNDING * np.abs(values[members]).max()] = 0.0
+    spread = 1.4826 * np.median(np.abs(deviation[members[present]]))
     z = deviation / spread if spread > 0 else np.sign(deviation) * CLIP
     result[present] = np.clip(z, -CLIP, CLIP)
     return result
+
+
+def outlyingness(z: Float64[np.ndarray, "N M"]) -> Float64[np.ndarray, "N"]:
+    """How far cases lie from the cohort in the few measures in which they lie farthest.
+
+    The root mean square of the `LARGEST` largest |z|: one fault moves few measures, which a mean over all would drown.
+
+    Args:
+        z: (N, M) robust z by case and measure; NaN is missing.
+
+    Returns:
+        (N,) in [0, 10]; NaN for a case without any number. With fewer measures than `LARGEST`, over all of them.
+    """
+    squares = -np.sort(-np.square(z), axis=1)[:, :LARGEST]  # NaN comes last
+    known = np.isfinite(squares)
+    count = known.sum(axis=1)
+    total = np.where(known, squares, 0.0).sum(axis=1)
+    return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
+
+
+def absence(holding: int, others: int) -> float:
+    """How suspicious it is that a case lacks a structure, on the scale of `outlyingness`.
+
+        10 log(1 - p) / log(1 - 0.95),    p = (holding + 1) / (others + 2)
+
+    with p Laplace's estimate of the probability that a case holds the structure. 10, the largest distance that a
+    structure can have, is reached where it is 0.95; above that a missing structure comes before any odd one.
+
+    Args:
+        holding: how many other cases of the cohort hold the structure.
+        others: how many other cases the cohort has of which it is known.
+
+    Returns:
+        At least 0, without bound as the cohort grows; 0 with fewer than three other cases, or where none holds it.
+    """
+    if others < _FEWEST or holding == 0:
+        return 0.0
+    missing = (others - holding + 1) / (others + 2)
+    return CLIP * math.log(missing) / math.log(1.0 - _NEARLY_ALL)
+
+
+def mahalanobis(
+    features: Float[np.ndarray, "N F"], cohort: Bool[np.ndarray, "N"] | None = None
+) -> Float64[np.ndarray, "N"]:
+    """Mahalanobis distance of every case's pooled features from the cohort's mean (METHOD section 9).
+
+        d_i² = (x_i - μ)ᵀ Σ⁻¹ (x_i - μ)
+
+    with the covariance Σ shrunk to a multiple of the identity (Ledoit and Wolf 2004), so that it can be inverted with
+    fewer cases than features. A case of the cohort takes part in μ and Σ itself and pulls both towards it; a case that
+    does not is held against others only, and so seems farther. Translations, rotations and a common scale of the
+    features change nothing; other linear maps do, since the shrinkage has a direction of its own.
+
+    Args:
+        features: (N, F) one vector a case.
+        cohort: (N,) the cases that make mean and covariance; None: all of them.
+
+    Returns:
+        (N,) not negative, high = suspicious; all NaN where the cohort has fewer than five cases, or does not vary.
+    """
+    members = np.ones(len(features), dtype=bool) if cohort is None else cohort
+    distances = np.full(len(features), np.nan)
+    if members.sum() < FEWEST_FEATURES:
+        return distances
+    from sklearn.covariance import LedoitWolf  # takes a second to import, and most tables have no features
+
+    values = features.astype(np.float64)
+    fit = LedoitWolf(store_precision=False).fit(values[members])
+    if np.trace(fit.covariance_) <= np.square(_ROUNDING * np.abs(values[members]).max()):
+        return distances
+    away = values - fit.location_
+    return np.sqrt(np.maximum(np.einsum("nf,fn->n", away, np.linalg.solve(fit.covariance_, away.T)), 0.0))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES, ScaleOptions
+from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
 InputKind = Literal["raw", "mask"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -28,7 +28,7 @@ class ScoreConfig:
         max_slices: at most so many planes a structure, evenly spaced; None scores all of them.
         precision: arithmetic of the network; `auto` takes what was measured to be best on this kind of processor.
         scale: which variant of the semantic perception scale is computed.
-        measures: names of the measures to compute, in the catalogue's order.
+        measures: names of the measures to compute; those of the cohort are made when a table is read.
     """
 
     modality: Modality
@@ -41,7 +41,7 @@ class ScoreConfig:
     max_slices: int | None = None
     precision: Precision = "auto"
     scale: ScaleOptions = field(default_factory=ScaleOptions)
-    measures: tuple[str, ...] = tuple(MEASURES)
+    measures: tuple[str, ...] = CASE_MEASURES
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
@@ -68,9 +68,9 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
     Raises:
         UsageError: an unknown measure, a channel that does not exist, a window without width, no classes to prompt for.
     """
-    unknown = [name for name in config.measures if name not in MEASURES]
+    unknown = [name for name in config.measures if name not in CASE_MEASURES]
     if unknown:
-        raise UsageError(f"unknown measure {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+        raise UsageError(f"unknown measure {', '.join(unknown)}; there are {', '.join(CASE_MEASURES)}")
     if config.window_hu[1] <= 0:
         raise UsageError(f"the window's width must be positive, not {config.window_hu[1]:g} HU")
     if config.max_slices is not None and config.max_slices < 1:
