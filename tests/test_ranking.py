@@ -74,3 +74,27 @@ def test_a_table_without_scale_can_still_be_ranked(table):
     ranking = rank(table.drop(columns="S"), by="agreement")
     assert "AUV" not in ranking.columns
     assert list(ranking["case"]) == ["b", "c", "a"]
+
+
+@pytest.fixture
+def compared(table):
+    """Case b lacks class two, which the others hold; case a's first structure is odd."""
+    return table.assign(label_outlier=[6.0, 0.5, 1.0, 12.0, 2.0, 0.7, np.nan])
+
+
+def test_a_case_is_as_far_out_as_its_farthest_structure_even_one_that_is_missing(compared):
+    ranking = rank(compared, by="label_outlier")
+    assert list(ranking["case"]) == ["b", "a", "c"]
+    assert list(ranking["label_outlier"]) == [12.0, 6.0, 2.0]
+    assert ranking.set_index("case").loc["b", "S"] == pytest.approx(0.8)
+
+
+def test_a_missing_structure_is_ranked_only_by_what_judges_it(compared):
+    first = rank(compared, by="label_outlier", scope="class").iloc[0]
+    assert (first["case"], first["class"]) == ("b", "two")
+    assert len(rank(compared, by="AUV", scope="class")) == 5
+
+
+def test_the_value_of_a_case_does_not_depend_on_what_is_ranked_by(compared):
+    by_outlier, by_auv = (rank(compared, by=by).set_index("case").sort_index() for by in ("label_outlier", "AUV"))
+    pd.testing.assert_frame_equal(by_outlier.drop(columns="rank"), by_auv.drop(columns="rank"))

@@ -18,27 +18,30 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
     Args:
         table: a scores table (`auvseg.load_scores`).
         by: `AUV` or a measure of the table; its suspicious end comes first.
-        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2); `class` ranks
-            every case and class, with AUV among the cases that hold the class.
+        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2), for the
+            measures that compare with the cohort the farthest class; `class` ranks every case and class, with AUV among
+            the cases that hold the class.
 
     Returns:
         Columns `rank` (from 1), `case`, with scope `class` also `class_id` and `class`, then `AUV` (where the table
         has `S`) and the measures. Where both ends of `by` are suspicious, `distance` stands before the measures: how
         far it lies from the median of its class, in robust standard deviations, for scope `case` the mean over the
-        case's classes. Rows whose `by` is missing come last. Cases without any score are not in it.
+        case's classes. Rows whose `by` is missing come last. Cases without any score are not in it; a class that a
+        case lacks is in it where `by` judges that (`label_outlier`).
 
     Raises:
         UsageError: `by` is no column of the ranking.
     """
     measures = [name for name in MEASURES if name in table.columns]
-    scored = table[table["status"] == "ok"]
+    scored = table[(table["status"] == "ok") | _judged_absent(table, by, scope)]
     both = by in measures and MEASURES[by].suspicious == "both"
     columns = measures
     if both:
         scored = scored.assign(distance=scored.groupby("class_id")[by].transform(_distance))
         columns = ["distance", *measures]
     if scope == "case":
-        ranking = scored.groupby("case", sort=True)[columns].mean().reset_index()
+        over_classes = {name: "max" if name in MEASURES and MEASURES[name].of_farthest else "mean" for name in columns}
+        ranking = scored.groupby("case", sort=True).agg(over_classes).reset_index()
         keys = ["case"]
     else:
         keys = ["case", "class_id", "class"]
@@ -53,6 +56,13 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
     ranking = ranking.sort_values(order, ascending=[ascending, *[True] * len(keys)], na_position="last", kind="stable")
     ranking.insert(0, "rank", range(1, len(ranking) + 1))
     return ranking.reset_index(drop=True)
+
+
+def _judged_absent(table: pd.DataFrame, by: str, scope: Scope) -> pd.Series:
+    """Rows of classes that a case lacks, where a measure judges that; among single classes only if `by` is that one."""
+    judging = [name for name in table.columns if name in MEASURES and MEASURES[name].judges_absence]
+    wanted = judging if scope == "case" else [name for name in judging if name == by]
+    return (table["status"] == "absent") & table[wanted].notna().any(axis=1)
 
 
 def _distance(values: pd.Series) -> pd.Series:

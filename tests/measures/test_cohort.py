@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.measures.cohort import robust_z
+from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z
 
 NAN = float("nan")
 numbers = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=3, max_size=30)
@@ -63,3 +63,102 @@ def test_fewer_than_three_values_say_nothing(values):
 def test_cohort_measures_need_no_torch():
     code = "import sys, auvseg.measures.cohort\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_who_is_not_of_the_cohort_moves_nobody():
+    values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 30.0])
+    cohort = np.array([True] * 5 + [False] * 2)
+    z = robust_z(values, cohort)
+    np.testing.assert_array_equal(z[:5], robust_z(values[:5]))
+    assert z[5] == pytest.approx(6 / 1.4826)
+    assert z[6] == 10.0
+    np.testing.assert_array_equal(robust_z(values, np.zeros(7, dtype=bool)), np.zeros(7))
+
+
+def test_outlyingness_is_the_root_mean_square_of_the_largest():
+    z = np.array([[0.0, -3.0, 1.0, 2.0, 0.5], [1.0, 1.0, 1.0, 1.0, 1.0]])
+    np.testing.assert_allclose(outlyingness(z), [np.sqrt(14 / 3), 1.0])
+
+
+def test_outlyingness_does_not_depend_on_signs_or_on_the_order_of_measures_and_grows_with_each():
+    z = np.random.default_rng(0).normal(size=(50, 6))
+    far = outlyingness(z)
+    np.testing.assert_allclose(outlyingness(-z[:, ::-1]), far)
+    assert (outlyingness(z * 1.5) > far).all()
+    assert (outlyingness(np.c_[z, np.full(50, 8.0)]) > far).all()
+
+
+def test_missing_measures_count_for_nothing():
+    z = np.array([[NAN, 2.0, NAN, -1.0], [NAN] * 4])
+    found = outlyingness(z)
+    assert found[0] == pytest.approx(np.sqrt(2.5))
+    assert np.isnan(found[1])
+
+
+def test_absence_grows_with_the_share_that_holds_the_structure():
+    values = [absence(holding, 40) for holding in range(41)]
+    assert values[0] == 0
+    assert (np.diff(values) > 0).all()
+    assert values[20] < 3
+    assert values[40] > 10
+
+
+def test_absence_reaches_the_largest_distance_where_nineteen_of_twenty_hold_it():
+    assert absence(18, 18) == pytest.approx(10.0)
+    assert absence(999, 999) > absence(99, 99) > absence(18, 18) > absence(4, 4)
+
+
+def test_absence_of_what_nobody_holds_or_among_too_few_says_nothing():
+    assert absence(0, 40) == 0
+    assert absence(2, 2) == 0
+
+
+def features(count=30, length=64, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(count, 6)) @ rng.normal(size=(6, length)) + 0.1 * rng.normal(size=(count, length))
+
+
+def test_mahalanobis_is_that_of_scikit_learn():
+    from sklearn.covariance import LedoitWolf
+
+    values = features()
+    np.testing.assert_allclose(mahalanobis(values), np.sqrt(LedoitWolf().fit(values).mahalanobis(values)))
+
+
+def test_mahalanobis_of_many_cases_tends_to_the_textbook_distance():
+    values = np.random.default_rng(0).normal(size=(20_000, 2)) @ np.array([[2.0, 0.0], [1.0, 0.5]])
+    centred = values - values.mean(axis=0)
+    exact = np.sqrt(np.einsum("nf,fg,ng->n", centred, np.linalg.inv(np.cov(values.T)), centred))
+    np.testing.assert_allclose(mahalanobis(values), exact, rtol=0.02)
+
+
+def test_mahalanobis_does_not_change_under_rotation_translation_and_unit():
+    values = features()
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(64, 64)))[0]
+    np.testing.assert_allclose(mahalanobis(7.0 * values @ rotation + 3.0), mahalanobis(values), rtol=1e-8)
+
+
+def test_mahalanobis_does_not_depend_on_the_order():
+    values, order = features(), np.random.default_rng(2).permutation(30)
+    np.testing.assert_allclose(mahalanobis(values[order]), mahalanobis(values)[order], rtol=1e-9)
+
+
+def test_a_planted_outlier_is_farthest():
+    values = features()
+    values[11] += 3.0 * np.random.default_rng(3).normal(size=64)
+    assert mahalanobis(values).argmax() == 11
+
+
+def test_a_case_outside_the_cohort_moves_no_distance():
+    values = features()
+    cohort = np.arange(30) < 25
+    distances = mahalanobis(values, cohort)
+    np.testing.assert_allclose(distances[:25], mahalanobis(values[:25]))
+    assert np.isfinite(distances[25:]).all()
+    assert np.median(distances[25:]) > np.median(distances[:25])
+
+
+def test_too_few_cases_or_no_variation_have_no_distance():
+    assert np.isnan(mahalanobis(features(count=4))).all()
+    assert np.isfinite(mahalanobis(features(count=5))).all()
+    assert np.isnan(mahalanobis(np.full((10, 3), 0.1))).all()

@@ -5,7 +5,7 @@ paths, and rewritten labels for the affected cases alone. No case is dropped and
 
 What that means, exactly:
 - The voxels that a suspicious class has in the label become "ignore". What its mask misses stays background: a mask
-  that is too small is not mended by this.
+  that is too small is not mended by this, nor is a structure that is missing.
 - A region (several label values) takes all of its values with it, so the regions that contain or are contained in it
   lose those voxels too: nnU-Net has one ignore mask for all regions.
 - nnU-Net makes its folds from all cases and validates on the rewritten labels, ignored voxels left out. Compare
@@ -147,8 +147,15 @@ def _for_nnunet(path: Path, target: Path) -> str:
 
 
 def _remarks(selection: Selection, affected: dict[str, list[int]]) -> list[str]:
-    held = selection.decisions.groupby("case").size()
+    held = selection.decisions[selection.decisions["held"]].groupby("case").size()
     empty = sorted(case for case, classes in affected.items() if len(classes) == held[case])
-    if not empty:
-        return []
-    return [f"{len(empty)} cases are left with background alone; the other exports can drop them: {some_of(empty)}"]
+    found = selection.decisions[selection.decisions["suspicious"]]
+    missing = sorted(found.loc[~found["held"], "case"].unique())
+    sentences = []
+    if empty:
+        background = "cases are left with background alone; the other exports can drop them"
+        sentences.append(f"{len(empty)} {background}: {some_of(empty)}")
+    if missing:
+        nowhere = "cases lack a structure, and nothing says which voxels to ignore; the other exports can drop them"
+        sentences.append(f"{len(missing)} {nowhere}: {some_of(missing)}")
+    return sentences

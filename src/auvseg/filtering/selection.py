@@ -78,7 +78,7 @@ class Selection:
         decisions: one row a training case, or with scope `class` a training case and held class: `case`, `class_id`,
             `class`, `value` (where both ends are suspicious the distance from the others' median, in robust standard
             deviations), `suspicion` (the value, turned so that high is suspicious), `threshold` (on the suspicion),
-            `suspicious`, `reason` (in words).
+            `suspicious`, `reason` (in words), `held` (False for a class that the case lacks, where `by` judges that).
         classes: id and name of every class that a training case holds.
         warnings: what a person should read before using the selection, one sentence each.
     """
@@ -93,10 +93,10 @@ class Selection:
 
     @property
     def suspicious_pairs(self) -> tuple[tuple[str, int], ...]:
-        """Case and class of every suspicious structure, whatever `combine` says; empty for scope `case`."""
+        """Case and class of every suspicious structure that is there, whatever `combine` says; scope `class` alone."""
         if self.rule.scope == "case":
             return ()
-        found = self.decisions[self.decisions["suspicious"]]
+        found = self.decisions[self.decisions["suspicious"] & self.decisions["held"]]
         return tuple((str(case), int(number)) for case, number in zip(found["case"], found["class_id"], strict=True))
 
 
@@ -181,9 +181,10 @@ def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     frame["suspicious"] = frame["suspicion"] > frame["threshold"]
     found = frame[frame["suspicious"]]
     frame.loc[frame["suspicious"], "reason"] = [
-        _in_words(rule, value, threshold) for value, threshold in zip(found["value"], found["threshold"], strict=True)
+        ("" if held else "it is missing: ") + _in_words(rule, value, threshold)
+        for value, threshold, held in zip(found["value"], found["threshold"], found["held"], strict=True)
     ]
-    columns = ["case", "class_id", "class", "value", "suspicion", "threshold", "suspicious", "reason"]
+    columns = ["case", "class_id", "class", "value", "suspicion", "threshold", "suspicious", "reason", "held"]
     return frame[columns]
 
 

@@ -32,6 +32,16 @@ class Criterion:
     column: str
     suspicious: Direction
 
+    @property
+    def of_farthest(self) -> bool:
+        """Whether a case is as suspicious as its most suspicious class, not as the mean over its classes."""
+        return self.column in MEASURES and MEASURES[self.column].of_farthest
+
+    @property
+    def judges_absence(self) -> bool:
+        """Whether a class that a case lacks has a number."""
+        return self.column in MEASURES and MEASURES[self.column].judges_absence
+
 
 def find_criterion(table: pd.DataFrame, by: str, suspicious: Direction | None) -> Criterion:
     """What `by` means for this table.
@@ -90,7 +100,9 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
 
     The value of a case is the mean over the classes that it holds and that have one (METHOD section 2, ours). Where
     both ends are suspicious, the value is the distance from the median of the same class in the other cases, in robust
-    standard deviations, and the mean is over these distances: a liver is then never compared with a lesion.
+    standard deviations, and the mean is over these distances: a liver is then never compared with a lesion. Of a
+    measure that compares with the cohort the largest value is taken, for a missing liver must not be outweighed by ten
+    organs that are there. A class that the case lacks has a row only where the measure judges absence.
 
     Args:
         rows: of `training_rows`.
@@ -99,29 +111,32 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
 
     Returns:
         Columns `case, class_id, class` (missing and empty for scope `case`), `group` (rows that are compared with
-        each other), `scale` (`S` behind AUV, else the value), `value`, `suspicion` (high = suspicious) and `reason`
-        (why `value` is missing, else empty).
+        each other), `scale` (`S` behind AUV, else the value), `value`, `suspicion` (high = suspicious), `reason` (why
+        `value` is missing, else empty) and `held` (False for a class that the case lacks).
     """
     numbers = pd.to_numeric(rows[criterion.column], errors="coerce").astype("float64")
-    rows = rows.assign(scale=numbers.where((rows["status"] == "ok") & np.isfinite(numbers)))
+    judged = rows["status"].isin(["ok", "absent"] if criterion.judges_absence else ["ok"])
+    rows = rows.assign(scale=numbers.where(judged & np.isfinite(numbers)))
     if criterion.suspicious == "both":
         rows["scale"] = rows.groupby("class_id")["scale"].transform(lambda v: suspicion_of(v.to_numpy(), "both"))
     if scope == "case":
-        frame = rows.groupby("case", sort=True)["scale"].mean().reset_index()
-        frame = frame.assign(class_id=pd.array([pd.NA] * len(frame), dtype="Int64"), group=0)
+        by_case = rows.groupby("case", sort=True)["scale"]
+        frame = (by_case.max() if criterion.of_farthest else by_case.mean()).reset_index()
+        frame = frame.assign(class_id=pd.array([pd.NA] * len(frame), dtype="Int64"), group=0, held=True)
         frame["class"] = ""
         unscored = rows[rows["scale"].isna() & (rows["reason"] != "")].drop_duplicates("case")
         reasons = dict(zip(unscored["case"], unscored["reason"], strict=True))
         frame["reason"] = [str(reasons.get(case, "")) for case in frame["case"]]
     else:
-        frame = held_rows(rows)[["case", "class_id", "class", "scale", "reason"]]
-        frame = frame.assign(group=frame["class_id"].astype("int64"))
+        compared = rows[rows["class_id"].notna() & ((rows["status"] != "absent") | rows["scale"].notna())]
+        compared = compared.assign(held=compared["status"] != "absent", group=compared["class_id"].astype("int64"))
+        frame = compared[["case", "class_id", "class", "scale", "reason", "held", "group"]].reset_index(drop=True)
     frame["value"] = _values(frame, criterion)
     frame["suspicion"] = -frame["value"] if criterion.suspicious == "low" else frame["value"]
     missing = frame["value"].isna()
     frame.loc[missing & (frame["reason"] == ""), "reason"] = f"it has no {criterion.name}"
     frame.loc[~missing, "reason"] = ""
-    return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason"]]
+    return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason", "held"]]
 
 
 def _values(frame: pd.DataFrame, criterion: Criterion) -> pd.Series:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from auvseg import atomic
 from auvseg.measures.catalogue import MEASURES
-from auvseg.scoring.record import ClassScore, Record, read_records
+from auvseg.scoring.cohort import Features, cohort_columns
+from auvseg.scoring.record import ClassScore, Record, read_records, unpacked
 
 KEY_COLUMNS = ("case", "subset", "class_id", "class", "status", "reason")
 """The columns that every scores table begins with; the measures and then the data set's own columns follow."""
@@ -21,7 +22,8 @@ def scores_table(records: Sequence[Record]) -> pd.DataFrame:
     gets a row `absent`.
 
     Returns:
-        Columns `KEY_COLUMNS`, then every measure that was asked for (missing as NaN), then the data set's own columns.
+        Columns `KEY_COLUMNS`, then every measure that was asked for (missing as NaN), the measures that compare a case
+        with the others (`auvseg.scoring.cohort`), then the data set's own columns.
     """
     names = {(score.class_id, score.name) for record in records for score in record.classes}
     attributes = sorted({name for record in records for name in record.attributes})
@@ -31,11 +33,13 @@ def scores_table(records: Sequence[Record]) -> pd.DataFrame:
         for score in _with_absent(record, names):
             rows.append(_row(record, score) | shared)
     measures = [name for name in MEASURES if any(name in r.setup["config"]["measures"] for r in records)]
-    columns = [*KEY_COLUMNS, *measures, *(_own_name(name) for name in attributes)]
-    table = pd.DataFrame(rows, columns=columns)
+    own = [_own_name(name) for name in attributes]
+    table = pd.DataFrame(rows, columns=[*KEY_COLUMNS, *measures, *own])
     table["class_id"] = table["class_id"].astype("Int64")
     table[measures] = table[measures].astype("float64")
-    return table.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
+    table = table.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
+    compared = cohort_columns(table, _features(records))
+    return pd.concat([table.drop(columns=own), compared, table[own]], axis=1)
 
 
 def load_scores(run_folder: Path) -> pd.DataFrame:
@@ -53,6 +57,15 @@ def write_tables(run_folder: Path, table: pd.DataFrame) -> None:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     atomic.write_bytes(run_folder / "scores.parquet", buffer.getvalue())
+
+
+def _features(records: Sequence[Record]) -> Features:
+    return {
+        (record.case_id, score.class_id): unpacked(score.embedding)
+        for record in records
+        for score in record.classes
+        if score.embedding is not None
+    }
 
 
 def _own_name(attribute: str) -> str:
