@@ -29,7 +29,7 @@ def draw_evidence(cases=200, effects=None, seed=0, plan=PLAN, classes=(1, 2)):
                         moved = clean[case, c]
                         values.append({m: moved[m] + severity * e.get(corruption, 0.0) for m, e in effects.items()})
     table = pd.DataFrame(values)
-    return Evidence(pd.DataFrame(rows, columns=list(KEYS)), table, table.copy(), halves, {})
+    return Evidence(plan, pd.DataFrame(rows, columns=list(KEYS)), table, table.copy(), halves, {})
 
 
 def suspicions(evidence):

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.bench.synthetic_evidence import PLAN, draw_evidence, suspicions
+from tests.bench.synthetic_evidence import draw_evidence, suspicions
 
 from auvseg.bench.combination import NAME, combine, read_combination, write_combination
 from auvseg.bench.detection.judge import Verdicts
@@ -29,7 +29,7 @@ def test_weights_go_to_the_ends_that_tell_and_are_never_negative(combination):
 
 def test_it_finds_what_no_single_measure_finds(evidence, combination):
     found = {**suspicions(evidence), NAME: combination.apply(evidence.rows["case"], evidence.z)}
-    table = Verdicts(evidence, PLAN, found).overall().set_index("measure")
+    table = Verdicts(evidence, found).overall().set_index("measure")
     assert table.index[0] == NAME
     assert table.loc[NAME, "worst"] > 0.85 > table.loc[["agreement", "S"], "worst"].max()
 
@@ -39,7 +39,7 @@ def test_no_case_has_a_part_in_its_own_weights(evidence):
     unseen = whole.folds[0]
     changed = evidence.z.copy()
     changed.loc[evidence.rows["case"].isin(unseen)] *= -3.0
-    other = combine(type(evidence)(evidence.rows, evidence.values, changed, evidence.halves, {}))
+    other = combine(type(evidence)(evidence.plan, evidence.rows, evidence.values, changed, evidence.halves, {}))
     assert other.fold_weights[0] == whole.fold_weights[0]
     assert other.fold_weights[1] != whole.fold_weights[1]
 
@@ -48,7 +48,7 @@ def test_noise_alone_is_not_combined_into_a_signal():
     evidence = draw_evidence(80, {name: {} for name in ("agreement", "S", "snr", "stability", "confidence")})
     combination = combine(evidence)
     found = {NAME: combination.apply(evidence.rows["case"], evidence.z)}
-    (row,) = Verdicts(evidence, PLAN, found).overall().to_dict("records")
+    (row,) = Verdicts(evidence, found).overall().to_dict("records")
     assert row["low"] < 0.5 < row["high"]
 
 

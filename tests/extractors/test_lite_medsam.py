@@ -239,3 +239,17 @@ def test_the_embedding_of_a_class_does_not_depend_on_the_other_classes(exact):
     case = two_organs()
     alone, together = maps_by_class(exact, case, [TWO]), maps_by_class(exact, case, [ONE, TWO])
     assert torch.equal(alone[2].embedding, together[2].embedding)
+
+
+def test_remembered_planes_give_the_same_maps(monkeypatch):
+    model = LiteMedSAM(max_slices=2)
+    rng = np.random.default_rng(0)
+    label = np.zeros((3, 20, 20), np.int32)
+    label[:, 5:12, 6:14] = 1
+    case = ExtractorInput(rng.random((3, 20, 20), dtype=np.float32), label, (1.0, 1.0, 1.0))
+    (before,) = model.class_maps(case, [ClassDef(1, "a", (1,))])
+    model.remember_planes(4)
+    list(model.class_maps(case, [ClassDef(1, "a", (1,))]))
+    monkeypatch.setattr(model, "_encoder", lambda plane: pytest.fail("a remembered plane is not encoded"))
+    (after,) = model.class_maps(case, [ClassDef(1, "a", (1,))])
+    assert torch.equal(before.logits, after.logits)

@@ -181,7 +181,7 @@ def _loss(
 
 
 def _shares(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Float64[np.ndarray, "r"]:
-    """Weight of every chosen row: half for the sound ones, half for the faulty ones, every fault the same; sums to 1."""
+    """Weight of every chosen row: half for the sound ones, half for the faulty ones, faults alike; sums to 1."""
     rows = evidence.rows[chosen]
     kinds: Sequence[str] = ["corruption", "severity"]
     of_its_kind = rows.groupby(list(kinds))["case"].transform("size").to_numpy(dtype=np.float64)

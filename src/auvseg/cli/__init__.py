@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from auvseg.cli.bench import app as bench
 from auvseg.cli.check import command as check
 from auvseg.cli.console import say_error
 from auvseg.cli.demo import command as demo
@@ -36,6 +37,7 @@ app.command("check")(check)
 app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)
+app.add_typer(bench, name="bench")
 app.command("train")(train)
 app.command("nnunet-path")(nnunet_path)
 app.command("nnunet-export")(nnunet_export)

@@ -25,6 +25,7 @@ from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
 from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
+from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts, prompts_from_label, whole_image_prompts
 from auvseg.extractors.resizing import fitted_shape, resize_area
@@ -104,11 +105,16 @@ class LiteMedSAM:
         self._max_slices = max_slices
         self._precision = automatic_precision(device) if precision == "auto" else precision
         self._device = device
+        self._memory = PlaneMemory()
         weights = load_state_dict(weights_path(), WEIGHTS_SHA256)
         self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device)
         if self._precision == "bf16":
             self._encoder.multiply_in_bfloat16()
         self._decoder = MaskDecoder(part(weights, "prompt_encoder"), part(weights, "mask_decoder")).to(device)
+
+    def remember_planes(self, count: int) -> None:
+        """Keep the embeddings of the last `count` different planes, 4 MB each; see `auvseg.extractors.memory`."""
+        self._memory = PlaneMemory(count)
 
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """What changes the maps."""
@@ -154,7 +160,7 @@ class LiteMedSAM:
 
     @torch.inference_mode()
     def _encode(self, plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[Tensor, "N K"]:
-        return self._encoder(prepare_plane(plane, shape))
+        return self._memory.recall(prepare_plane(plane, shape), self._encoder)
 
     @torch.inference_mode()
     def _decode(

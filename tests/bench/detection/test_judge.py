@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
-from tests.bench.synthetic_evidence import PLAN, draw_evidence, suspicions
+from tests.bench.synthetic_evidence import draw_evidence, suspicions
 
 from auvseg.bench.detection.judge import BLIND, FINDS, WRONG, Verdicts, monotonicity, rank_stability
 from auvseg.bench.detection.plan import Plan
@@ -26,7 +26,7 @@ def evidence():
 
 @pytest.fixture(scope="module")
 def by_fault(evidence):
-    return Verdicts(evidence, PLAN, suspicions(evidence)).by_fault()
+    return Verdicts(evidence, suspicions(evidence)).by_fault()
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_a_measure_without_signal_is_called_so_nearly_always():
     called = 0
     for seed in range(40):
         evidence = draw_evidence(40, {"snr": {}}, seed, plan, classes=(1,))
-        called += Verdicts(evidence, plan, suspicions(evidence)).by_fault()["verdict"].item() == BLIND
+        called += Verdicts(evidence, suspicions(evidence)).by_fault()["verdict"].item() == BLIND
     assert called >= 34
 
 
 def test_a_class_and_a_draw_agree_with_scikit_learn():
     evidence = draw_evidence(40, classes=(1,))
-    found = row(Verdicts(evidence, PLAN, suspicions(evidence)).by_fault(), measure="S", corruption="blur", severity=1.0)
+    found = row(Verdicts(evidence, suspicions(evidence)).by_fault(), measure="S", corruption="blur", severity=1.0)
     chosen = evidence.faulty(0, "blur", 1.0) | evidence.sound(0)
     expected = roc_auc_score(evidence.rows["changed"][chosen], evidence.suspicion("S")[chosen])
     assert found["auroc"] == pytest.approx(expected)
@@ -64,7 +64,7 @@ def test_classes_are_compared_with_themselves():
     evidence = draw_evidence(40)
     raised = evidence.values + 100.0 * (evidence.rows["class_id"] == 2).to_numpy()[:, None]
     other = replace(evidence, values=raised)
-    first, second = (Verdicts(e, PLAN, suspicions(e)).by_fault() for e in (evidence, other))
+    first, second = (Verdicts(e, suspicions(e)).by_fault() for e in (evidence, other))
     np.testing.assert_allclose(first["auroc"], second["auroc"])
 
 
@@ -79,7 +79,7 @@ def test_recall_and_precision_within_a_budget_are_those_of_the_mixture(by_fault)
 def test_a_measure_that_is_constant_is_chance_and_finds_its_budget_by_luck():
     evidence = draw_evidence(40)
     constant = {"flat": np.zeros(len(evidence.rows))}
-    table = Verdicts(evidence, PLAN, constant).by_fault(budget=0.2)
+    table = Verdicts(evidence, constant).by_fault(budget=0.2)
     np.testing.assert_allclose(table["auroc"], 0.5)
     np.testing.assert_allclose(table["recall"], 0.2)
     assert set(table["verdict"]) == {BLIND}
@@ -88,7 +88,7 @@ def test_a_measure_that_is_constant_is_chance_and_finds_its_budget_by_luck():
 def test_a_measure_without_numbers_has_no_verdict():
     evidence = draw_evidence(40)
     missing = {"gone": np.full(len(evidence.rows), -np.inf), "S": evidence.suspicion("S")}
-    verdicts = Verdicts(evidence, PLAN, missing)
+    verdicts = Verdicts(evidence, missing)
     gone = verdicts.by_fault().query("measure == 'gone'")
     assert gone["auroc"].isna().all()
     assert set(gone["verdict"]) == {""}
@@ -97,7 +97,7 @@ def test_a_measure_without_numbers_has_no_verdict():
 
 def test_faults_that_do_not_overlap_leave_a_width():
     evidence = draw_evidence(20, {"agreement": {"blur": -99.0, "shift": -99.0}}, classes=(1,))
-    found = Verdicts(evidence, PLAN, suspicions(evidence)).by_fault()
+    found = Verdicts(evidence, suspicions(evidence)).by_fault()
     assert (found["auroc"] == 1).all()
     np.testing.assert_allclose(found["low"], 0.025 ** (1 / 10))
 
@@ -107,13 +107,13 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     plan = Plan(cases=None, corruptions=("blur",), severities=(1.0,))
     for seed in range(100):
         evidence = draw_evidence(60, {"S": {"blur": -1.0}}, seed, plan, classes=(1,))
-        (found,) = Verdicts(evidence, plan, suspicions(evidence)).by_fault().to_dict("records")
+        (found,) = Verdicts(evidence, suspicions(evidence)).by_fault().to_dict("records")
         held += found["low"] <= truth <= found["high"]
     assert 88 <= held <= 100
 
 
 def test_overall_is_the_mean_at_the_highest_severity_best_first(evidence, by_fault):
-    table = Verdicts(evidence, PLAN, suspicions(evidence)).overall()
+    table = Verdicts(evidence, suspicions(evidence)).overall()
     assert list(table["measure"]) == ["agreement", "S", "snr"]
     best = row(table, measure="agreement")
     areas = by_fault.query("measure == 'agreement' and severity == 1.0").set_index("corruption")["auroc"]
@@ -124,7 +124,7 @@ def test_overall_is_the_mean_at_the_highest_severity_best_first(evidence, by_fau
 
 
 def test_monotone_measures_rise_always_and_others_now_and_then(evidence):
-    table = monotonicity(evidence, PLAN, suspicions(evidence))
+    table = monotonicity(evidence, suspicions(evidence))
     assert row(table, measure="agreement", corruption="blur")["rises"] == 1.0
     assert row(table, measure="S", corruption="shift")["rises"] == 0.0
 
@@ -135,5 +135,5 @@ def test_the_order_of_clear_measures_is_stable_over_draws():
         name: dict.fromkeys(plan.corruptions, -size) for name, size in {"S": 0.5, "snr": 1.5, "slices": 3.0}.items()
     }
     evidence = draw_evidence(200, effects, plan=plan)
-    assert rank_stability(evidence, plan, suspicions(evidence)) == pytest.approx(1.0)
-    assert math.isnan(rank_stability(draw_evidence(20), PLAN, suspicions(draw_evidence(20))))
+    assert rank_stability(evidence, suspicions(evidence)) == pytest.approx(1.0)
+    assert math.isnan(rank_stability(draw_evidence(20), suspicions(draw_evidence(20))))

@@ -69,7 +69,7 @@ def test_a_plan_may_grow(done, balls, tmp_path):
     more = Plan(cases=8, corruptions=(*PLAN.corruptions, "erosion"), severities=(0.5, 1.0))
     summary = detect(balls, tmp_path / "b", CONFIG, more)
     assert summary.planted == 4 * 4 * 2 - 18
-    assert read_plan(tmp_path / "b") == more
+    assert read_plan(tmp_path / "b") == (more, tuple(case.case_id for case in more.choose(balls)))
 
 
 def test_another_seed_or_configuration_is_refused(done, balls):
@@ -94,8 +94,7 @@ def test_planting_leaves_the_ignore_label_where_it_is(balls):
 
 
 def test_evidence_holds_each_copy_against_a_clean_cohort(done, balls):
-    cases = [case.case_id for case in PLAN.choose(balls)]
-    evidence = read_evidence(done, PLAN, cases)
+    evidence = read_evidence(done)
     assert evidence.clean.sum() == 6 * 2
     assert evidence.faulty(0, "noise", 1.0).sum() == 3 * 2
     assert evidence.sound(0).sum() == 3 * 2

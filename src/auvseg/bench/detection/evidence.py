@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float64
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.plan import Fault, Plan
-from auvseg.bench.detection.run import CLEAN, truth_path
+from auvseg.bench.detection.run import CLEAN, read_plan, truth_path
 from auvseg.errors import RunError
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import robust_z
@@ -33,6 +33,7 @@ class Evidence:
     """Rows of clean and faulty structures.
 
     Attributes:
+        plan: what was planted.
         rows: one a structure, columns `KEYS`; `corruption` is empty and `draw` -1 for a clean one. `changed`: whether
             the fault concerns this structure of the copy; those alone are held against the sound ones.
         values: the same rows, a column a measure, as in a scores table; NaN where there is none.
@@ -41,6 +42,7 @@ class Evidence:
         impossible: faulty copies that could not be made or scored, by corruption.
     """
 
+    plan: Plan
     rows: pd.DataFrame
     values: pd.DataFrame
     z: pd.DataFrame
@@ -75,20 +77,17 @@ def oriented(measure: str, values: pd.DataFrame, z: pd.DataFrame) -> Float64[np.
     return values[measure].to_numpy() if end == "high" else -values[measure].to_numpy()
 
 
-def read_evidence(
-    folder: Path, plan: Plan, cases: Sequence[str], *, on_copy: Callable[[int, int], None] | None = None
-) -> Evidence:
+def read_evidence(folder: Path, *, on_copy: Callable[[int, int], None] | None = None) -> Evidence:
     """Gather what a bench found so far.
 
     Args:
         folder: the bench.
-        plan: what was planted.
-        cases: ids of the chosen cases, in the plan's order.
         on_copy: called with how many faulty copies of how many were seen in their cohort.
 
     Raises:
-        RunError: nothing has been scored yet.
+        RunError: this is no bench, or nothing has been scored yet.
     """
+    plan, cases = read_plan(folder)
     wanted = frozenset(cases)
     clean = [record for record in read_records(folder / CLEAN) if record.case_id in wanted]
     copies, impossible = _faulty_copies(folder, plan, wanted)
@@ -103,7 +102,7 @@ def read_evidence(
             on_copy(done, len(copies))
     rows, values, z = (pd.concat(kind, ignore_index=True) for kind in zip(*parts, strict=True))
     halves = tuple(plan.faulty_half(cases, draw) for draw in range(plan.draws))
-    return Evidence(rows, values, z, halves, impossible)
+    return Evidence(plan, rows, values, z, halves, impossible)
 
 
 def cohort_z(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:

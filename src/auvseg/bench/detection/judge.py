@@ -15,7 +15,6 @@ from jaxtyping import Float64, Int64
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import Evidence
-from auvseg.bench.detection.plan import Plan
 
 RESAMPLES = 1000
 CHANCE = 0.5
@@ -61,13 +60,13 @@ class Verdicts:
 
     Args:
         evidence: of a bench.
-        plan: what was planted.
         suspicions: the measures to judge.
         seed: of the bootstrap.
     """
 
-    def __init__(self, evidence: Evidence, plan: Plan, suspicions: Suspicions, *, seed: int = 0) -> None:
-        self._plan, self._measures = plan, tuple(suspicions)
+    def __init__(self, evidence: Evidence, suspicions: Suspicions, *, seed: int = 0) -> None:
+        self._plan, self._measures = evidence.plan, tuple(suspicions)
+        plan = evidence.plan
         cases = pd.factorize(evidence.rows["case"])[0]
         weights = _drawn_cases(int(cases.max()) + 1, seed)
         self._pairings: dict[tuple[str, str, float], list[_Pairing]] = {}
@@ -144,12 +143,12 @@ class Verdicts:
         return table.sort_values("auroc", ascending=False, kind="stable", ignore_index=True)
 
 
-def rank_stability(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> float:
+def rank_stability(evidence: Evidence, suspicions: Suspicions) -> float:
     """Mean Spearman correlation of the measures' order between draws, in [-1, 1]; NaN with a single draw.
 
     Every draw has another faulty half and faults of its own; the order is by mean area at the highest severity.
     """
-    means = []
+    plan, means = evidence.plan, []
     for draw in range(plan.draws):
         alone = {
             measure: [
@@ -168,7 +167,7 @@ def rank_stability(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> fl
     return float(np.mean(pairs))
 
 
-def monotonicity(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> pd.DataFrame:
+def monotonicity(evidence: Evidence, suspicions: Suspicions) -> pd.DataFrame:
     """How often a measure rises, or stays, when the same fault of the same structure becomes severer.
 
     Returns:
@@ -186,7 +185,7 @@ def monotonicity(evidence: Evidence, plan: Plan, suspicions: Suspicions) -> pd.D
         shares = rises[later].groupby(known.loc[later, "corruption"]).mean()
         rows += [
             {"measure": measure, "corruption": name, "rises": float(shares.get(name, np.nan))}
-            for name in plan.corruptions
+            for name in evidence.plan.corruptions
         ]
     return pd.DataFrame(rows)
 

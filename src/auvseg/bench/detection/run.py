@@ -1,6 +1,6 @@
 """Score the clean cases and every faulty copy of them into one folder that can be interrupted and gone on with.
 
-BENCH/bench.json                               the plan; a second call must agree on the seed and the configuration
+BENCH/bench.json                               the plan and the chosen cases; a second call must agree on the seed
 BENCH/clean/                                   an ordinary run folder: the chosen cases as they are
 BENCH/faults/drawN/CORRUPTION-SEVERITY/        a run folder's records of the faulty copies, and truth/ beside them
 
@@ -22,6 +22,7 @@ from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor
+from auvseg.extractors.memory import RemembersPlanes
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds, classes_of
 from auvseg.scoring.config import ScoreConfig, fingerprint
@@ -32,8 +33,8 @@ from auvseg.scoring.run import differences, read_run
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"
-_REMEMBERED_PLANES = 512
-"""Embeddings of a case's planes that are kept for its label faults: 4 MB each, so 2 GB at most."""
+_REMEMBERED_PLANES = 256
+"""Embeddings of a case's planes that are kept for its label faults: 4 MB each, so 1 GB at most."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def detect(
     """
     started = time.monotonic()
     cases = plan.choose(dataset)
-    _open(folder, plan)
+    _open(folder, plan, cases)
     score(
         replace(dataset, cases=tuple(sorted(cases, key=lambda case: case.case_id))),
         folder / CLEAN,
@@ -113,7 +114,10 @@ def detect(
         read_timeout_s=read_timeout_s,
         on_case=on_case,
     )
-    bench = _Bench(dataset, config, plan, folder, read_run(folder / CLEAN).setup, make_extractor(config, device))
+    extractor = make_extractor(config, device)
+    if isinstance(extractor, RemembersPlanes):
+        extractor.remember_planes(_REMEMBERED_PLANES)
+    bench = _Bench(dataset, config, plan, folder, read_run(folder / CLEAN).setup, extractor)
     work = _work(bench, cases[part_id::num_parts])
     total = sum(len(faults) for _, faults in work)
     done = impossible = 0
@@ -127,14 +131,15 @@ def detect(
     return DetectSummary(folder, done, impossible, total - done)
 
 
-def read_plan(folder: Path) -> Plan:
-    """The plan of a bench folder.
+def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of a bench folder, and the ids of the chosen cases in its order.
 
     Raises:
         RunError: there is none.
     """
     try:
-        return Plan.from_dict(json.loads((folder / BENCH_FILE).read_text(encoding="utf-8"))["plan"])
+        content = json.loads((folder / BENCH_FILE).read_text(encoding="utf-8"))
+        return Plan.from_dict(content["plan"]), tuple(content["cases"])
     except OSError:
         raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None
     except (ValueError, KeyError, TypeError):
@@ -151,14 +156,14 @@ def truth_path(fault_folder: Path, case_id: str) -> Path:
     return fault_folder / "truth" / file_name(case_id)
 
 
-def _open(folder: Path, plan: Plan) -> None:
+def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
     if (folder / BENCH_FILE).exists():
-        known = read_plan(folder)
+        known, _ = read_plan(folder)
         if known.seed != plan.seed:
             raise RunError(f"{folder} was drawn with seed {known.seed}, not {plan.seed}; choose another folder with -o")
     elif folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
-    content = {"bench_version": 1, "plan": plan.as_dict()}
+    content = {"bench_version": 1, "plan": plan.as_dict(), "cases": [case.case_id for case in cases]}
     atomic.write_text(folder / BENCH_FILE, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 

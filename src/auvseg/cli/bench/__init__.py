@@ -1,0 +1,11 @@
+"""`auvseg bench`: is a measure any good on this data, and does filtering by it help?"""
+
+import typer
+
+from auvseg.cli.bench.detect import command as detect
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Is a measure any good on your data and model? Planted faults, correlation with Dice, trainings side by side.",
+)
+app.command("detect")(detect)

@@ -1,0 +1,175 @@
+"""`auvseg bench detect`: known faults, planted into the user's own cases; which measure finds them?"""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName
+
+if TYPE_CHECKING:
+    from auvseg.bench.detection.findings import Findings
+
+_BESIDE = ("combined", "agreement", "S", "volume_ml")
+"""Measures whose faults are shown one by one beside the recommended one."""
+
+
+def command(
+    dataset: Annotated[Path, typer.Argument(help="As for auvseg score: labelled training cases are needed.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder; new, or of the same command before.")],
+    cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 40,
+    corruptions: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
+    severities: Annotated[str, typer.Option(help="Comma-separated, each above 0 and at most 1.")] = "0.5,1",
+    draws: Annotated[int, typer.Option(min=1, help="Random halves, each with faults of its own.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Begin no faulty copy after so many minutes.")] = None,
+    budget: Annotated[float, typer.Option(min=0.001, max=1, help="Share of structures that can be reviewed.")] = 0.1,
+    faulty_share: Annotated[
+        float, typer.Option(min=0.001, max=0.999, help="Share of faulty ones for which precision is stated.")
+    ] = 0.1,
+    extractor: Annotated[str, typer.Option(help="Foundation model, or none.")] = "lite-medsam",
+    prompt: Annotated[PromptName, typer.Option(help="As for auvseg score.")] = PromptName.label,
+    input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
+    modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
+    window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
+    channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
+    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
+    max_slices: Annotated[int | None, typer.Option(min=1, help="At most so many planes a structure.")] = 8,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
+    num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
+    part_id: Annotated[int, typer.Option(min=0, help="Which shard this call does, from 0.")] = 0,
+) -> None:
+    """Plant known faults into a random half of the cases and judge every measure by them.
+
+    Nothing of the data set is changed. Interrupted, or more cases or faults wanted later? The same folder goes on.
+    Then: auvseg filter RUN --by combined --keep auto --bench BENCH.
+
+    Example: [bold]auvseg bench detect nnUNet_raw/Dataset004_Hippocampus -o bench/hippocampus --minutes 60[/bold]
+    """
+    from auvseg.bench.corruptions import CORRUPTIONS
+    from auvseg.bench.detection.findings import find
+    from auvseg.bench.detection.plan import Plan
+    from auvseg.bench.detection.run import detect
+    from auvseg.data.dataset import read_dataset
+    from auvseg.scoring.config import ScoreConfig, resolve_modality
+    from auvseg.scoring.device import choose_device
+    from auvseg.scoring.local import CaseDone
+
+    known = read_dataset(dataset)
+    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    config = ScoreConfig(
+        modality=resolve_modality(known, modality.value if modality else None),
+        extractor=extractor,
+        prompt=prompt.value,
+        input=input_kind.value,
+        window_hu=window,
+        channel=channel,
+        box_margin=box_margin,
+        max_slices=max_slices,
+        precision=precision.value,
+    )
+    plan = Plan(
+        cases=cases or None,
+        corruptions=tuple(CORRUPTIONS) if corruptions == "all" else _names(corruptions),
+        severities=_numbers(severities),
+        draws=draws,
+        seed=seed,
+    )
+    with progress("planting and scoring") as step:
+
+        def on_case(case: CaseDone) -> None:
+            step(case.done, case.total, case.case_id)
+
+        summary = detect(
+            known,
+            output,
+            config,
+            plan,
+            dataset_path=dataset,
+            device=choose_device(device),
+            num_parts=num_parts,
+            part_id=part_id,
+            minutes=minutes,
+            on_case=on_case,
+        )
+    if summary.left:
+        say_warning(f"time is up: {summary.left} faulty copies are left; the same command goes on")
+    with progress("judging") as step:
+        findings = find(
+            output,
+            budget=budget,
+            faulty_share=faulty_share,
+            seed=seed,
+            on_copy=lambda done, total: step(done, total, ""),
+        )
+    _show(findings, budget, faulty_share)
+    say(f"tables: {output / 'detection.csv'}, {output / 'measures.csv'}; weights: {output / 'combined.json'}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in _names(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of numbers such as 0.5,1") from None
+
+
+def _show(findings: "Findings", budget: float, faulty_share: float) -> None:
+    from auvseg.bench.detection.findings import largest_weights
+
+    _show_measures(findings)
+    out.print()
+    _show_faults(findings, f"when {budget:.0%} are reviewed and {faulty_share:.0%} are faulty")
+    if findings.stability == findings.stability:
+        say(f"order of the measures between draws: Spearman {findings.stability:.2f}")
+    weights = ", ".join(f"{name} {end} {weight:.2f}" for name, end, weight in largest_weights(findings.combination))
+    say(f"combined weighs most: {weights}")
+    impossible = {name: count for name, count in findings.evidence.impossible.items() if count}
+    if impossible:
+        say("not planted where it cannot be: " + ", ".join(f"{name} {count}x" for name, count in impossible.items()))
+    for sentence in findings.sentences():
+        say(sentence)
+
+
+def _show_measures(findings: "Findings") -> None:
+    numbers = ("image", "label", "worst", "rises", "best_share")
+    rows = [
+        (
+            str(row["measure"]),
+            str(row["verdict"]),
+            str(row["worst_corruption"]),
+            _area(row),
+            *(_number(row[name]) for name in numbers),
+        )
+        for row in findings.overall.to_dict("records")
+    ]
+    columns = ("measure", "verdict", "worst fault", "AUROC [95 %]", "image", "label", "worst", "rises", "best in")
+    show_table("every measure, mean over the faults of the highest severity", columns, rows, left=3)
+
+
+def _show_faults(findings: "Findings", reviewed: str) -> None:
+    first = findings.recommended or str(findings.overall["measure"].iloc[0])
+    shown = [name for name in dict.fromkeys((first, *_BESIDE)) if name in set(findings.overall["measure"])]
+    by_key = {(row["measure"], row["corruption"], row["severity"]): row for row in findings.by_fault.to_dict("records")}
+    rows = []
+    for fault, severity in dict.fromkeys((corruption, severity) for _, corruption, severity in by_key):
+        cells = [by_key[name, fault, severity] for name in shown]
+        best = [_number(cells[0][name]) for name in ("recall", "precision")]
+        rows.append((str(fault), f"{severity:g}", str(cells[0]["faulty"]), *map(_area, cells), *best))
+    title = f"fault by fault; recall and precision of {first} {reviewed}"
+    show_table(title, ("fault", "severity", "rows", *shown, "recall", "precision"), rows)
+
+
+def _area(row: Mapping[Hashable, Any]) -> str:
+    auroc, low, high = (float(row[name]) for name in ("auroc", "low", "high"))
+    return "" if auroc != auroc else f"{auroc:.2f} [{low:.2f} {high:.2f}]"
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.2f}"
