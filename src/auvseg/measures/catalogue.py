@@ -96,6 +96,39 @@ _TRIVIAL = (
     Measure("snr", "trivial", "low", 0.0, _INF, False, False, "mean over noise, inside the structure or the image"),
 )
 
+_QUALITY = (
+    Measure("noise", "quality", "high", 0.0, _INF, False, False, "standard deviation of the noise within planes"),
+    Measure(
+        "odd_plane", "quality", "high", 0.0, _INF, False, False, "noise of the noisiest plane over the median's, log"
+    ),
+    Measure("sharpness", "quality", "low", -_INF, _INF, False, False, "power of fine over coarse detail, log"),
+    Measure("through_plane", "quality", "low", -_INF, _INF, False, False, "steps between over within planes, log"),
+    Measure("anisotropy", "quality", "both", -_INF, _INF, False, False, "detail along rows over along columns, log"),
+    Measure("spike", "quality", "high", 0.0, _INF, False, False, "largest isolated point of k-space, log"),
+    Measure("shading", "quality", "high", 0.0, _INF, False, False, "variation of the intensity from block to block"),
+    Measure("blank", "quality", "high", 0.0, 1.0, False, False, "share of voxels that equal their neighbours"),
+    Measure("clipped", "quality", "high", 0.0, 1.0, False, False, "share of voxels at an end of the intensity range"),
+    Measure("contrast", "quality", "low", 0.0, _INF, True, False, "contrast-to-noise ratio to the surroundings"),
+)
+
+_GEOMETRY = (
+    Measure("edge", "geometry", "low", -_INF, _INF, True, False, "intensity steps across the outline over others, log"),
+    Measure("parts", "geometry", "high", 1.0, _INF, True, False, "connected parts"),
+    Measure("largest_part", "geometry", "low", 0.0, 1.0, True, False, "share of the voxels in the largest part"),
+    Measure("gaps", "geometry", "high", 0.0, _INF, True, False, "planes left out between the first and the last"),
+    Measure("extent_mm", "geometry", "both", 0.0, _INF, True, False, "diagonal of the bounding box"),
+    Measure("elongation", "geometry", "both", 0.0, _INF, True, False, "longest over shortest side of the box, log"),
+    Measure("compactness", "geometry", "both", 0.0, 1.0, True, False, "sphericity of the surface"),
+    Measure("raggedness", "geometry", "high", 0.0, 1.0, True, False, "1 - Dice of planes that follow each other"),
+    Measure("roughness", "geometry", "high", 0.0, _INF, True, False, "what smoothing changes, by the outline's length"),
+    Measure("abruptness", "geometry", "high", 0.0, 1.0, True, False, "area of the end planes over the largest area"),
+    Measure("share", "geometry", "both", -_INF, _INF, True, False, "volume over that of all other structures, log"),
+    Measure("contact", "geometry", "both", 0.0, 1.0, True, False, "share of the surface at other structures"),
+    Measure("offset_z_mm", "geometry", "both", -_INF, _INF, True, False, "centre above that of the other structures"),
+    Measure("offset_y_mm", "geometry", "both", -_INF, _INF, True, False, "centre in front of that of the others"),
+    Measure("offset_x_mm", "geometry", "both", -_INF, _INF, True, False, "centre to the right of that of the others"),
+)
+
 COHORT_MEASURES = (
     Measure("mahalanobis", "cohort", "high", 0.0, _INF, False, True, "distance of the pooled features from the mean"),
     Measure("image_outlier", "cohort", "high", 0.0, 10.0, False, False, "distance from the cohort in image quality"),
@@ -103,7 +136,7 @@ COHORT_MEASURES = (
 )
 """Measures that need all cases: made when a table is read, never recorded."""
 
-_CASE = (*_MAP, *_TRIVIAL)
+_CASE = (*_MAP, *_QUALITY, *_GEOMETRY, *_TRIVIAL)
 
 CASE_MEASURES: tuple[str, ...] = tuple(measure.name for measure in _CASE)
 """Names of the measures that a case has by itself; these alone are computed while scoring."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from auvseg.measures import baselines, companions, trivial
+from auvseg.measures import baselines, boundary, companions, geometry, quality, trivial
 from auvseg.measures.catalogue import MEASURES, ScaleOptions
 from auvseg.measures.inputs import MeasureFunction, MeasureInput
 from auvseg.measures.scale import semantic_scale
@@ -17,6 +17,31 @@ FUNCTIONS: dict[str, MeasureFunction] = {
     "fisher": baselines.fisher,
     "energy": baselines.energy,
     "variance": baselines.variance,
+    "noise": quality.noise,
+    "odd_plane": quality.odd_plane,
+    "sharpness": quality.sharpness,
+    "through_plane": quality.through_plane,
+    "anisotropy": quality.anisotropy,
+    "spike": quality.spike,
+    "shading": quality.shading,
+    "blank": quality.blank,
+    "clipped": quality.clipped,
+    "contrast": boundary.contrast,
+    "edge": boundary.edge,
+    "parts": geometry.parts,
+    "largest_part": geometry.largest_part,
+    "gaps": geometry.gaps,
+    "extent_mm": geometry.extent_mm,
+    "elongation": geometry.elongation,
+    "compactness": geometry.compactness,
+    "raggedness": geometry.raggedness,
+    "roughness": geometry.roughness,
+    "abruptness": geometry.abruptness,
+    "share": geometry.share,
+    "contact": geometry.contact,
+    "offset_z_mm": geometry.offset_z_mm,
+    "offset_y_mm": geometry.offset_y_mm,
+    "offset_x_mm": geometry.offset_x_mm,
     "volume_ml": trivial.volume_ml,
     "slices": trivial.slices,
     "snr": trivial.snr,

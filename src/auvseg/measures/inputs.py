@@ -5,7 +5,7 @@ copies a volume for a class: a structure is looked at in its bounding box, and i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -22,13 +22,26 @@ Region = tuple[slice, slice, slice]
 """A box of voxels along (D, H, W)."""
 
 T = TypeVar("T")
+OwnT = TypeVar("OwnT", bound="_Remembering")
 
 _LARGEST_DENSE_VALUE = 1 << 12
-"""`find_objects` makes a list as long as the largest value; above this the values of a plane are numbered first."""
+"""Up to this label value, tables as long as the largest value are shorter than a plane."""
+
+
+class _Remembering:
+    """Remembers what was computed of it."""
+
+    def once(self: OwnT, compute: Callable[[OwnT], T]) -> T:
+        """What a function makes of this; computed for the first measure that asks, then remembered."""
+        known: dict[Any, Any] = self.__dict__.setdefault("_known", {})
+        if compute not in known:
+            known[compute] = compute(self)
+        found: T = known[compute]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
-class WholeCase:
+class WholeCase(_Remembering):
     """What all classes of a case share.
 
     Attributes:
@@ -42,14 +55,6 @@ class WholeCase:
     label: LabelArray | None
     spacing_mm: tuple[float, float, float]
     ignore_value: int | None = None
-    _known: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
-
-    def once(self, compute: Callable[["WholeCase"], T]) -> T:
-        """What a function makes of this case; computed for the first class that asks, then remembered."""
-        if compute not in self._known:
-            self._known[compute] = compute(self)
-        found: T = self._known[compute]
-        return found
 
     @cached_property
     def boxes(self) -> dict[int, Region]:
@@ -67,8 +72,8 @@ class WholeCase:
         }
 
 
-@dataclass(frozen=True)
-class MeasureInput:
+@dataclass(frozen=True, eq=False)
+class MeasureInput(_Remembering):
     """Everything that is known of one class of one case.
 
     Attributes:
@@ -141,18 +146,27 @@ def grown(box: Region, margin: tuple[int, int, int], shape: tuple[int, ...]) -> 
     return first, second, third
 
 
+def numbered(plane: Int32[np.ndarray, "H W"]) -> tuple[Int32[np.ndarray, "V"], Int32[np.ndarray, "P"]]:
+    """The values that a plane may hold, increasing, and which of them each pixel has, row by row.
+
+    The values from 0 to the largest where that is short enough; where values are large or negative, those found.
+    """
+    highest = int(plane.max())
+    if int(plane.min()) >= 0 and highest <= _LARGEST_DENSE_VALUE:
+        return np.arange(highest + 1, dtype=np.int32), plane.ravel()
+    values, numbers = np.unique(plane, return_inverse=True)
+    return values, numbers.ravel().astype(np.int32)
+
+
 def _objects(plane: Int32[np.ndarray, "H W"]) -> list[tuple[int, tuple[slice, slice]]]:
     """Every value above 0 of a plane and the tight box around it."""
-    highest = int(plane.max())
-    if highest <= 0:
+    if not plane.any():
         return []
-    values, numbers = np.arange(1, highest + 1), plane
-    if highest > _LARGEST_DENSE_VALUE:
-        values, inverse = np.unique(plane, return_inverse=True)
-        numbers = inverse.reshape(plane.shape) + 1
-    found = ndimage.find_objects(numbers)
+    values, numbers = numbered(plane)
+    found = ndimage.find_objects(numbers.reshape(plane.shape) + (0 if values[0] == 0 else 1))
+    foreground = values[1:] if values[0] == 0 else values
     return [
         (int(value), (where[0], where[1]))
-        for value, where in zip(values, found, strict=True)
+        for value, where in zip(foreground, found, strict=True)
         if value > 0 and where is not None
     ]

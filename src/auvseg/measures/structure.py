@@ -1,0 +1,137 @@
+"""One labelled structure in its bounding box: the parts of the case that geometry and boundary look at.
+
+A structure's box is cut out of the volume, not copied from it, with a margin in which its surroundings lie. What takes
+long on a box of millions of voxels looks at evenly spaced planes of it, `VOXELS` at most.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
+
+from auvseg.measures.inputs import MeasureInput, Region, WholeCase, grown, is_class, numbered
+from auvseg.shapes import ImageArray, LabelArray, MaskArray
+
+MARGIN = 3
+"""Voxels around the box in which the surroundings are looked at."""
+
+VOXELS = 1 << 22
+"""Voxels that boundary and outline are looked at in: every plane of most structures, some planes of the largest."""
+
+
+Weighted = tuple[int, Float64[np.ndarray, "3"]]
+"""Voxels of something, and a point along (D, H, W)."""
+
+
+class Plane(NamedTuple):
+    """One plane of a structure: its mask, the image there, and where a voxel of it is at most two voxels away.
+
+    `near` holds the structure too.
+    """
+
+    mask: Bool[np.ndarray, "h w"]
+    image: Float32[np.ndarray, "h w"]
+    near: Bool[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A class of a case, within its bounding box and a margin.
+
+    Attributes:
+        mask: (d, h, w) where the class is.
+        image: (d, h, w) normalised intensities there, a view.
+        label: (d, h, w) label values there, a view.
+        box: the tight box around the class, in the whole volume.
+        inner: the tight box within `mask`.
+        spacing_mm: voxel size along (D, H, W).
+    """
+
+    mask: MaskArray
+    image: ImageArray
+    label: LabelArray
+    box: Region
+    inner: Region
+    spacing_mm: tuple[float, float, float]
+
+    @cached_property
+    def areas(self) -> Int64[np.ndarray, "D"]:
+        """Voxels on each plane between the first and the last that hold the structure; 0 on a plane left out."""
+        return np.asarray(np.count_nonzero(self.mask[self.inner[0]], axis=(1, 2)))
+
+    @cached_property
+    def faces(self) -> tuple[int, int, int]:
+        """Voxel faces between the structure and everything else across D, H and W; the volume's border counts."""
+        return _faces(self.mask, 0), _faces(self.mask, 1), _faces(self.mask, 2)
+
+    @property
+    def size_mm(self) -> tuple[float, float, float]:
+        """Sides of the tight box along (D, H, W), in mm."""
+        depth, height, width = (
+            (part.stop - part.start) * step for part, step in zip(self.box, self.spacing_mm, strict=True)
+        )
+        return depth, height, width
+
+    def planes(self) -> Iterator[Plane]:
+        """Evenly spaced planes between the first and the last; those that hold nothing are left out."""
+        first, stop = self.inner[0].start, self.inner[0].stop
+        step = max(math.ceil((stop - first) * self.mask[0].size / VOXELS), 1)
+        for index in range(first + (stop - first - 1) % step // 2, stop, step):
+            mask = self.mask[index]
+            if mask.any():
+                yield Plane(mask, self.image[index], neighbours(mask, 2) > 0)
+
+
+def structure_of(case: MeasureInput) -> Structure | None:
+    """The structure of a class; None without a label, or where the label lacks the class. Cut out once a class."""
+    return case.once(_structure)
+
+
+def _structure(case: MeasureInput) -> Structure | None:
+    if case.whole.label is None or case.box is None:
+        return None
+    cut = grown(case.box, (MARGIN, MARGIN, MARGIN), case.whole.image.shape)
+    first, second, third = (
+        slice(part.start - outer.start, part.stop - outer.start) for part, outer in zip(case.box, cut, strict=True)
+    )
+    label = case.whole.label[cut]
+    mask = is_class(label, case.values)
+    return Structure(mask, case.whole.image[cut], label, case.box, (first, second, third), case.spacing_mm)
+
+
+def neighbours(mask: Bool[np.ndarray, "h w"], reach: int) -> Int32[np.ndarray, "h w"]:
+    """Voxels of the mask in the square of side `2 reach + 1` around every pixel, the pixel itself among them."""
+    size = 2 * reach + 1
+    padded = np.zeros((mask.shape[0] + size, mask.shape[1] + size), dtype=np.int32)
+    padded[reach + 1 : reach + 1 + mask.shape[0], reach + 1 : reach + 1 + mask.shape[1]] = mask
+    sums = padded.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
+    return sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+
+
+def centroids_mm(whole: WholeCase) -> dict[int, Weighted]:
+    """Voxels and centre along (D, H, W) in mm from the volume's corner, by label value above 0."""
+    found: dict[int, Weighted] = {}
+    if whole.label is None:
+        return found
+    _, height, width = whole.label.shape
+    row, column = (np.ascontiguousarray(index).astype(np.float64).ravel() for index in np.indices((height, width)))
+    for index, plane in enumerate(whole.label):
+        values, numbers = numbered(plane)
+        voxels, rows, columns = (np.bincount(numbers, weights) for weights in (None, row, column))
+        for number in np.flatnonzero(voxels):
+            if (value := int(values[number])) > 0:
+                known, total = found.get(value, (0, np.zeros(3)))
+                count = int(voxels[number])
+                found[value] = (known + count, total + np.array([index * count, rows[number], columns[number]]))
+    spacing = np.array(whole.spacing_mm)
+    return {value: (count, spacing * total / count) for value, (count, total) in found.items()}
+
+
+def _faces(mask: MaskArray, axis: int) -> int:
+    view = np.moveaxis(mask, axis, 0)
+    inside = np.count_nonzero(view[1:] != view[:-1])
+    return int(inside + np.count_nonzero(view[0]) + np.count_nonzero(view[-1]))
