@@ -11,8 +11,14 @@ from jaxtyping import Bool, Float, Float64
 CLIP = 10.0
 """Largest robust z: beyond ten spreads it no longer matters how far, and one number must not drown the others."""
 
-LARGEST = 3
-"""Of the measures, so many make a case's outlyingness."""
+LARGEST = 2
+"""Of the measures, so many make a case's outlyingness.
+
+With 40 cases of the hippocampus, the bench's faults at half severity and one copy each, the mean area under the ROC
+curve was .975, .972, .968 and .965 for the label's faults and .902, .932, .935 and .942 for the image's, with the
+largest 1, 2, 3 and all; of a shifted label, the hardest, .87, .84, .82 and .79. With the largest alone, sound cases that
+one measure clips tie with the faulty ones.
+"""
 
 FEWEST_FEATURES = 5
 """A covariance of fewer cases says nothing."""
