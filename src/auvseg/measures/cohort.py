@@ -16,8 +16,8 @@ LARGEST = 2
 
 With 40 cases of the hippocampus, the bench's faults at half severity and one copy each, the mean area under the ROC
 curve was .975, .972, .968 and .965 for the label's faults and .902, .932, .935 and .942 for the image's, with the
-largest 1, 2, 3 and all; of a shifted label, the hardest, .87, .84, .82 and .79. With the largest alone, sound cases that
-one measure clips tie with the faulty ones.
+largest 1, 2, 3 and all; of a shifted label, the hardest, .87, .84, .82 and .79. With the largest alone, sound cases
+that one measure clips tie with the faulty ones.
 """
 
 FEWEST_FEATURES = 5
