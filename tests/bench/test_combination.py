@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from tests.bench.synthetic_evidence import draw_evidence, suspicions
 
-from auvseg.bench.combination import NAME, combine, read_combination, write_combination
+from auvseg.bench.combination import combine, read_combination, write_combination
 from auvseg.bench.detection.judge import Verdicts
 from auvseg.errors import RunError
+from auvseg.measures.catalogue import COMBINED
 
 EFFECTS = {"agreement": {"shift": -3.0}, "S": {"blur": 3.0}, "snr": {}, "stability": {}}
 """A measure that finds one fault, one that finds the other by its wrong end, and two that find none."""
@@ -28,10 +29,10 @@ def test_weights_go_to_the_ends_that_tell_and_are_never_negative(combination):
 
 
 def test_it_finds_what_no_single_measure_finds(evidence, combination):
-    found = {**suspicions(evidence), NAME: combination.apply(evidence.rows["case"], evidence.z)}
+    found = {**suspicions(evidence), COMBINED: combination.apply(evidence.rows["case"], evidence.z)}
     table = Verdicts(evidence, found).overall().set_index("measure")
-    assert table.index[0] == NAME
-    assert table.loc[NAME, "worst"] > 0.85 > table.loc[["agreement", "S"], "worst"].max()
+    assert table.index[0] == COMBINED
+    assert table.loc[COMBINED, "worst"] > 0.85 > table.loc[["agreement", "S"], "worst"].max()
 
 
 def test_no_case_has_a_part_in_its_own_weights(evidence):
@@ -47,7 +48,7 @@ def test_no_case_has_a_part_in_its_own_weights(evidence):
 def test_noise_alone_is_not_combined_into_a_signal():
     evidence = draw_evidence(80, {name: {} for name in ("agreement", "S", "snr", "stability", "confidence")})
     combination = combine(evidence)
-    found = {NAME: combination.apply(evidence.rows["case"], evidence.z)}
+    found = {COMBINED: combination.apply(evidence.rows["case"], evidence.z)}
     (row,) = Verdicts(evidence, found).overall().to_dict("records")
     assert row["low"] < 0.5 < row["high"]
 
@@ -84,10 +85,10 @@ def test_a_run_is_judged_by_folds_and_its_own_cohort(combination):
     table = table.assign(case=cases, subset="training", class_id=pd.array([1] * len(cases), dtype="Int64"))
     table.loc[3, "agreement"] = -1000.0
     scored = combination.add_to(table)
-    assert scored[NAME].idxmax() == 3
-    assert scored[NAME].notna().all()
+    assert scored[COMBINED].idxmax() == 3
+    assert scored[COMBINED].notna().all()
     moved = combination.add_to(table.assign(**{name: 3 * table[name] - 8 for name in EFFECTS}))
-    np.testing.assert_allclose(scored[NAME], moved[NAME])
+    np.testing.assert_allclose(scored[COMBINED], moved[COMBINED])
 
 
 def test_a_run_that_lacks_what_carries_weight_is_refused(combination):

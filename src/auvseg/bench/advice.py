@@ -9,14 +9,20 @@ gains nothing anywhere: then nothing is removed.
 Shapes: R rows, K faulty and sound suspicions together, N cases, B resamples.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64
 
-from auvseg.bench.detection.evidence import Evidence
+from auvseg.aleatoric import Scope
+from auvseg.bench.combination import read_combination
+from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.errors import UsageError
+from auvseg.filtering.suspicion import Direction, find_criterion, suspicions, training_rows
+from auvseg.measures.catalogue import COMBINED
 
 RESAMPLES = 1000
 _MORE_THAN_ALL = np.inf
@@ -60,7 +66,8 @@ def advise(
     suspicion: Float64[np.ndarray, "R"],
     run: Float64[np.ndarray, "K"],
     *,
-    scope: str = "case",
+    scope: Scope = "case",
+    farthest: bool = False,
     faulty_share: float = 0.1,
     cost: float = 1.0,
     seed: int = 0,
@@ -71,7 +78,8 @@ def advise(
         evidence: of a bench.
         suspicion: (R,) the measure, high = suspicious; what is not finite has no part.
         run: (K,) the same measure of the run's training cases or structures; NaN where it is missing (these are kept).
-        scope: `case` compares means over a case's structures, as `filter` does; `class` structures.
+        scope: `case` or `class`: what is removed.
+        farthest: a case is as suspicious as its most suspicious structure, not as their mean; as `filter` does it.
         faulty_share: π, in (0, 1).
         cost: c, above 0.
         seed: of the bootstrap.
@@ -81,7 +89,7 @@ def advise(
     """
     if not 0 < faulty_share < 1 or not cost > 0:
         raise UsageError("the faulty share must lie between 0 and 1, and the cost above 0")
-    values, worth, cases = _weighted(evidence, suspicion, scope, faulty_share, cost)
+    values, worth, cases = _weighted(_units(evidence, suspicion, scope, farthest), faulty_share, cost)
     known = np.sort(run[np.isfinite(run)])
     if not len(values) or not len(known):
         raise UsageError("the bench or the run holds no number of this measure; no cut can be advised")
@@ -105,19 +113,73 @@ def advise(
     )
 
 
-def _weighted(
-    evidence: Evidence, suspicion: Float64[np.ndarray, "R"], scope: str, faulty_share: float, cost: float
-) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"], Int64[np.ndarray, "K"]]:
-    """Suspicions of faulty and sound units, what removing each of them is worth, and the numbers of their cases."""
+def advise_run(
+    bench: Path,
+    table: pd.DataFrame,
+    *,
+    by: str = "auv",
+    scope: Scope = "case",
+    suspicious: Direction | None = None,
+    faulty_share: float = 0.1,
+    cost: float = 1.0,
+    seed: int = 0,
+    on_copy: Callable[[int, int], None] | None = None,
+) -> Advice:
+    """Choose a cut for a run as `filter` would compare its cases.
+
+    Args:
+        bench: folder of `bench detect` on the same data with the same configuration.
+        table: the run's scores table, with the column `combined` if that is asked for.
+        by: `auv`, a measure, or `combined`.
+        scope: as in `filter_cases`.
+        suspicious: as in `filter_cases`.
+        faulty_share: as in `advise`.
+        cost: as in `advise`.
+        seed: of the bootstrap.
+        on_copy: progress, as in `read_evidence`.
+
+    Raises:
+        UsageError: the bench knows nothing of this column, or as `advise`.
+        RunError: the folder is no bench, or an empty one.
+    """
+    criterion = find_criterion(table, by, suspicious)
+    evidence = read_evidence(bench, on_copy=on_copy)
+    if criterion.column == COMBINED:
+        suspicion = read_combination(bench).apply(evidence.rows["case"], evidence.z)
+    elif criterion.column in evidence.values.columns:
+        suspicion = evidence.suspicion(criterion.column)
+    else:
+        raise UsageError(f"the bench has no {criterion.column}, so no cut can be advised; give --keep a number")
+    run = suspicions(training_rows(table), criterion, scope)["suspicion"].to_numpy(dtype=np.float64)
+    return advise(
+        evidence,
+        suspicion,
+        run,
+        scope=scope,
+        farthest=criterion.of_farthest,
+        faulty_share=faulty_share,
+        cost=cost,
+        seed=seed,
+    )
+
+
+def _units(evidence: Evidence, suspicion: Float64[np.ndarray, "R"], scope: Scope, farthest: bool) -> pd.DataFrame:
+    """What is removed or kept as one: cases or structures, sound and faulty, with their `suspicion`."""
     rows = evidence.rows.assign(suspicion=np.where(np.isfinite(suspicion), suspicion, np.nan))
     sound = np.logical_or.reduce([evidence.sound(draw) for draw in range(len(evidence.halves))])
-    rows = rows[sound | ~evidence.clean]
     unit = ["draw", "corruption", "severity", "case", *(["class_id"] if scope == "class" else [])]
-    units = rows.groupby(unit).agg(suspicion=("suspicion", "mean"), changed=("changed", "any")).reset_index()
-    units = units[units["suspicion"].notna() & (units["changed"] | (units["corruption"] == ""))]
-    kind = units.groupby(["corruption", "severity"])["case"]
+    over_classes = "max" if farthest else "mean"
+    grouped = rows[sound | ~evidence.clean].groupby(unit)
+    units = grouped.agg(suspicion=("suspicion", over_classes), changed=("changed", "any")).reset_index()
+    return units[units["suspicion"].notna() & (units["changed"] | (units["corruption"] == ""))]
+
+
+def _weighted(
+    units: pd.DataFrame, faulty_share: float, cost: float
+) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"], Int64[np.ndarray, "K"]]:
+    """Suspicions of all units, what removing each of them is worth, and the numbers of their cases."""
+    share = 1 / units.groupby(["corruption", "severity"])["case"].transform("size").to_numpy(dtype=np.float64)
     faults = max(units.loc[units["changed"], ["corruption", "severity"]].drop_duplicates().shape[0], 1)
-    share = 1 / kind.transform("size").to_numpy(dtype=np.float64)
     worth = np.where(units["changed"], faulty_share * share / faults, -(1 - faulty_share) * cost * share)
     return units["suspicion"].to_numpy(), worth, pd.factorize(units["case"])[0]
 

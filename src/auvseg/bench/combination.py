@@ -28,9 +28,10 @@ from scipy.special import expit
 
 from auvseg import atomic
 from auvseg.bench.detection.evidence import Evidence, cohort_z
-from auvseg.errors import RunError
+from auvseg.bench.detection.run import check_same_setup
+from auvseg.errors import RunError, UsageError
+from auvseg.measures.catalogue import COMBINED
 
-NAME = "combined"
 COMBINATION_FILE = "combined.json"
 FOLDS = 5
 PENALTY = 0.01
@@ -103,7 +104,7 @@ class Combination:
         z = cohort_z(table[rows], known)
         values = pd.Series(np.nan, index=table.index)
         values[rows] = np.where(z.notna().any(axis=1), self.apply(table.loc[rows, "case"], z), np.nan)
-        return table.assign(**{NAME: values})
+        return table.assign(**{COMBINED: values})
 
 
 def combine(evidence: Evidence, *, seed: int = 0) -> Combination:
@@ -124,6 +125,19 @@ def combine(evidence: Evidence, *, seed: int = 0) -> Combination:
     fitted = [_fit(evidence, ~evidence.rows["case"].isin(unseen).to_numpy()) for unseen in folds]
     every = np.ones(len(evidence.rows), dtype=bool)
     return Combination(tuple(evidence.z.columns), folds, tuple(fitted), _fit(evidence, every))
+
+
+def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.DataFrame:
+    """A run's scores table with the column `combined` of a bench on the same data.
+
+    Raises:
+        UsageError: no bench is named.
+        RunError: the folder is no bench, or was scored differently.
+    """
+    if bench is None:
+        raise UsageError(f"{COMBINED} needs --bench: the folder of auvseg bench detect on the same data set")
+    check_same_setup(bench, run)
+    return read_combination(bench).add_to(table)
 
 
 def write_combination(folder: Path, combination: Combination) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import say, say_warning, show_table
+from auvseg.cli.console import progress, say, say_warning, show_table
 from auvseg.cli.rank import ScopeName
+from auvseg.measures.catalogue import COMBINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from auvseg.filtering.selection import Selection
 
 _MOST_SHOWN = 20
+AUTO = "auto"
 
 
 class ExportName(str, Enum):
@@ -44,8 +46,12 @@ class DirectionName(str, Enum):
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
-    keep: Annotated[float, typer.Option(help="Share of the training cases to keep: the p of the quantile.")] = 0.95,
-    by: Annotated[str, typer.Option(help="AUV, a measure, or any numeric column of the table.")] = "AUV",
+    keep: Annotated[
+        str, typer.Option(help="Share of the training cases to keep, the p of the quantile; or auto, with --bench.")
+    ] = "0.95",
+    by: Annotated[
+        str, typer.Option(help="AUV, a measure, any numeric column of the table, or combined, with --bench.")
+    ] = "AUV",
     scope: Annotated[
         ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
     ] = ScopeName.case,
@@ -54,6 +60,15 @@ def command(
     ] = CombineName.union,
     strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count losses for.")] = None,
     suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: for combined and for auto.")
+    ] = None,
+    faulty_share: Annotated[
+        float, typer.Option(min=0.001, max=0.999, help="auto: share of faulty cases that you reckon with.")
+    ] = 0.1,
+    cost: Annotated[
+        float, typer.Option(min=0.001, help="auto: what a good case lost costs beside a faulty one removed.")
+    ] = 1.0,
     export: Annotated[ExportName, typer.Option(help="What to write.")] = ExportName.exclude,
     splits: Annotated[
         Path | None, typer.Option(help="nnU-Net's splits_final.json to filter; a backup is kept.")
@@ -64,11 +79,15 @@ def command(
 ) -> None:
     """Keep the least suspicious training cases; validation and test cases and originals are never touched.
 
+    With a bench, --by combined takes the measure that was fitted to planted faults, and --keep auto the cut that would
+    have gained most on them.
+
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
     if undo:
         _undo(run)
         return
+    from auvseg.bench.combination import with_combined
     from auvseg.data.dataset import read_dataset
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.selection import filter_cases, losses
@@ -76,10 +95,13 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
+    if by == COMBINED:
+        table = with_combined(table, run, bench)
+    share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else _share(keep)
     selection = filter_cases(
         table,
         by="auv" if by == "AUV" else by,
-        keep=keep,
+        keep=share,
         scope=scope.value,
         combine=combine.value,
         strata=strata,
@@ -95,6 +117,45 @@ def command(
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
         say(f"take it back with: auvseg filter {run} --undo")
+
+
+def _share(keep: str) -> float:
+    try:
+        return float(keep)
+    except ValueError:
+        raise typer.BadParameter(f"--keep is a share such as 0.95, or {AUTO}; not {keep!r}") from None
+
+
+def _advised(
+    run: Path,
+    bench: Path | None,
+    table: "pd.DataFrame",
+    by: str,
+    scope: ScopeName,
+    suspicious: DirectionName | None,
+    faulty_share: float,
+    cost: float,
+) -> float:
+    from auvseg.bench.advice import advise_run
+    from auvseg.bench.detection.run import check_same_setup
+    from auvseg.errors import UsageError
+
+    if bench is None:
+        raise UsageError("--keep auto needs --bench: the folder of auvseg bench detect on the same data set")
+    check_same_setup(bench, run)
+    with progress("judging the bench") as step:
+        advice = advise_run(
+            bench,
+            table,
+            by="auv" if by == "AUV" else by,
+            scope=scope.value,
+            suspicious=suspicious.value if suspicious else None,
+            faulty_share=faulty_share,
+            cost=cost,
+            on_copy=lambda done, total: step(done, total, ""),
+        )
+    say(advice.in_words())
+    return advice.keep
 
 
 def _show_selection(selection: "Selection", losses: "pd.DataFrame") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from auvseg.cli.console import out, say, say_warning, show_table
+from auvseg.measures.catalogue import COMBINED
 
 
 class ScopeName(str, Enum):
@@ -18,8 +19,13 @@ class ScopeName(str, Enum):
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
-    by: Annotated[str, typer.Option(help="AUV, or any measure of the table; the suspicious end comes first.")] = "AUV",
+    by: Annotated[
+        str, typer.Option(help="AUV, any measure, or combined, with --bench; the suspicious end comes first.")
+    ] = "AUV",
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: for --by combined.")
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the whole ranking as CSV instead of a table.")] = False,
 ) -> None:
@@ -33,6 +39,10 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
+    if by == COMBINED:
+        from auvseg.bench.combination import with_combined
+
+        table = with_combined(table, run, bench)
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
         out.file.write(ranking.to_csv(index=False, lineterminator="\n"))

@@ -14,6 +14,7 @@ image's `quality`; the label's `geometry`; what is `trivial` and printed beside 
 read, the distance from the `cohort`."""
 
 LABEL_OUTLIER = "label_outlier"
+COMBINED = "combined"
 
 Suspicious = Literal["low", "high", "both"]
 """Which end is the suspicious one; `both`: what lies far from the cohort's middle, on either side."""
@@ -51,7 +52,7 @@ class Measure:
     @property
     def judges_absence(self) -> bool:
         """Whether a structure that the case lacks has a number too: that it is missing."""
-        return self.name == LABEL_OUTLIER
+        return self.name in (LABEL_OUTLIER, COMBINED)
 
 
 Unfold = Literal["D_HW", "H_DW", "W_DH"]
@@ -120,7 +121,9 @@ _GEOMETRY = (
     Measure("elongation", "geometry", "both", 0.0, _INF, True, False, "longest over shortest side of the box, log"),
     Measure("compactness", "geometry", "both", 0.0, 1.0, True, False, "sphericity of the surface"),
     Measure("raggedness", "geometry", "high", 0.0, 1.0, True, False, "1 - Dice of planes that follow each other"),
-    Measure("roughness", "geometry", "high", 0.0, _INF, True, False, "what smoothing changes, by the outline's length"),
+    Measure(
+        "roughness", "geometry", "high", 0.0, _INF, True, False, "length of the outline over that of the smoothed one"
+    ),
     Measure("abruptness", "geometry", "high", 0.0, 1.0, True, False, "area of the end planes over the largest area"),
     Measure("share", "geometry", "both", -_INF, _INF, True, False, "volume over that of all other structures, log"),
     Measure("contact", "geometry", "both", 0.0, 1.0, True, False, "share of the surface at other structures"),
@@ -133,6 +136,7 @@ COHORT_MEASURES = (
     Measure("mahalanobis", "cohort", "high", 0.0, _INF, False, True, "distance of the pooled features from the mean"),
     Measure("image_outlier", "cohort", "high", 0.0, 10.0, False, False, "distance from the cohort in image quality"),
     Measure(LABEL_OUTLIER, "cohort", "high", 0.0, _INF, True, False, "distance from the cohort in label geometry"),
+    Measure(COMBINED, "cohort", "high", -_INF, _INF, True, False, "all of them, weighted by what found planted faults"),
 )
 """Measures that need all cases: made when a table is read, never recorded."""
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from auvseg import atomic
-from auvseg.bench.combination import NAME, Combination, combine, write_combination
+from auvseg.bench.combination import Combination, combine, write_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.bench.detection.judge import BLIND, FINDS, WRONG, Suspicions, Verdicts, monotonicity, rank_stability
-from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.catalogue import COMBINED, MEASURES
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Findings:
         if self.recommended is None:
             return ["no usable signal: no measure finds these faults here better than chance; do not filter by any"]
         said = [self._praise(self.recommended)]
-        alone = self.overall[(self.overall["measure"] != NAME) & (self.overall["verdict"] == FINDS)]
-        if self.recommended == NAME and len(alone):
+        alone = self.overall[(self.overall["measure"] != COMBINED) & (self.overall["verdict"] == FINDS)]
+        if self.recommended == COMBINED and len(alone):
             said.append("the best single measure: " + self._praise(str(alone["measure"].iloc[0])))
         trivial = self.overall[self.overall["measure"].map(lambda n: n in MEASURES and MEASURES[n].group == "trivial")]
         if len(trivial):
@@ -72,7 +72,7 @@ class Findings:
 def suspicions_of(evidence: Evidence, combination: Combination) -> Suspicions:
     """Every measure with a number somewhere, and the combined one, turned so that high is suspicious."""
     known = {name: evidence.suspicion(name) for name in evidence.values.columns if evidence.values[name].notna().any()}
-    return {**known, NAME: combination.apply(evidence.rows["case"], evidence.z)}
+    return {**known, COMBINED: combination.apply(evidence.rows["case"], evidence.z)}
 
 
 def find(

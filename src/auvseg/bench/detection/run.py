@@ -146,6 +146,17 @@ def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
         raise RunError(f"{folder / BENCH_FILE} is damaged; bench into a new folder") from None
 
 
+def check_same_setup(bench: Path, run: Path) -> None:
+    """Refuse a run whose numbers do not mean the same as the bench's.
+
+    Raises:
+        RunError: they were scored with another configuration, model or version; the message says which.
+    """
+    differing = differences(read_run(bench / CLEAN).setup, read_run(run).setup)
+    if differing:
+        raise RunError(f"the bench {bench} was scored with {differing} in {run}; use the same options for both")
+
+
 def fault_setup(setup: dict[str, Any], fault: Fault, seed: int) -> dict[str, Any]:
     """The setup of a faulty record: the clean one's, and what was planted."""
     return {**setup, "fault": {**asdict(fault), "seed": seed}}

@@ -1,0 +1,103 @@
+"""Bench, rank and filter as one types them, on a data set without a foundation model."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from auvseg.cli import app
+
+runner = CliRunner()
+
+
+def write_dataset(folder, cases=14):
+    for name in ("imagesTr", "labelsTr"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    axes = np.meshgrid(np.arange(20), np.arange(20), np.arange(8), indexing="ij")
+    for number in range(cases):
+        radius = rng.uniform(4, 5)
+        label = sum((axis - middle) ** 2 for axis, middle in zip(axes, (9, 9, 4), strict=True)) < radius**2
+        image = 80 * label + rng.normal(0, 4, label.shape)
+        if number == 3:
+            label = np.roll(label, 4, axis=0)
+        image[:2] = -1000
+        affine = np.eye(4)
+        nib.save(nib.Nifti1Image(image.astype(np.int16), affine), folder / "imagesTr" / f"case_{number:02}_0000.nii.gz")
+        nib.save(nib.Nifti1Image(label.astype(np.uint8), affine), folder / "labelsTr" / f"case_{number:02}.nii.gz")
+    description = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "organ": 1}, "numTraining": cases}
+    (folder / "dataset.json").write_text(json.dumps(description | {"file_ending": ".nii.gz"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A data set whose case_03 has a shifted label, its run and its bench."""
+    folder = tmp_path_factory.mktemp("bench")
+    dataset = write_dataset(folder / "Dataset008_Balls")
+    scored = runner.invoke(
+        app, ["score", str(dataset), "-o", str(folder / "run"), "--extractor", "none", "--max-slices", "8"]
+    )
+    assert scored.exit_code == 0, scored.output
+    command = ["bench", "detect", str(dataset), "-o", str(folder / "bench"), "--extractor", "none", "--cases", "12"]
+    benched = runner.invoke(app, [*command, "--corruptions", "noise,shift,erosion", "--severities", "0.5,1"])
+    assert benched.exit_code == 0, benched.output
+    return folder, benched.output
+
+
+def test_the_bench_says_what_to_filter_by_and_writes_its_tables(done):
+    folder, output = done
+    assert "filter by" in output or "no usable signal" in output
+    with (folder / "bench" / "detection.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["corruption"] for row in rows} == {"noise", "shift", "erosion"}
+    assert {"combined", "snr", "volume_ml"} <= {row["measure"] for row in rows}
+    assert all(0 <= float(row["auroc"]) <= 1 for row in rows if row["auroc"])
+
+
+def test_the_combined_measure_ranks_the_faulty_case_of_the_run_first(done):
+    folder, _ = done
+    ranked = runner.invoke(
+        app, ["rank", str(folder / "run"), "--by", "combined", "--bench", str(folder / "bench"), "--csv"]
+    )
+    assert ranked.exit_code == 0, ranked.output
+    first = next(csv.DictReader(ranked.stdout.splitlines()))
+    assert first["case"] == "case_03"
+
+
+def test_auto_says_what_its_cut_costs_and_removes_what_it_says(done):
+    folder, _ = done
+    command = ["filter", str(folder / "run"), "--by", "combined", "--bench", str(folder / "bench"), "--keep", "auto"]
+    filtered = runner.invoke(app, command)
+    assert filtered.exit_code == 0, filtered.output
+    assert "of the sound" in filtered.output
+    assert "case_03" in (folder / "run" / "filter" / "exclude.txt").read_text()
+
+
+@pytest.mark.parametrize("option", [["--by", "combined"], ["--keep", "auto"]])
+def test_what_needs_a_bench_asks_for_it(done, option):
+    folder, _ = done
+    result = runner.invoke(app, ["filter", str(folder / "run"), *option])
+    assert result.exit_code != 0
+    assert "--bench" in str(result.exception)
+
+
+def test_a_bench_with_other_options_is_refused(done, tmp_path):
+    folder, _ = done
+    runner.invoke(app, ["score", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "run"), "--extractor", "none"])
+    result = runner.invoke(app, ["rank", str(tmp_path / "run"), "--by", "combined", "--bench", str(folder / "bench")])
+    assert "max_slices" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--corruptions", "rust"), ("--severities", "2"), ("--severities", "much")]
+)
+def test_what_cannot_be_planted_is_said(done, tmp_path, option, value):
+    folder, _ = done
+    result = runner.invoke(
+        app, ["bench", "detect", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "b"), option, value]
+    )
+    assert result.exit_code != 0
