@@ -77,7 +77,7 @@ def test_who_is_not_of_the_cohort_moves_nobody():
 
 def test_outlyingness_is_the_root_mean_square_of_the_largest():
     z = np.array([[0.0, -3.0, 1.0, 2.0, 0.5], [1.0, 1.0, 1.0, 1.0, 1.0]])
-    np.testing.assert_allclose(outlyingness(z), [np.sqrt(13 / 2), 1.0])
+    np.testing.assert_allclose(outlyingness(z), [np.sqrt(14 / 3), 1.0])
 
 
 def test_outlyingness_does_not_depend_on_signs_or_on_the_order_of_measures_and_grows_with_each():
