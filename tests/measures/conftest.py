@@ -20,12 +20,27 @@ def ball(shape, radius, centre=None):
 
 @pytest.fixture
 def make_input():
-    """Builds a `MeasureInput` from logits (array) and, if given, a label mask on a grid of its own."""
+    """Builds a `MeasureInput` from logits (array) and, if given, a label mask on a grid of its own.
 
-    def build(logits, mask=None, *, valid=None, image=None, predicted_iou=None, spacing_mm=(1.0, 1.0, 1.0), total=None):
+    `other` is the mask of another structure, `valid` where the label is not to be ignored.
+    """
+
+    def build(
+        logits,
+        mask=None,
+        *,
+        other=None,
+        valid=None,
+        image=None,
+        predicted_iou=None,
+        spacing_mm=(1.0, 1.0, 1.0),
+        total=None,
+    ):
         logits = torch.as_tensor(np.asarray(logits), dtype=torch.float32)
         shape = tuple(logits.shape) if mask is None else mask.shape
         label = None if mask is None else mask.astype(np.int32)
+        if other is not None:
+            label[other & ~mask] = 2
         if valid is not None:
             label[~valid] = IGNORED
         return MeasureInput(
@@ -45,6 +60,26 @@ def make_input():
             values=() if mask is None else (1,),
             volume_voxels=None if mask is None else int(mask.sum()),
         )
+
+    return build
+
+
+@pytest.fixture
+def of_label(make_input):
+    """Builds a `MeasureInput` of a label, and an image if given, without any map, as the extractor `none` gives it."""
+
+    def build(mask, **options):
+        return make_input(np.empty((len(mask), 0, 0)), mask, **options)
+
+    return build
+
+
+@pytest.fixture
+def of_image(make_input):
+    """Builds a `MeasureInput` of an image alone."""
+
+    def build(image, **options):
+        return make_input(np.empty((len(image), 0, 0)), image=image, **options)
 
     return build
 

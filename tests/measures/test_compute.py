@@ -15,6 +15,7 @@ def test_every_measure_lies_in_the_range_the_catalogue_gives(make_input, draw_ba
     case = make_input(
         np.where(mask, 4.0, -4.0) + rng.normal(0, 1, mask.shape),
         mask,
+        other=draw_ball((8, 32, 32), 12),
         image=rng.random(mask.shape),
         predicted_iou=rng.random(8),
     )
@@ -32,3 +33,18 @@ def test_an_absent_map_has_no_scale(make_input):
 def test_every_variant_of_the_scale_is_another_number(make_input, draw_ball, options):
     case = make_input(np.where(draw_ball((8, 32, 32), 8), 3.0, -3.0))
     assert compute_measures(case, ["S"], options)["S"] != compute_measures(case, ["S"], ScaleOptions())["S"]
+
+
+def test_without_a_map_the_label_and_the_image_are_measured_and_nothing_else(of_label, draw_ball):
+    mask = draw_ball((8, 32, 32), 8)
+    image = np.random.default_rng(0).random(mask.shape)
+    case = of_label(mask, image=image, other=draw_ball((8, 32, 32), 12))
+    values = compute_measures(case, CASE_MEASURES, ScaleOptions())
+    assert {name for name, value in values.items() if value is None} == {n for n in values if MEASURES[n].needs_map}
+
+
+def test_without_a_label_the_image_is_measured_and_nothing_else(of_image):
+    case = of_image(np.random.default_rng(0).random((8, 32, 32)))
+    values = compute_measures(case, CASE_MEASURES, ScaleOptions())
+    measured = {name for name, value in values.items() if value is not None}
+    assert measured == {n for n in values if not MEASURES[n].needs_label and not MEASURES[n].needs_map}

@@ -2,12 +2,17 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auvseg.cli.console import out, say, say_warning, show_table
-from auvseg.measures.catalogue import COMBINED
+from auvseg.measures.catalogue import COMBINED, LABEL_OUTLIER, MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_GROUPS = ("scale", "companion", "cohort")
 
 
 class ScopeName(str, Enum):
@@ -20,18 +25,26 @@ class ScopeName(str, Enum):
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
     by: Annotated[
-        str, typer.Option(help="AUV, any measure, or combined, with --bench; the suspicious end comes first.")
-    ] = "AUV",
+        str | None,
+        typer.Option(
+            help="AUV, any measure, or combined, with --bench; the suspicious end comes first. Not given: AUV, or in a "
+            "run without a foundation model the distance from the cohort."
+        ),
+    ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
     bench: Annotated[
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: for --by combined.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
+    all_columns: Annotated[
+        bool, typer.Option("--all-columns", help="Show image quality, label geometry and baselines too.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the whole ranking as CSV instead of a table.")] = False,
 ) -> None:
     """Show the most suspicious cases or structures first.
 
-    AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md.
+    AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md; without
+    --all-columns those of the foundation model and the distances from the cohort. --csv has them all.
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
@@ -43,6 +56,7 @@ def command(
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run, bench)
+    by = by or _default(table)
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
         out.file.write(ranking.to_csv(index=False, lineterminator="\n"))
@@ -50,7 +64,7 @@ def command(
     shown = ranking if top == 0 else ranking.head(top)
     text_columns = [name for name in ("case", "class") if name in ranking.columns]
     others = [name for name in ranking.columns if name not in (*text_columns, "class_id", "rank", by)]
-    numbers = [by, *others]
+    numbers = [by, *(name for name in others if all_columns or (_is_shown(name) and ranking[name].notna().any()))]
     rows = [
         [*(str(row[name]) for name in text_columns), *(_number(row[name]) for name in numbers)]
         for row in shown.to_dict("records")
@@ -60,6 +74,15 @@ def command(
     failed = table[table["status"] == "failed"]
     if len(failed):
         say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
+
+
+def _default(table: "pd.DataFrame") -> str:
+    known = [name for name in ("S", LABEL_OUTLIER, "image_outlier") if name in table and table[name].notna().any()]
+    return known[0] if known and known[0] != "S" else "AUV"
+
+
+def _is_shown(name: str) -> bool:
+    return name not in MEASURES or MEASURES[name].group in _SHOWN_GROUPS
 
 
 def _number(value: float) -> str:

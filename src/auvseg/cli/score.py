@@ -73,7 +73,9 @@ def command(
         Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder; new, or of the same command before.")],
-    extractor: Annotated[str, typer.Option(help="Foundation model.")] = "lite-medsam",
+    extractor: Annotated[
+        str, typer.Option(help="Foundation model; none measures image and label alone, in milliseconds a plane.")
+    ] = "lite-medsam",
     prompt: Annotated[
         PromptName, typer.Option(help="A box from the label, or none: the whole image, label-free.")
     ] = PromptName.label,
@@ -112,7 +114,7 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
-    from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
+    from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
 
@@ -131,7 +133,7 @@ def command(
         max_slices=max_slices,
         precision=precision.value,
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
-        measures=CASE_MEASURES if measures == "all" else tuple(name.strip() for name in measures.split(",")),
+        measures=_measures(measures, extractor),
     )
     from auvseg.scoring.local import CaseDone, score
 
@@ -162,3 +164,12 @@ def command(
     else:
         say("other shards have not finished; the last one writes the table")
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def _measures(names: str, extractor: str) -> tuple[str, ...]:
+    """The measures asked for; `all` leaves out what looks at a map where there is no model to make one."""
+    from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
+
+    if names != "all":
+        return tuple(name.strip() for name in names.split(","))
+    return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)

@@ -17,6 +17,7 @@ from auvseg.measures.structure import Weighted, centroids_mm, neighbours, struct
 from auvseg.shapes import MaskArray
 
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
+_HALF_OF_25 = 12
 _MOST_LABELLED = 1 << 23
 """Voxels in which parts are counted: of larger boxes every n-th row and column is looked at."""
 
@@ -83,18 +84,19 @@ def raggedness(case: MeasureInput) -> float | None:
 
 
 def roughness(case: MeasureInput) -> float | None:
-    """Pixels that a smoothed outline would change, over the outline's length in pixel sides; in planes, at least 0.
+    """Length of the structure's outlines in its planes over that of the smoothed outlines, above 0; smooth is about 1.
 
-    Smoothed: what most of the 5×5 pixels around a pixel say (a median filter).
+    Lengths are counted in pixel sides. Smoothed: what most of the 5×5 pixels around a pixel say (a median filter). None
+    where nothing so thin is left of the structure.
     """
     structure = structure_of(case)
     if structure is None:
         return None
-    changed = sides = 0
+    own = smooth = 0
     for plane in structure.planes():
-        changed += int(np.count_nonzero((neighbours(plane.mask, 2) > 12) != plane.mask))
-        sides += _outline(plane.mask)
-    return changed / sides if sides else None
+        own += _outline(plane.mask)
+        smooth += _outline(neighbours(plane.mask, 2) > _HALF_OF_25)
+    return own / smooth if smooth else None
 
 
 def abruptness(case: MeasureInput) -> float | None:
