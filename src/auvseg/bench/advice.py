@@ -101,7 +101,7 @@ def advise(
     low, high = np.percentile(_kept(known, resampled), (2.5, 97.5))
     gone = values >= threshold[0]
     recall = float(worth[gone & (worth > 0)].sum() / faulty_share)
-    false_alarms = float(-worth[gone & (worth < 0)].sum() / ((1 - faulty_share) * cost))
+    false_alarms = float(abs(worth[gone & (worth < 0)].sum()) / ((1 - faulty_share) * cost))
     return Advice(
         threshold=float(threshold[0]),
         keep=float(_kept(known, threshold)[0]),

@@ -133,7 +133,7 @@ def command(
         max_slices=max_slices,
         precision=precision.value,
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
-        measures=_measures(measures, extractor),
+        measures=measures_named(measures, extractor),
     )
     from auvseg.scoring.local import CaseDone, score
 
@@ -166,7 +166,7 @@ def command(
     raise typer.Exit(1 if summary.failed else 0)
 
 
-def _measures(names: str, extractor: str) -> tuple[str, ...]:
+def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     """The measures asked for; `all` leaves out what looks at a map where there is no model to make one."""
     from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 

@@ -168,11 +168,11 @@ def rank_stability(evidence: Evidence, suspicions: Suspicions) -> float:
 
 
 def monotonicity(evidence: Evidence, suspicions: Suspicions) -> pd.DataFrame:
-    """How often a measure rises, or stays, when the same fault of the same structure becomes severer.
+    """How often a measure rises when the same fault of the same structure becomes severer; staying counts half.
 
     Returns:
-        `measure, corruption, rises`: share of the structures and steps of severity, in [0, 1]; rows without both
-        severities do not count, a measure that is missing in either counts as not rising.
+        `measure, corruption, rises`: share of the structures and steps of severity, in [0, 1], 1/2 for a measure that
+        is blind; rows without both severities do not count, a measure that is missing in either counts as staying.
     """
     keys = ["draw", "corruption", "case", "class_id"]
     faulty = evidence.rows["changed"].to_numpy()
@@ -181,7 +181,8 @@ def monotonicity(evidence: Evidence, suspicions: Suspicions) -> pd.DataFrame:
         known = evidence.rows[faulty].assign(suspicion=suspicion[faulty]).sort_values([*keys, "severity"])
         step = known.groupby(keys)["suspicion"].shift(1)
         later = known.groupby(keys).cumcount() > 0
-        rises = (known["suspicion"] >= step) & np.isfinite(known["suspicion"]) & np.isfinite(step)
+        difference = (known["suspicion"] - step).where(np.isfinite(known["suspicion"]) & np.isfinite(step), 0.0)
+        rises = 0.5 + 0.5 * (difference > 0) - 0.5 * (difference < 0)
         shares = rises[later].groupby(known.loc[later, "corruption"]).mean()
         rows += [
             {"measure": measure, "corruption": name, "rises": float(shares.get(name, np.nan))}

@@ -147,12 +147,15 @@ def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
 
 
 def check_same_setup(bench: Path, run: Path) -> None:
-    """Refuse a run whose numbers do not mean the same as the bench's.
+    """Refuse a run whose numbers do not mean the same as the bench's. Which measures were asked for does not matter.
 
     Raises:
         RunError: they were scored with another configuration, model or version; the message says which.
     """
-    differing = differences(read_run(bench / CLEAN).setup, read_run(run).setup)
+    known, asked = (json.loads(json.dumps(read_run(folder).setup)) for folder in (bench / CLEAN, run))
+    for setup in (known, asked):
+        setup["config"].pop("measures", None)
+    differing = differences(known, asked)
     if differing:
         raise RunError(f"the bench {bench} was scored with {differing} in {run}; use the same options for both")
 

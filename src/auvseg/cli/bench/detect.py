@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auvseg.cli.console import out, progress, say, say_warning, show_table
-from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName
+from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -70,6 +70,7 @@ def command(
         box_margin=box_margin,
         max_slices=max_slices,
         precision=precision.value,
+        measures=measures_named("all", extractor),
     )
     plan = Plan(
         cases=cases or None,
