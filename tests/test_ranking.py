@@ -98,3 +98,20 @@ def test_a_missing_structure_is_ranked_only_by_what_judges_it(compared):
 def test_the_value_of_a_case_does_not_depend_on_what_is_ranked_by(compared):
     by_outlier, by_auv = (rank(compared, by=by).set_index("case").sort_index() for by in ("label_outlier", "AUV"))
     pd.testing.assert_frame_equal(by_outlier.drop(columns="rank"), by_auv.drop(columns="rank"))
+
+
+def test_where_both_ends_are_suspicious_the_farthest_from_the_middle_of_its_class_comes_first():
+    shares = {"a": (-1.0, 5.0), "b": (-1.1, 5.1), "c": (-0.9, 4.9), "d": (-1.0, 2.0), "e": (-3.0, 5.0)}
+    rows = [
+        (case, number, f"class {number}", "ok", value)
+        for case, values in shares.items()
+        for number, value in enumerate(values, start=1)
+    ]
+    table = pd.DataFrame(rows, columns=["case", "class_id", "class", "status", "share"])
+    table = table.assign(subset="training", reason="")
+    by_class = rank(table, by="share", scope="class")
+    assert {("d", 2), ("e", 1)} == set(zip(by_class["case"][:2], by_class["class_id"][:2], strict=True))
+    assert by_class["distance"].is_monotonic_decreasing
+    by_case = rank(table, by="share")
+    assert set(by_case["case"][:2]) == {"d", "e"}
+    assert by_case.set_index("case").loc["d", "share"] == 0.5

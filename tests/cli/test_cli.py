@@ -125,6 +125,21 @@ def test_rank_shows_the_worst_first_and_csv_is_for_machines(run):
     assert len(lines) == 9
 
 
+def test_rank_shows_the_main_columns_and_all_of_them_when_asked(run):
+    header = invoke("rank", run).stdout.splitlines()[0].split()
+    assert {"AUV", "S", "agreement"} <= set(header)
+    assert not {"noise", "share", "volume_ml"} & set(header)
+    assert invoke("rank", run, "--by", "noise").stdout.split()[:2] == ["case", "noise"]
+    assert "fisher" in invoke("rank", run, "--all-columns").stdout.splitlines()[0].split()
+    assert {"noise", "share", "volume_ml"} <= set(invoke("rank", run, "--csv").stdout.splitlines()[0].split(","))
+
+
+def test_without_a_foundation_model_the_distance_from_the_cohort_ranks(dataset, tmp_path):
+    assert invoke("score", dataset, "-o", tmp_path / "alone", "--extractor", "none").exit_code == 0
+    assert "S" not in pd.read_csv(tmp_path / "alone" / "scores.csv").columns
+    assert invoke("rank", tmp_path / "alone").stdout.split()[:2] == ["case", "label_outlier"]
+
+
 def test_filter_writes_shows_and_takes_back(run):
     dry = invoke("filter", run, "--keep", "0.75", "--dry-run")
     assert dry.exit_code == 0

@@ -69,3 +69,10 @@ def test_a_file_that_is_no_truth_is_refused(tmp_path):
         read_truth(tmp_path / "truth.csv")
     with pytest.raises(DatasetError, match="cannot be read"):
         read_truth(tmp_path / "nothing.csv")
+
+
+def test_with_both_ends_suspicious_the_middle_is_the_least():
+    suspicion = case_suspicion(make_table({1: [0.0, 9.0, 1.0, 1.1, 0.9]}, "share"), "share")
+    assert suspicion.idxmin() == "case_2"
+    assert suspicion.idxmax() == "case_1"
+    assert suspicion["case_0"] > suspicion["case_3"]

@@ -2,6 +2,7 @@
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -237,3 +238,21 @@ def test_cases_with_the_same_id_are_refused_by_name(dataset, tmp_path):
     twice = Dataset("tiny", dataset.root, "test", None, (*dataset.cases, dataset.cases[0]), classes=dataset.classes)
     with pytest.raises(UsageError, match="case_0"):
         score(twice, tmp_path / "run", CONFIG)
+
+
+def test_without_a_foundation_model_image_and_label_are_measured_and_maps_are_missing(dataset, tmp_path):
+    score(dataset, tmp_path / "run", ScoreConfig(modality="mri", extractor="none"))
+    score(dataset, tmp_path / "model", CONFIG)
+    alone, table = load_scores(tmp_path / "run"), load_scores(tmp_path / "model")
+    assert alone[["S", "agreement", "fisher", "energy"]].isna().all(axis=None)
+    same = ["noise", "sharpness", "edge", "parts", "extent_mm", "volume_ml", "slices", "snr", "variance"]
+    assert alone.loc[alone["status"] == "ok", same].notna().all(axis=None)
+    pd.testing.assert_frame_equal(alone[same], table[same])
+
+
+def test_without_model_and_prompt_the_image_alone_is_measured(dataset, tmp_path):
+    score(dataset, tmp_path / "run", ScoreConfig(modality="mri", extractor="none", prompt="none"))
+    table = load_scores(tmp_path / "run")
+    assert set(table["class"]) == {"whole image"}
+    assert table["noise"].notna().all()
+    assert table[["contrast", "edge", "share", "volume_ml"]].isna().all(axis=None)
