@@ -264,3 +264,43 @@ def test_lists_that_do_not_fit_are_refused(logits, label):
         DUOLoss(3)([logits, logits[..., ::2]], [label, label])
     with pytest.raises(ValueError, match="all deep supervision weights"):
         DUOLoss(3, deep_supervision_weights=(0.0,))(logits, label)
+
+
+def test_corrections_grow_from_nothing_over_the_warm_up(logits, label, generator):
+    said = torch.randn(logits.shape, generator=generator, dtype=torch.float64)
+    noise = CaseNoise([*IDS, "c"], 3)
+    loss = DUOLoss(3, noise=noise, correction_limit=0.4, warm_up_steps=4)
+    y = torch.zeros_like(logits)
+    reached, limits = [], []
+    for _ in range(6):
+        loss(torch.cat([logits, said], 1).requires_grad_(), label, case_ids=IDS)
+        moved = loss.corrected(y, said, noise.values()[:2])
+        reached.append(float(moved.max()))
+        limits.append(loss.current_limit)
+        assert reached[-1] <= limits[-1]
+    assert limits == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    assert reached == sorted(reached)
+    assert reached[0] <= 0.1 < reached[-1]
+
+
+def test_steps_are_counted_in_training_alone_and_survive_a_checkpoint(logits, label):
+    loss = DUOLoss(3, warm_up_steps=10)
+    with torch.no_grad():
+        loss(logits, label)
+    loss.eval()
+    loss(logits, label)
+    assert loss.steps == 0
+    loss.train()
+    for _ in range(3):
+        loss(logits, label)
+    resumed = DUOLoss(3, warm_up_steps=10)
+    resumed.load_state_dict(loss.state_dict())
+    assert resumed.steps == 3
+    assert resumed.current_limit == pytest.approx(0.3 * resumed.correction_limit)
+
+
+def test_the_noise_head_is_trained_from_the_first_step_of_the_warm_up(logits, label, generator):
+    said = torch.randn(logits.shape, generator=generator, dtype=torch.float64).requires_grad_()
+    loss = DUOLoss(3, noise=CaseNoise([*IDS, "c"], 3), warm_up_steps=100)
+    loss(torch.cat([logits, said], 1), label, case_ids=IDS).backward()
+    assert said.grad.abs().sum() > 0

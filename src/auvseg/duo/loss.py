@@ -10,6 +10,8 @@ and ε̂ the noise of the case. Three things are ours, each against a way in whi
 - Background is a class like any other, or arg-max inference would be undefined.
 - A correction is at most l < 1/2, so that a hard label stays on its side of 1/2. Without that bound the noise head
   can explain the labels away: it moves them to what the network says, and the loss vanishes while nothing is learnt.
+  And l grows from 0 while the network learns (`warm_up_steps`): one that knows nothing yet disagrees with every label,
+  so that the noise head would soften them all and take away what there is to learn from.
 
 Axes: B batch, C classes, "*S" one to three spatial axes, the first of them depth.
 """
@@ -45,6 +47,9 @@ class DUOLoss(_Loss):
         noise: ε̂ for networks with a noise head (`add_noise_head`): `CaseNoise`, or `SampledNoise` where the cases of a
             batch are not known. None: labels are taken as they are.
         correction_limit: l in (0, 1], the largest change of a label. From 1/2 on a label can be turned over.
+        warm_up_steps: training steps over which l grows evenly to its value; half of a training is a good choice. 0:
+            l has its value from the start. Steps are calls of `forward` in training mode with gradients enabled; their
+            number is part of the state dict.
         scale_gradient: whether the gradient flows through S (as in the paper, where it pushes the maps to a richer
             spectrum), or S is a plain weight.
         scale_on: S of the `logits`, or of the `probabilities`.
@@ -77,6 +82,7 @@ class DUOLoss(_Loss):
         activation: Activation = "softmax",
         noise: CaseNoise | SampledNoise | None = None,
         correction_limit: float = 0.4,
+        warm_up_steps: int = 0,
         scale_gradient: bool = True,
         scale_on: ScaleOn = "logits",
         unfold: Unfold = "D_HW",
@@ -92,6 +98,7 @@ class DUOLoss(_Loss):
         _check(alpha >= 0 and math.isfinite(alpha), f"alpha is at least 0, not {alpha}")
         _check(0 <= beta <= 1, f"beta is in [0, 1], not {beta}")
         _check(0 < correction_limit <= 1, f"correction_limit is in (0, 1], not {correction_limit}")
+        _check(warm_up_steps >= 0, f"warm_up_steps is at least 0, not {warm_up_steps}")
         _check(smooth > 0, f"smooth is above 0, not {smooth}")
         _check(include_background or num_classes > 1, "without background no class is left")
         for name, value, known in (
@@ -107,6 +114,8 @@ class DUOLoss(_Loss):
         self.activation: Activation = activation
         self.noise = noise
         self.correction_limit = correction_limit
+        self.warm_up_steps = warm_up_steps
+        self.steps = 0
         self.scale_gradient = scale_gradient
         self.scale_on: ScaleOn = scale_on
         self.unfold: Unfold = unfold
@@ -143,6 +152,8 @@ class DUOLoss(_Loss):
         """
         inputs = [input] if isinstance(input, Tensor) else list(input)
         weights = self._weights(len(inputs))
+        if self.training and torch.is_grad_enabled():
+            self.steps += 1
         ids = self._case_ids if case_ids is None else case_ids
         total: Tensor | None = None
         for level, (logits, weight) in enumerate(zip(inputs, weights, strict=True)):
@@ -176,6 +187,19 @@ class DUOLoss(_Loss):
         """From now on the samples of every batch are those cases; None forgets them."""
         self._case_ids = None if case_ids is None else list(case_ids)
 
+    def get_extra_state(self) -> dict[str, int]:
+        """The number of training steps, which a resumed training goes on counting."""
+        return {"steps": self.steps}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Go on counting from there."""
+        self.steps = int(state["steps"])
+
+    @property
+    def current_limit(self) -> float:
+        """The largest correction l at the present step."""
+        return self.correction_limit * min(1.0, self.steps / self.warm_up_steps if self.warm_up_steps else 1.0)
+
     def class_weights(self, logits: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C"]:
         """1 / (1 + α S), in (0, 1]; 1 for a map without a scale, such as one that is zero throughout."""
         maps = probabilities(logits, self.activation) if self.scale_on == "probabilities" else logits
@@ -190,7 +214,9 @@ class DUOLoss(_Loss):
         self, y: Float[Tensor, "B C *S"], said: Float[Tensor, "B C *S"], noise: Float[Tensor, "B C"]
     ) -> Float[Tensor, "B C *S"]:
         """ỹ: labels y, corrected by what the noise head said times ε̂, each within the limit and in [0, 1]."""
-        limit = self.correction_limit
+        limit = self.current_limit
+        if limit == 0:
+            return y
         strength = noise.to(said).reshape(*noise.shape, *[1] * (said.ndim - 2))
         moved = y - limit * torch.tanh(strength * said / limit)
         # Not `clamp`: it passes no gradient at its bounds, where every hard label stands while the noise head is zero.
