@@ -95,3 +95,9 @@ def test_a_run_that_lacks_what_carries_weight_is_refused(combination):
     table = pd.DataFrame({"case": ["a"], "subset": ["training"], "class_id": [1], "S": [0.1]})
     with pytest.raises(RunError, match="agreement"):
         combination.add_to(table)
+
+
+def test_a_fault_left_out_has_no_part_in_the_weights(evidence):
+    left_out = combine(evidence, without="shift")
+    assert left_out.weights.low["agreement"] < 0.2 < combine(evidence).weights.low["agreement"]
+    assert left_out.weights.high["S"] > 1

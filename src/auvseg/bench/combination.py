@@ -107,11 +107,13 @@ class Combination:
         return table.assign(**{COMBINED: values})
 
 
-def combine(evidence: Evidence, *, seed: int = 0) -> Combination:
+def combine(evidence: Evidence, *, without: str | None = None, seed: int = 0) -> Combination:
     """Fit a combination to a bench.
 
     Args:
         evidence: of the bench.
+        without: a corruption that the weights shall not see: how well they find it says how well they find faults that
+            nobody thought of planting.
         seed: of the folds.
 
     Raises:
@@ -122,9 +124,9 @@ def combine(evidence: Evidence, *, seed: int = 0) -> Combination:
         raise RunError(f"{len(cases)} cases are too few for a combined measure; at least {FOLDS} are needed")
     order = np.random.default_rng(seed).permutation(cases)
     folds = tuple(tuple(sorted(order[n::FOLDS].tolist())) for n in range(FOLDS))
-    fitted = [_fit(evidence, ~evidence.rows["case"].isin(unseen).to_numpy()) for unseen in folds]
-    every = np.ones(len(evidence.rows), dtype=bool)
-    return Combination(tuple(evidence.z.columns), folds, tuple(fitted), _fit(evidence, every))
+    seen = (evidence.rows["corruption"] != without).to_numpy()
+    fitted = [_fit(evidence, seen & ~evidence.rows["case"].isin(unseen).to_numpy()) for unseen in folds]
+    return Combination(tuple(evidence.z.columns), folds, tuple(fitted), _fit(evidence, seen))
 
 
 def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.DataFrame:

@@ -10,8 +10,20 @@ import pandas as pd
 from auvseg import atomic
 from auvseg.bench.combination import Combination, combine, write_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
-from auvseg.bench.detection.judge import BLIND, FINDS, WRONG, Suspicions, Verdicts, monotonicity, rank_stability
+from auvseg.bench.detection.judge import (
+    BLIND,
+    FINDS,
+    WRONG,
+    Suspicion,
+    Suspicions,
+    Verdicts,
+    monotonicity,
+    rank_stability,
+)
 from auvseg.measures.catalogue import COMBINED, MEASURES
+
+UNSEEN = "combined, unseen"
+"""The combined measure on faults that its weights were not fitted to."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class Findings:
     @property
     def recommended(self) -> str | None:
         """The measure with the largest mean area whose interval lies above chance; None if there is none."""
-        usable = self.overall[self.overall["verdict"] == FINDS]
+        usable = self.overall[(self.overall["verdict"] == FINDS) & (self.overall["measure"] != UNSEEN)]
         return None if usable.empty else str(usable["measure"].iloc[0])
 
     def sentences(self) -> list[str]:
@@ -43,7 +55,14 @@ class Findings:
         if self.recommended is None:
             return ["no usable signal: no measure finds these faults here better than chance; do not filter by any"]
         said = [self._praise(self.recommended)]
-        alone = self.overall[(self.overall["measure"] != COMBINED) & (self.overall["verdict"] == FINDS)]
+        alone = self.overall[~self.overall["measure"].isin((COMBINED, UNSEEN)) & (self.overall["verdict"] == FINDS)]
+        unseen = self.overall[self.overall["measure"] == UNSEEN]
+        if len(unseen):
+            row = unseen.iloc[0]
+            said.append(
+                f"of a fault that it was not fitted to, combined would find less: mean AUROC {row['auroc']:.2f}, "
+                f"worst {row['worst']:.2f} ({row['worst_corruption']})"
+            )
         if self.recommended == COMBINED and len(alone):
             said.append("the best single measure: " + self._praise(str(alone["measure"].iloc[0])))
         trivial = self.overall[self.overall["measure"].map(lambda n: n in MEASURES and MEASURES[n].group == "trivial")]
@@ -69,10 +88,19 @@ class Findings:
         return f"the paper's {measure} - {'; '.join(parts)}"
 
 
-def suspicions_of(evidence: Evidence, combination: Combination) -> Suspicions:
-    """Every measure with a number somewhere, and the combined one, turned so that high is suspicious."""
+def suspicions_of(evidence: Evidence, combination: Combination, *, seed: int = 0) -> Suspicions:
+    """Every measure with a number somewhere, turned so that high is suspicious, and the combined one.
+
+    The latter twice: as it is, and as `UNSEEN`, for every corruption by weights that were fitted to the others only.
+    """
     known = {name: evidence.suspicion(name) for name in evidence.values.columns if evidence.values[name].notna().any()}
-    return {**known, COMBINED: combination.apply(evidence.rows["case"], evidence.z)}
+    cases, z = evidence.rows["case"], evidence.z
+    found: dict[str, Suspicion] = {**known, COMBINED: combination.apply(cases, z)}
+    if len(evidence.plan.corruptions) > 1:
+        found[UNSEEN] = {
+            name: combine(evidence, without=name, seed=seed).apply(cases, z) for name in evidence.plan.corruptions
+        }
+    return found
 
 
 def find(
@@ -97,7 +125,7 @@ def find(
     """
     evidence = read_evidence(folder, on_copy=on_copy)
     combination = combine(evidence, seed=seed)
-    suspicions = suspicions_of(evidence, combination)
+    suspicions = suspicions_of(evidence, combination, seed=seed)
     verdicts = Verdicts(evidence, suspicions, seed=seed)
     rises = monotonicity(evidence, suspicions).groupby("measure")["rises"].mean()
     overall = verdicts.overall().assign(rises=lambda table: table["measure"].map(rises))

@@ -23,8 +23,12 @@ FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
 """What an interval says: above 0.5, around it, below it."""
 
 
-Suspicions = Mapping[str, Float64[np.ndarray, "R"]]
-"""By measure, one number for every row of the evidence, high = suspicious, -inf where the measure is missing."""
+Suspicion = Float64[np.ndarray, "R"] | Mapping[str, Float64[np.ndarray, "R"]]
+"""One number for every row of the evidence, high = suspicious, -inf where the measure is missing; or by corruption such
+numbers, for a measure that was fitted for each of them apart."""
+
+Suspicions = Mapping[str, Suspicion]
+"""By measure."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class Verdicts:
         for corruption in plan.corruptions:
             for severity in plan.severities:
                 sides = list(_sides(evidence, plan.draws, corruption, severity))
-                for measure, suspicion in suspicions.items():
+                for measure in suspicions:
+                    suspicion = _for(suspicions[measure], corruption)
                     key = (measure, corruption, severity)
                     known = [(f, s) for f, s in sides if np.isfinite(suspicion[np.r_[f, s]]).any()]
                     self._pairings[key] = [_Pairing(suspicion[f], suspicion[s], cases[f], cases[s]) for f, s in known]
@@ -155,7 +160,7 @@ def rank_stability(evidence: Evidence, suspicions: Suspicions) -> float:
                 area
                 for corruption in plan.corruptions
                 for f, s in _sides(evidence, plan.draws, corruption, plan.severities[-1], only=draw)
-                if np.isfinite(area := float(_Pairing(suspicion[f], suspicion[s], f, s).areas(_ones(evidence))[0]))
+                if np.isfinite(area := _area(_for(suspicion, corruption), f, s))
             ]
             for measure, suspicion in suspicions.items()
         }
@@ -177,7 +182,11 @@ def monotonicity(evidence: Evidence, suspicions: Suspicions) -> pd.DataFrame:
     keys = ["draw", "corruption", "case", "class_id"]
     faulty = evidence.rows["changed"].to_numpy()
     rows = []
-    for measure, suspicion in suspicions.items():
+    corruptions = evidence.rows["corruption"].to_numpy()
+    for measure, given in suspicions.items():
+        # Of a measure that was fitted for each corruption apart, every row has the number of its own.
+        parts = {name: _for(given, name) for name in evidence.plan.corruptions}
+        suspicion = np.select([corruptions == name for name in parts], list(parts.values()), default=-np.inf)
         known = evidence.rows[faulty].assign(suspicion=suspicion[faulty]).sort_values([*keys, "severity"])
         step = known.groupby(keys)["suspicion"].shift(1)
         later = known.groupby(keys).cumcount() > 0
@@ -210,8 +219,13 @@ def _drawn_cases(count: int, seed: int) -> Float64[np.ndarray, "B N"]:
     return np.concatenate([np.ones((1, count)), draws.astype(np.float64)])
 
 
-def _ones(evidence: Evidence) -> Float64[np.ndarray, "1 R"]:
-    return np.ones((1, len(evidence.rows)))
+def _for(suspicion: Suspicion, corruption: str) -> Float64[np.ndarray, "R"]:
+    return suspicion if isinstance(suspicion, np.ndarray) else suspicion[corruption]
+
+
+def _area(suspicion: Float64[np.ndarray, "R"], faulty: Int64[np.ndarray, "F"], sound: Int64[np.ndarray, "C"]) -> float:
+    rows = np.ones((1, len(suspicion)))
+    return float(_Pairing(suspicion[faulty], suspicion[sound], faulty, sound).areas(rows)[0])
 
 
 def _mean(areas: Sequence[Float64[np.ndarray, "B"]]) -> Float64[np.ndarray, "B"]:

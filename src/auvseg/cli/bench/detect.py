@@ -12,7 +12,7 @@ from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName,
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
 
-_BESIDE = ("combined", "agreement", "S", "volume_ml")
+_BESIDE = ("combined", "combined, unseen", "agreement", "S", "volume_ml")
 """Measures whose faults are shown one by one beside the recommended one."""
 
 
