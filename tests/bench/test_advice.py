@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
-from tests.bench.synthetic_evidence import draw_evidence
 
 from auvseg.bench.advice import advise
 from auvseg.errors import UsageError
+from synthetic_evidence import draw_evidence
 
 EFFECT = {"agreement": {"blur": -6.0, "shift": -6.0}}
 

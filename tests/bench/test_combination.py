@@ -1,12 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.bench.synthetic_evidence import draw_evidence, suspicions
 
 from auvseg.bench.combination import combine, read_combination, write_combination
 from auvseg.bench.detection.judge import Verdicts
 from auvseg.errors import RunError
 from auvseg.measures.catalogue import COMBINED
+from synthetic_evidence import draw_evidence, suspicions
 
 EFFECTS = {"agreement": {"shift": -3.0}, "S": {"blur": 3.0}, "snr": {}, "stability": {}}
 """A measure that finds one fault, one that finds the other by its wrong end, and two that find none."""

@@ -6,10 +6,10 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
-from tests.bench.synthetic_evidence import draw_evidence, suspicions
 
 from auvseg.bench.detection.judge import BLIND, FINDS, WRONG, Verdicts, monotonicity, rank_stability
 from auvseg.bench.detection.plan import Plan
+from synthetic_evidence import draw_evidence, suspicions
 
 
 def row(table, **wanted):
