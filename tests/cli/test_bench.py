@@ -61,9 +61,7 @@ def test_the_bench_says_what_to_filter_by_and_writes_its_tables(done):
 
 def test_the_combined_measure_ranks_the_faulty_case_of_the_run_first(done):
     folder, _ = done
-    ranked = runner.invoke(
-        app, ["rank", str(folder / "run"), "--by", "combined", "--bench", str(folder / "bench"), "--csv"]
-    )
+    ranked = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(folder / "bench"), "--csv"])
     assert ranked.exit_code == 0, ranked.output
     first = next(csv.DictReader(ranked.stdout.splitlines()))
     assert first["case"] == "case_03"

@@ -50,8 +50,9 @@ def command(
         str, typer.Option(help="Share of the training cases to keep, the p of the quantile; or auto, with --bench.")
     ] = "0.95",
     by: Annotated[
-        str, typer.Option(help="AUV, a measure, any numeric column of the table, or combined, with --bench.")
-    ] = "AUV",
+        str | None,
+        typer.Option(help="AUV, a measure, or any numeric column; with --bench combined by default, else AUV."),
+    ] = None,
     scope: Annotated[
         ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
     ] = ScopeName.case,
@@ -79,8 +80,8 @@ def command(
 ) -> None:
     """Keep the least suspicious training cases; validation and test cases and originals are never touched.
 
-    With a bench, --by combined takes the measure that was fitted to planted faults, and --keep auto the cut that would
-    have gained most on them.
+    With a bench, cases are compared by the measure that was fitted to planted faults, and --keep auto takes the cut that
+    would have gained most on them.
 
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
@@ -95,6 +96,7 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
+    by = by or (COMBINED if bench else "AUV")
     if by == COMBINED:
         table = with_combined(table, run, bench)
     share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else _share(keep)

@@ -33,7 +33,7 @@ def command(
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
     bench: Annotated[
-        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: for --by combined.")
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: ranks by combined.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
     all_columns: Annotated[
@@ -52,6 +52,7 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
+    by = by or (COMBINED if bench else None)
     if by == COMBINED:
         from auvseg.bench.combination import with_combined
 
