@@ -80,8 +80,8 @@ def command(
 ) -> None:
     """Keep the least suspicious training cases; validation and test cases and originals are never touched.
 
-    With a bench, cases are compared by the measure that was fitted to planted faults, and --keep auto takes the cut that
-    would have gained most on them.
+    With a bench, cases are compared by the measure that was fitted to planted faults, and --keep auto takes the cut
+    that would have gained most on them.
 
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
