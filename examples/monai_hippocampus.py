@@ -62,7 +62,7 @@ def main() -> None:
     else:
         network = add_noise_head(network, classes)
         noise = CaseNoise([case["case_id"] for case in training], classes, seed=options.seed)
-        loss = DUOLoss(classes, noise=noise, warm_up_steps=options.steps // 2).to(device)
+        loss = DUOLoss(classes, noise=noise).to(device)
     optimizer = torch.optim.SGD([*network.parameters(), *loss.parameters()], 0.01, momentum=0.99, nesterov=True)
     scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, options.steps, power=0.9)
 

@@ -18,7 +18,7 @@ def scale(z):
     return -(p * p.log()).sum() / math.log(len(p))
 
 
-def transcription(logits, said, label, noise, *, alpha, beta, limit, smooth):
+def transcription(logits, said, label, noise, *, alpha, beta, limit, smooth, share=math.inf):
     """METHOD section 5 in two loops over samples and classes, softmax, sum over both."""
     total = 0.0
     for i in range(len(logits)):
@@ -26,7 +26,11 @@ def transcription(logits, said, label, noise, *, alpha, beta, limit, smooth):
         for c in range(logits.shape[1]):
             p, y = p_all[c], (label[i, 0] == c).double()
             if said is not None:
-                y = (y - limit * torch.tanh(noise[i, c] * said[i, c] / limit)).clip(0, 1)
+                change = limit * torch.tanh(noise[i, c] * said[i, c] / limit)
+                room = share * min(y.sum(), (1 - y).sum())
+                if change.abs().sum() > room:
+                    change = change * room / change.abs().sum()
+                y = (y - change).clip(0, 1)
             dice = (2 * torch.minimum(p, y).sum() + smooth) / (p.sum() + y.sum() + smooth)
             entropy = -(y * p.log() + (1 - y) * (1 - p).log()).mean()
             total = total + (beta * (1 - dice) + (1 - beta) * entropy) / (1 + alpha * scale(logits[i, c]))
@@ -42,11 +46,13 @@ def test_it_is_the_equation(logits, label, alpha, beta):
 
 
 @pytest.mark.parametrize("limit", [0.1, 0.4, 1.0])
-def test_it_is_the_equation_with_noise(logits, label, generator, limit):
+@pytest.mark.parametrize("share", [0.1, 0.5, math.inf])
+def test_it_is_the_equation_with_noise(logits, label, generator, limit, share):
     said = torch.randn(logits.shape, generator=generator, dtype=torch.float64)
     noise = CaseNoise([*IDS, "c"], 3)
-    loss = DUOLoss(3, noise=noise, correction_limit=limit, reduction="sum")
-    expected = transcription(logits, said, label, noise.values()[:2], alpha=0.5, beta=0.5, limit=limit, smooth=1e-5)
+    loss = DUOLoss(3, noise=noise, correction_limit=limit, correction_share=share, reduction="sum")
+    settings = {"alpha": 0.5, "beta": 0.5, "limit": limit, "smooth": 1e-5, "share": share}
+    expected = transcription(logits, said, label, noise.values()[:2], **settings)
     assert loss(torch.cat([logits, said], 1), label, case_ids=IDS).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -190,7 +196,7 @@ def test_ids_can_be_given_around_a_loop_that_knows_none(logits, label):
         loss(values, label)
 
 
-def learn_from_wrong_start(limit):
+def learn_from_wrong_start(limit, share):
     """Train free logits, sure of the opposite of the label, and a free noise head; Dice with the label and the loss."""
     shape = (4, 6, 6)
     label = torch.zeros(1, 1, *shape)
@@ -198,7 +204,7 @@ def learn_from_wrong_start(limit):
     start = 3 * (1 - 2 * functional.one_hot(label[:, 0].long(), 2).movedim(-1, 1).float())
     values = torch.cat([start, torch.zeros_like(start)], 1)
     noise = CaseNoise(["case", "other"], 2)
-    loss = DUOLoss(2, noise=noise, correction_limit=limit)
+    loss = DUOLoss(2, noise=noise, correction_limit=limit, correction_share=share)
     # The noise head learns faster than the network: the run in which it would win.
     heads = [values[:, :2].detach().requires_grad_(), values[:, 2:].detach().requires_grad_()]
     groups = [{"params": heads[:1], "lr": 0.05}, {"params": [heads[1], *loss.parameters()], "lr": 0.5}]
@@ -216,11 +222,44 @@ def learn_from_wrong_start(limit):
 
 def test_the_noise_head_cannot_explain_the_labels_away():
     # Without the bound it does: the loss all but vanishes, and nothing of the label was learnt.
-    unbounded_dice, unbounded_loss = learn_from_wrong_start(1.0)
+    unbounded_dice, unbounded_loss = learn_from_wrong_start(1.0, math.inf)
     assert unbounded_dice < 0.1
     assert unbounded_loss < 0.1
-    dice, _ = learn_from_wrong_start(0.4)
-    assert dice == 1
+    for limit, share in [(0.4, math.inf), (1.0, 0.1), (0.4, 0.1)]:
+        dice, _ = learn_from_wrong_start(limit, share)
+        assert dice == 1
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_corrections_of_a_structure_stay_within_their_share(generator, share):
+    loss = DUOLoss(3, noise=SampledNoise(3), correction_share=share)
+    y = (torch.rand(2, 3, 6, 6, 6, generator=generator) > torch.tensor([0.1, 0.9, 1.0]).reshape(1, 3, 1, 1, 1)).float()
+    noise, said = torch.randn(2, 3, generator=generator), 5 * torch.randn(y.shape, generator=generator)
+    moved = (loss.corrected(y, said, noise) - y).abs().flatten(2).sum(-1)
+    structure = torch.minimum(y.flatten(2).sum(-1), (1 - y).flatten(2).sum(-1))
+    assert (moved <= share * structure * (1 + 1e-5)).all()
+    assert (moved[:, :2] > 0).all()
+    assert (moved[:, 2] == 0).all()  # an absent class has nothing to correct
+
+
+def test_voxels_that_do_not_count_have_no_part_in_the_share(generator):
+    loss = DUOLoss(2, noise=SampledNoise(2))
+    y = (torch.rand(1, 2, 4, 6, 6, generator=generator) > 0.8).float()
+    said, noise = torch.randn(y.shape, generator=generator), torch.ones(1, 2)
+    counted = torch.ones(1, 1, 4, 6, 6, dtype=torch.bool)
+    counted[..., 3:] = False
+    part = loss.corrected(y[..., :3], said[..., :3], noise)
+    assert torch.allclose(loss.corrected(y, said, noise, counted)[..., :3], part)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e-30, 1e-6])
+def test_a_noise_head_that_says_next_to_nothing_has_a_finite_gradient(start):
+    loss = DUOLoss(2, noise=SampledNoise(2, seed=0))
+    said = torch.full((1, 2, 4, 4, 4), start, requires_grad=True)
+    label = (torch.arange(64).reshape(1, 1, 4, 4, 4) % 5 == 0).long()
+    loss(torch.cat([torch.zeros(1, 2, 4, 4, 4), said], 1), label).backward()
+    assert said.grad.isfinite().all()
+    assert said.grad.abs().sum() > 0
 
 
 def test_a_corrected_label_stays_on_its_side(generator):
@@ -241,6 +280,7 @@ def test_a_corrected_label_stays_on_its_side(generator):
         ({"alpha": math.inf}, "alpha"),
         ({"beta": 1.5}, "beta"),
         ({"correction_limit": 0.0}, "correction_limit"),
+        ({"correction_share": 0.0}, "correction_share"),
         ({"smooth": 0.0}, "smooth"),
     ],
 )
@@ -264,43 +304,3 @@ def test_lists_that_do_not_fit_are_refused(logits, label):
         DUOLoss(3)([logits, logits[..., ::2]], [label, label])
     with pytest.raises(ValueError, match="all deep supervision weights"):
         DUOLoss(3, deep_supervision_weights=(0.0,))(logits, label)
-
-
-def test_corrections_grow_from_nothing_over_the_warm_up(logits, label, generator):
-    said = torch.randn(logits.shape, generator=generator, dtype=torch.float64)
-    noise = CaseNoise([*IDS, "c"], 3)
-    loss = DUOLoss(3, noise=noise, correction_limit=0.4, warm_up_steps=4)
-    y = torch.zeros_like(logits)
-    reached, limits = [], []
-    for _ in range(6):
-        loss(torch.cat([logits, said], 1).requires_grad_(), label, case_ids=IDS)
-        moved = loss.corrected(y, said, noise.values()[:2])
-        reached.append(float(moved.max()))
-        limits.append(loss.current_limit)
-        assert reached[-1] <= limits[-1]
-    assert limits == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
-    assert reached == sorted(reached)
-    assert reached[0] <= 0.1 < reached[-1]
-
-
-def test_steps_are_counted_in_training_alone_and_survive_a_checkpoint(logits, label):
-    loss = DUOLoss(3, warm_up_steps=10)
-    with torch.no_grad():
-        loss(logits, label)
-    loss.eval()
-    loss(logits, label)
-    assert loss.steps == 0
-    loss.train()
-    for _ in range(3):
-        loss(logits, label)
-    resumed = DUOLoss(3, warm_up_steps=10)
-    resumed.load_state_dict(loss.state_dict())
-    assert resumed.steps == 3
-    assert resumed.current_limit == pytest.approx(0.3 * resumed.correction_limit)
-
-
-def test_the_noise_head_is_trained_from_the_first_step_of_the_warm_up(logits, label, generator):
-    said = torch.randn(logits.shape, generator=generator, dtype=torch.float64).requires_grad_()
-    loss = DUOLoss(3, noise=CaseNoise([*IDS, "c"], 3), warm_up_steps=100)
-    loss(torch.cat([logits, said], 1), label, case_ids=IDS).backward()
-    assert said.grad.abs().sum() > 0

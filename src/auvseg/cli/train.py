@@ -76,8 +76,8 @@ def train(
     correction_limit: Annotated[
         float | None, typer.Option(min=0, max=1, help="DUO: largest change of a label; below 0.5 none turns over.")
     ] = None,
-    warm_up: Annotated[
-        float | None, typer.Option(min=0, max=1, help="DUO: share of the training over which that limit grows.")
+    correction_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="DUO: share of a structure that corrections may add up to.")
     ] = None,
     scale_gradient: Annotated[
         bool | None, typer.Option("--scale-gradient/--scale-detached", help="DUO: gradient through S, or not.")
@@ -114,7 +114,7 @@ def train(
         "beta": beta,
         "noise": None if noise is None else noise.value,
         "correction_limit": correction_limit,
-        "warm_up": warm_up,
+        "correction_share": correction_share,
         "scale_gradient": scale_gradient,
         "scale_on": None if scale_on is None else scale_on.value,
         "seed": seed,

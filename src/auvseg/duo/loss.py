@@ -1,17 +1,18 @@
 """The loss of dynamic uncertainty-aware optimisation (METHOD section 5), in MONAI's conventions.
 
     L = 1/N Σ_i Σ_c  L_ic / (1 + α S_ic)            L_ic = β · (1 - Dice(p_ic, ỹ_ic)) + (1 - β) · BCE(p_ic, ỹ_ic)
-    ỹ_ic = clamp(y_ic - l · tanh(ε̂_ic f_ic / l), 0, 1)
+    ỹ_ic = clamp(y_ic - r_ic · l · tanh(ε̂_ic f_ic / l), 0, 1)
 
 with p the network's probabilities, S the semantic perception scale of its own class maps, f what the noise head says,
-and ε̂ the noise of the case. Three things are ours, each against a way in which the equation alone fails:
+ε̂ the noise of the case, and r ≤ 1 what keeps corrections within their share. Four things are ours, each against a way
+in which the equation alone fails:
 
 - The base loss is at least 0 (1 - Dice, not -Dice), or dividing it would reward a high S. Weights are in (0, 1].
 - Background is a class like any other, or arg-max inference would be undefined.
 - A correction is at most l < 1/2, so that a hard label stays on its side of 1/2. Without that bound the noise head
   can explain the labels away: it moves them to what the network says, and the loss vanishes while nothing is learnt.
-  And l grows from 0 while the network learns (`warm_up_steps`): one that knows nothing yet disagrees with every label,
-  so that the noise head would soften them all and take away what there is to learn from.
+- All corrections of a structure together move at most a share of it. Otherwise a little on each of the background's
+  many voxels outweighs the structure in Dice, and a network that spreads a little everywhere seems to be right.
 
 Axes: B batch, C classes, "*S" one to three spatial axes, the first of them depth.
 """
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
@@ -47,9 +48,8 @@ class DUOLoss(_Loss):
         noise: ε̂ for networks with a noise head (`add_noise_head`): `CaseNoise`, or `SampledNoise` where the cases of a
             batch are not known. None: labels are taken as they are.
         correction_limit: l in (0, 1], the largest change of a label. From 1/2 on a label can be turned over.
-        warm_up_steps: training steps over which l grows evenly to its value; half of a training is a good choice. 0:
-            l has its value from the start. Steps are calls of `forward` in training mode with gradients enabled; their
-            number is part of the state dict.
+        correction_share: largest share of a structure that its corrections may add up to, above 0; infinity bounds
+            nothing. The structure is the class or what is not the class, whichever is smaller.
         scale_gradient: whether the gradient flows through S (as in the paper, where it pushes the maps to a richer
             spectrum), or S is a plain weight.
         scale_on: S of the `logits`, or of the `probabilities`.
@@ -82,7 +82,7 @@ class DUOLoss(_Loss):
         activation: Activation = "softmax",
         noise: CaseNoise | SampledNoise | None = None,
         correction_limit: float = 0.4,
-        warm_up_steps: int = 0,
+        correction_share: float = 0.1,
         scale_gradient: bool = True,
         scale_on: ScaleOn = "logits",
         unfold: Unfold = "D_HW",
@@ -98,7 +98,7 @@ class DUOLoss(_Loss):
         _check(alpha >= 0 and math.isfinite(alpha), f"alpha is at least 0, not {alpha}")
         _check(0 <= beta <= 1, f"beta is in [0, 1], not {beta}")
         _check(0 < correction_limit <= 1, f"correction_limit is in (0, 1], not {correction_limit}")
-        _check(warm_up_steps >= 0, f"warm_up_steps is at least 0, not {warm_up_steps}")
+        _check(correction_share > 0, f"correction_share is above 0, not {correction_share}")
         _check(smooth > 0, f"smooth is above 0, not {smooth}")
         _check(include_background or num_classes > 1, "without background no class is left")
         for name, value, known in (
@@ -114,8 +114,7 @@ class DUOLoss(_Loss):
         self.activation: Activation = activation
         self.noise = noise
         self.correction_limit = correction_limit
-        self.warm_up_steps = warm_up_steps
-        self.steps = 0
+        self.correction_share = correction_share
         self.scale_gradient = scale_gradient
         self.scale_on: ScaleOn = scale_on
         self.unfold: Unfold = unfold
@@ -152,8 +151,6 @@ class DUOLoss(_Loss):
         """
         inputs = [input] if isinstance(input, Tensor) else list(input)
         weights = self._weights(len(inputs))
-        if self.training and torch.is_grad_enabled():
-            self.steps += 1
         ids = self._case_ids if case_ids is None else case_ids
         total: Tensor | None = None
         for level, (logits, weight) in enumerate(zip(inputs, weights, strict=True)):
@@ -187,19 +184,6 @@ class DUOLoss(_Loss):
         """From now on the samples of every batch are those cases; None forgets them."""
         self._case_ids = None if case_ids is None else list(case_ids)
 
-    def get_extra_state(self) -> dict[str, int]:
-        """The number of training steps, which a resumed training goes on counting."""
-        return {"steps": self.steps}
-
-    def set_extra_state(self, state: dict[str, int]) -> None:
-        """Go on counting from there."""
-        self.steps = int(state["steps"])
-
-    @property
-    def current_limit(self) -> float:
-        """The largest correction l at the present step."""
-        return self.correction_limit * min(1.0, self.steps / self.warm_up_steps if self.warm_up_steps else 1.0)
-
     def class_weights(self, logits: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C"]:
         """1 / (1 + α S), in (0, 1]; 1 for a map without a scale, such as one that is zero throughout."""
         maps = probabilities(logits, self.activation) if self.scale_on == "probabilities" else logits
@@ -211,16 +195,39 @@ class DUOLoss(_Loss):
         return 1 / (1 + self.alpha * scale)
 
     def corrected(
-        self, y: Float[Tensor, "B C *S"], said: Float[Tensor, "B C *S"], noise: Float[Tensor, "B C"]
+        self,
+        y: Float[Tensor, "B C *S"],
+        said: Float[Tensor, "B C *S"],
+        noise: Float[Tensor, "B C"],
+        counted: Bool[Tensor, "B 1 *S"] | None = None,
     ) -> Float[Tensor, "B C *S"]:
-        """ỹ: labels y, corrected by what the noise head said times ε̂, each within the limit and in [0, 1]."""
-        limit = self.current_limit
-        if limit == 0:
-            return y
+        """ỹ: labels y, corrected by what the noise head said times ε̂, within the limit, the share and [0, 1].
+
+        The share is of the voxels that count, and so are the corrections that it bounds.
+        """
+        limit = self.correction_limit
         strength = noise.to(said).reshape(*noise.shape, *[1] * (said.ndim - 2))
-        moved = y - limit * torch.tanh(strength * said / limit)
+        change = limit * torch.tanh(strength * said / limit)
+        if math.isfinite(self.correction_share):
+            change = change * self._within_share(y, change, counted).reshape(strength.shape)
+        moved = y - change
         # Not `clamp`: it passes no gradient at its bounds, where every hard label stands while the noise head is zero.
         return torch.where(moved < 0, 0.0, torch.where(moved > 1, 1.0, moved))
+
+    def _within_share(
+        self, y: Float[Tensor, "B C *S"], change: Float[Tensor, "B C *S"], counted: Bool[Tensor, "B 1 *S"] | None
+    ) -> Float[Tensor, "B C"]:
+        """r: what to multiply corrections with so that they add up to no more than their share; 0 for an absent class.
+
+        The gradient flows through it: to correct more in one place, the noise head has to correct less in another.
+        """
+        size = y if counted is None else y * counted
+        total = change.abs() if counted is None else change.abs() * counted
+        inside = size.flatten(2).sum(-1)
+        voxels = math.prod(y.shape[2:]) if counted is None else counted.flatten(2).sum(-1)
+        room = self.correction_share * torch.minimum(inside, voxels - inside)
+        # The larger of the two, not a clamped ratio: its gradient is 0, never 0 times infinity, while nothing is said.
+        return room / torch.maximum(total.flatten(2).sum(-1), room).clamp_min(torch.finfo(y.dtype).tiny)
 
     def _one_resolution(
         self,
@@ -237,7 +244,7 @@ class DUOLoss(_Loss):
             y, counted = class_targets(target, self.num_classes, self.ignore_index, mask, maps.dtype)
             if said is not None:
                 assert self.noise is not None
-                y = self.corrected(y, said, self.noise(len(maps), case_ids))
+                y = self.corrected(y, said, self.noise(len(maps), case_ids), counted)
             dice = dice_loss(probabilities(maps, self.activation), y, counted, self.smooth)
             entropy = binary_cross_entropy(maps, y, counted, self.activation)
             loss = (self.beta * dice + (1 - self.beta) * entropy) * self.class_weights(maps)

@@ -32,7 +32,7 @@ class Settings:
         beta: β of DUO, the share of Dice.
         noise: `case` learns ε̂ of every training case, `sampled` draws it, `none` has no noise head.
         correction_limit: largest change of a label, below 1/2 to keep it on its side.
-        warm_up: share of the training over which that limit grows from 0.
+        correction_share: largest share of a structure that its corrections may add up to.
         scale_gradient: whether gradient flows through `S`.
         scale_on: `S` of logits or of probabilities.
     """
@@ -48,7 +48,7 @@ class Settings:
     beta: float = 0.5
     noise: NoiseKind = "case"
     correction_limit: float = 0.4
-    warm_up: float = 0.5
+    correction_share: float = 0.1
     scale_gradient: bool = True
     scale_on: ScaleOn = "logits"
 
@@ -143,7 +143,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "beta": _number(0, 1),
     "noise": _one_of(NoiseKind),
     "correction_limit": _number(0, 1, above=True),
-    "warm_up": _number(0, 1),
+    "correction_share": _number(0, 1, above=True),
     "scale_gradient": (_boolean, "true or false"),
     "scale_on": _one_of(ScaleOn),
 }

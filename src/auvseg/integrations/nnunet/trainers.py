@@ -134,7 +134,7 @@ class _DUO(nnUNetTrainerAuvsegBaseline):
             activation="sigmoid" if labels.has_regions else "softmax",
             noise=noise,
             correction_limit=settings.correction_limit,
-            warm_up_steps=round(settings.warm_up * settings.epochs * settings.iterations),
+            correction_share=settings.correction_share,
             scale_gradient=settings.scale_gradient,
             scale_on=settings.scale_on,
             ignore_index=None if labels.has_regions else labels.ignore_label,
