@@ -72,10 +72,10 @@ def add_streaks(sample: Sample, severity: float, rng: np.random.Generator) -> Ef
 
 def _target(sample: Sample, rng: np.random.Generator) -> tuple[Plane, float]:
     """How many of the structure's voxels stand over each pixel, and its equivalent radius in mm."""
-    mask = np.zeros(sample.image.shape, dtype=bool)
     if sample.class_ids:
         mask = sample.label == int(rng.choice(sample.class_ids))
     else:
+        mask = np.zeros_like(sample.label, dtype=bool)
         rows, columns = mask.shape[1] // 4, mask.shape[2] // 4
         mask[:, rows : mask.shape[1] - rows, columns : mask.shape[2] - columns] = True
     return np.count_nonzero(mask, axis=0).astype(np.float64), equivalent_radius_mm(mask, sample.spacing_mm)

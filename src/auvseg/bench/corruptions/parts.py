@@ -19,11 +19,12 @@ def remove_part(sample: Sample, severity: float, rng: np.random.Generator) -> Ef
     direction = rng.standard_normal(3) * sample.spacing_mm
     removed = {}
     for value in sample.class_ids:
-        mask = sample.label == value
+        # What an outer class lost is lost to the classes inside it too, whichever comes first.
+        mask = result == value
         positions = np.argwhere(mask)
         order = np.argsort(positions @ direction, kind="stable")
         chosen = positions[order[: round(severity * len(positions))]]
-        result[tuple(chosen.T)] = surroundings(sample.label, mask)
+        result[tuple(chosen.T)] = surroundings(result, mask)
         removed[value] = float(len(chosen))
     words = "missing altogether" if severity == 1 else f"{severity:.0%} of its voxels are missing"
     return Effect(result, sample.class_ids, by_class(removed, "removed_voxels"), words)
@@ -91,8 +92,9 @@ def remove_classes(sample: Sample, severity: float, rng: np.random.Generator) ->
     missing = tuple(sorted(int(value) for value in rng.permutation(sample.class_ids)[:count]))
     result = sample.label.copy()
     for value in missing:
-        mask = sample.label == value
-        result[mask] = surroundings(sample.label, mask)
+        # A lesion is not given to a liver that is missing too, whichever comes first.
+        mask = result == value
+        result[mask] = surroundings(result, mask)
     parameters = {"removed_classes": float(count), "classes": float(present)}
     words = f"{count} of {present} classes missing: {', '.join(map(str, missing)) or 'none'}"
     return Effect(result, missing or sample.class_ids, parameters, words)
