@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auvseg.demo.found import auroc, case_suspicion, compare, read_truth
+from auvseg.demo.found import case_suspicion, compare, read_truth
 from auvseg.errors import DatasetError
 
 
@@ -18,18 +18,6 @@ def make_table(values_by_class, measure="agreement"):
 def make_truth(faults):
     rows = [(f"case_{n}", fault or "none", kind) for n, (fault, kind) in enumerate(faults)]
     return pd.DataFrame(rows, columns=["case", "fault", "kind"])
-
-
-def test_auroc_by_hand_with_ties_counting_half():
-    assert auroc(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False])) == (1 + 1 + 0 + 0.5) / 4
-    assert np.isnan(auroc(np.array([1.0]), np.array([True])))
-
-
-def test_auroc_does_not_depend_on_a_monotone_change_of_the_values():
-    rng = np.random.default_rng(0)
-    values, faulty = rng.normal(size=50), rng.random(50) < 0.3
-    assert auroc(values, faulty) == auroc(np.exp(values), faulty)
-    assert auroc(-values, faulty) == pytest.approx(1 - auroc(values, faulty))
 
 
 def test_a_case_is_as_suspicious_as_its_most_suspicious_structure():
@@ -52,15 +40,9 @@ def test_a_measure_that_sees_the_faults_beats_one_that_does_not():
     best, other = compare(table, truth)
     assert best.measure == "agreement"
     assert (best.auroc, best.auroc_image, best.auroc_label, best.among_worst, best.planted) == (1.0, 1.0, 1.0, 2, 2)
-    assert best.interval == (1.0, 1.0)
+    assert best.interval[0] < 1.0 == best.interval[1]
     assert other.auroc < 1
     assert other.interval[0] <= other.auroc <= other.interval[1]
-
-
-def test_the_same_seed_gives_the_same_interval():
-    truth = make_truth([("blur", "image"), ("shift", "label"), *[(None, "")] * 4])
-    table = make_table({1: [0.3, 0.8, 0.4, 0.9, 0.7, 0.2]})
-    assert compare(table, truth, seed=1) == compare(table, truth, seed=1)
 
 
 def test_a_file_that_is_no_truth_is_refused(tmp_path):

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from auvseg.bench.statistics import auroc, auroc_interval
 from auvseg.demo.planted import NO_FAULT
 from auvseg.errors import DatasetError
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.direction import suspicion_of
-
-BOOTSTRAPS = 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Found:
     Attributes:
         measure: its name.
         auroc: over all faults, in [0, 1].
-        interval: 95 % bootstrap interval of `auroc`.
+        interval: 95 % interval of `auroc` (`auvseg.bench.statistics.auroc_interval`).
         auroc_image: over the faults of the image.
         auroc_label: over the faults of the label.
         among_worst: planted cases among the worst, as many as were planted.
@@ -61,13 +59,12 @@ def read_truth(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def compare(table: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0) -> list[Found]:
+def compare(table: pd.DataFrame, truth: pd.DataFrame) -> list[Found]:
     """Judge every measure of a scores table by the truth, best first.
 
     Args:
         table: a scores table of the planted data set.
         truth: as `read_truth` gives it.
-        seed: of the bootstrap.
     """
     kinds = truth.set_index("case")["kind"].where(truth.set_index("case")["fault"] != NO_FAULT, "")
     found = []
@@ -79,12 +76,13 @@ def compare(table: pd.DataFrame, truth: pd.DataFrame, *, seed: int = 0) -> list[
         values, kind = suspicion.loc[cases].to_numpy(), kinds.loc[cases].to_numpy()
         faulty = kind != ""
         planted = int(faulty.sum())
+        over_all = auroc_interval(values, faulty)
         worst = np.argsort(-values, kind="stable")[:planted]
         found.append(
             Found(
                 measure=name,
-                auroc=auroc(values, faulty),
-                interval=_interval(values, faulty, seed),
+                auroc=over_all.value,
+                interval=(over_all.low, over_all.high),
                 auroc_image=auroc(values[(kind == "image") | ~faulty], faulty[(kind == "image") | ~faulty]),
                 auroc_label=auroc(values[(kind == "label") | ~faulty], faulty[(kind == "label") | ~faulty]),
                 among_worst=int(faulty[worst].sum()),
@@ -101,27 +99,3 @@ def case_suspicion(table: pd.DataFrame, measure: str) -> pd.Series:
     turned = scored.groupby("class_id")[measure].transform(lambda values: suspicion_of(values.to_numpy(), suspicious))
     ranks = turned.groupby(scored["class_id"]).rank(pct=True)
     return ranks.groupby(scored["case"]).max()
-
-
-def auroc(values: NDArray[np.float64], faulty: NDArray[np.bool_]) -> float:
-    """Probability that a faulty case has the higher value than a sound one, ties counting half; NaN without both."""
-    positive, negative = values[faulty], values[~faulty]
-    if not len(positive) or not len(negative):
-        return float("nan")
-    higher = (positive[:, None] > negative[None, :]).mean()
-    return float(higher + 0.5 * (positive[:, None] == negative[None, :]).mean())
-
-
-def _interval(values: NDArray[np.float64], faulty: NDArray[np.bool_], seed: int) -> tuple[float, float]:
-    """95 % percentile bootstrap, faulty and sound cases drawn apart."""
-    rng = np.random.default_rng(seed)
-    positive, negative = values[faulty], values[~faulty]
-    if not len(positive) or not len(negative):
-        return (float("nan"), float("nan"))
-    draws = []
-    labels = np.r_[np.ones(len(positive), dtype=bool), np.zeros(len(negative), dtype=bool)]
-    for _ in range(BOOTSTRAPS):
-        drawn = np.r_[rng.choice(positive, len(positive)), rng.choice(negative, len(negative))]
-        draws.append(auroc(drawn, labels))
-    low, high = np.percentile(draws, (2.5, 97.5))
-    return (float(low), float(high))

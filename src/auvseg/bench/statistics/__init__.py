@@ -1,0 +1,25 @@
+"""The statistics that every bench uses: numbers never without an interval, intervals never without a number of cases.
+
+NumPy and SciPy alone; no torch.
+"""
+
+from auvseg.bench.statistics.association import association, partial_correlation, pearson, spearman
+from auvseg.bench.statistics.differences import PairedDifference, hierarchical_interval, paired_difference
+from auvseg.bench.statistics.estimate import Estimate, bootstrap_interval
+from auvseg.bench.statistics.roc import auroc, auroc_interval, monotonicity, precision_recall_at
+
+__all__ = [
+    "Estimate",
+    "PairedDifference",
+    "association",
+    "auroc",
+    "auroc_interval",
+    "bootstrap_interval",
+    "hierarchical_interval",
+    "monotonicity",
+    "paired_difference",
+    "partial_correlation",
+    "pearson",
+    "precision_recall_at",
+    "spearman",
+]
