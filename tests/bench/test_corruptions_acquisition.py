@@ -63,13 +63,23 @@ def test_severest_cut_takes_a_part_of_the_structures_and_none_whole(seed):
     assert 0.5 <= min(left) < 0.65
 
 
-def test_cut_comes_near_before_it_cuts_in():
+def test_cut_comes_near_then_touches_then_cuts_in():
     lost = [
-        [corrupt("truncated_view", s, seed, SPLEEN).truth.parameters["foreground_lost_share"] for s in (0.1, 0.5, 1.0)]
+        [corrupt("truncated_view", s, seed, LESION).truth.parameters["foreground_lost_share"] for s in (0.49, 0.6, 1.0)]
         for seed in range(8)
     ]
-    assert np.max([values[0] for values in lost]) == 0
-    assert np.min([values[2] for values in lost]) > 0.3
+    before, touched, cut = np.transpose(lost)
+    assert before.max() == 0
+    assert cut.min() > 0.3
+    assert np.all(touched < cut)
+
+
+def test_structure_at_the_border_is_cut_into_at_once():
+    image, label = liver_case()
+    label[:] = 0
+    label[:, :, :20] = LIVER
+    lost = [corrupt("truncated_view", 0.5, s, case=(image, label)).truth.parameters for s in range(8)]
+    assert all(truth["foreground_lost_share"] > 0.2 for truth in lost if truth["axis"] != 2)
 
 
 def test_structure_of_one_voxel_in_a_volume_of_its_own_cannot_be_cut():

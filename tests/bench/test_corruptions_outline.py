@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.bench.corruptions.base import Sample
+from auvseg.bench.corruptions.regions import depth_mm, within
 from corruption_cases import LESION, LIVER, SHAPE, SPACING_MM, SPLEEN, corrupt, liver_case
 
 
@@ -67,3 +70,15 @@ def test_label_that_fills_the_volume_has_no_surface_to_erode():
     image, label = liver_case()
     result = CORRUPTIONS["erosion"].apply(image, np.full_like(label, LIVER), severity=1.0, rng=np.random.default_rng(0))
     assert result.truth.changed_voxels == 0
+
+
+def test_depth_is_the_same_however_little_of_the_volume_is_looked_at():
+    _, label = liver_case()
+    # The background is far outside the box of a lesion that liver surrounds, and at its wall where the liver ends.
+    for value, around in ((LESION, 0), (LESION, LIVER), (SPLEEN, 0), (LIVER, 0)):
+        mask = label == value
+        whole = ndimage.distance_transform_edt(label != around, sampling=SPACING_MM)
+        sample = Sample(label.astype(np.float32), label, (value,), SPACING_MM)
+        assert np.allclose(depth_mm(sample, mask, around)[mask], whole[mask] - 0.75)
+        near = ndimage.distance_transform_edt(~mask, sampling=SPACING_MM) - 0.75
+        assert np.array_equal(within(mask, 4.0, SPACING_MM), ~mask & (near <= 4.0))

@@ -46,17 +46,17 @@ def truncate_view(sample: Sample, severity: float, rng: np.random.Generator) -> 
     """Replace one side of the volume by padding, as where the field of view was too small.
 
     At severity 1 the padding reaches so far into the structures that one of them loses half its extent and none more
-    than half; below, it covers `severity` of the way from the border of the volume to there, in whole voxels. So it
-    comes near the structures first, then cuts into them, and never takes a whole one. The side is drawn from the three
-    at which severity 1 takes most of the structures' voxels. Where nothing is labelled it covers `severity` of half
-    the volume. Padding has the image's lowest intensity.
+    than half, so that no structure is lost whole. Below, it reaches `severity` of that depth, in whole voxels, or so
+    far that it touches the first structure at severity 1/2, whichever is more. The side is drawn from the three at
+    which severity 1 takes most of the structures' voxels. Where nothing is labelled, severity 1 takes half the volume.
+    Padding has the image's lowest intensity.
 
     Raises:
         CaseError: the structures reach all borders and are so thin that every cut would take one of them whole.
     """
     mask = sample.mask if sample.class_ids else np.ones(sample.image.shape, dtype=bool)
-    axis, far, deepest = _side(sample, mask, rng)
-    depth = round(severity * deepest)
+    axis, far, first, deepest = _side(sample, mask, rng)
+    depth = _depth(severity, first, deepest)
     result = sample.image.copy()
     cut = [slice(None)] * 3
     cut[axis] = slice(result.shape[axis] - depth, None) if far else slice(0, depth)
@@ -69,19 +69,24 @@ def truncate_view(sample: Sample, severity: float, rng: np.random.Generator) -> 
     return Effect(result, (), parameters, words)
 
 
-def _side(sample: Sample, mask: MaskArray, rng: np.random.Generator) -> tuple[int, int, int]:
-    """An axis, which of its ends, and how many voxels severity 1 takes there."""
+def _depth(severity: float, first: int, deepest: int) -> int:
+    approach = min(2 * severity, 1.0) * first + max(2 * severity - 1, 0.0) * (deepest - first)
+    return round(max(severity * deepest, approach))
+
+
+def _side(sample: Sample, mask: MaskArray, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """An axis, which of its ends, how many voxels lie before the structures there, and how many severity 1 takes."""
     structures = [sample.label == value for value in sample.class_ids] or [mask]
     sides = []
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
         held = [structure.any(axis=others) for structure in structures]
         counts = np.count_nonzero(mask, axis=others)
-        for far in (0, 1):
-            deepest = min(_deepest(line[::-1] if far else line) for line in held)
-            taken = int((counts[::-1] if far else counts)[:deepest].sum())
+        for far, turn in enumerate((slice(None), slice(None, None, -1))):
+            deepest = min(_deepest(line[turn]) for line in held)
+            taken = int(counts[turn][:deepest].sum())
             if deepest:
-                sides.append((taken, axis, far, deepest))
+                sides.append((taken, axis, far, int(np.flatnonzero(counts[turn])[0]), deepest))
     if not sides:
         raise CaseError("the structures reach every border in a single voxel: no field of view would cut only a part")
     best = sorted(sides, key=lambda side: -side[0])[:_CANDIDATE_SIDES]

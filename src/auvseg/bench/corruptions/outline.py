@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from auvseg.bench.corruptions.base import Effect, Sample
-from auvseg.bench.corruptions.regions import by_class, distance_mm, half_voxel_mm, listed, put_back, surroundings
+from auvseg.bench.corruptions.regions import by_class, depth_mm, listed, put_back, surroundings, within
 from auvseg.bench.corruptions.scale import equivalent_radius_mm
 from auvseg.shapes import LabelArray
 
@@ -61,9 +61,9 @@ def erode(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:
     for value in sample.class_ids:
         mask = sample.label == value
         around = surroundings(sample.label, mask)
-        depth_mm = distance_mm(sample.label != around, sample.spacing_mm) - half_voxel_mm(sample.spacing_mm)
-        layers_mm[value] = severity * _MORPHOLOGY * float(depth_mm[mask].max())
-        result[mask & (depth_mm <= layers_mm[value])] = around
+        depths_mm = depth_mm(sample, mask, around)
+        layers_mm[value] = severity * _MORPHOLOGY * float(depths_mm[mask].max())
+        result[mask & (depths_mm <= layers_mm[value])] = around
     return Effect(result, sample.class_ids, by_class(layers_mm, "layer_mm"), f"eroded by {listed(layers_mm)} mm")
 
 
@@ -71,12 +71,10 @@ def dilate(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:
     """Put a layer of `severity` × 0.8 × the inscribed radius on each class, measured in mm in 3D; see `erode`."""
     result = sample.label.copy()
     layers_mm = {}
-    half_mm = half_voxel_mm(sample.spacing_mm)
     for value in sample.class_ids:
         mask = sample.label == value
         around = surroundings(sample.label, mask)
-        depth_mm = distance_mm(sample.label != around, sample.spacing_mm) - half_mm
-        layers_mm[value] = severity * _MORPHOLOGY * float(depth_mm[mask].max())
-        near = distance_mm(~mask, sample.spacing_mm) - half_mm <= layers_mm[value]
+        layers_mm[value] = severity * _MORPHOLOGY * float(depth_mm(sample, mask, around)[mask].max())
+        near = within(mask, layers_mm[value], sample.spacing_mm)
         result[near & ((result == 0) | (result == around))] = value
     return Effect(result, sample.class_ids, by_class(layers_mm, "layer_mm"), f"dilated by {listed(layers_mm)} mm")
