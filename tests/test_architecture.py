@@ -22,6 +22,7 @@ STAGES = (
     ("aleatoric",),
     ("ranking",),
     ("filtering",),
+    ("evaluation",),
     ("bench",),
     ("demo",),
     ("duo",),

@@ -10,6 +10,7 @@ from auvseg.cli.check import command as check
 from auvseg.cli.console import say_error
 from auvseg.cli.demo import command as demo
 from auvseg.cli.doctor import command as doctor
+from auvseg.cli.evaluate import command as evaluate
 from auvseg.cli.filter import command as filter_
 from auvseg.cli.rank import command as rank
 from auvseg.cli.score import command as score
@@ -38,6 +39,7 @@ app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)
 app.add_typer(bench, name="bench")
+app.command("evaluate")(evaluate)
 app.command("train")(train)
 app.command("nnunet-path")(nnunet_path)
 app.command("nnunet-export")(nnunet_export)

@@ -1,0 +1,210 @@
+"""A folder of predictions against the labels of a data set: a row a case and class, and what they come to."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.isolation import IsolatedPool
+from auvseg.errors import DatasetError, UsageError
+from auvseg.evaluation.case import CaseEvaluation, ClassEvaluation, EvaluationTask, evaluate_case
+from auvseg.evaluation.predictions import Matches, match_predictions
+
+METRICS = ("dice", "iou", "surface_dice", "hd95_mm", "volume_ml", "predicted_ml")
+COLUMNS = ("case", "class_id", "class", *METRICS, "status", "reason")
+READ_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out.
+
+    Attributes:
+        table: a row a case and class, `COLUMNS`; sorted. `status` is `ok`, `absent` (in neither label nor prediction:
+            no number) or `failed` (one row without a class, with its reason).
+        notes: what a reader should know, one sentence each.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of cases without numbers."""
+        return self.table[self.table["status"] == "failed"]
+
+
+def evaluate(
+    dataset: Dataset,
+    predictions: Path,
+    *,
+    classes: Sequence[str] = (),
+    tolerance_mm: float | None = 1.0,
+    only_predicted: bool = False,
+    num_workers: int = 2,
+    timeout_s: float | None = READ_TIMEOUT_S,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Evaluation:
+    """Compare every labelled case with its prediction.
+
+    A subset (training, validation, test) of which nothing is predicted is left out. Regions are compared as regions,
+    voxels that are labelled "ignore" do not count.
+
+    Args:
+        dataset: the labels.
+        predictions: folder with one file a case.
+        classes: names or numbers of the classes to compare; all if empty.
+        tolerance_mm: of the surface Dice; None leaves surfaces out, which is much faster.
+        only_predicted: cases without a prediction are left out instead of being rows that failed.
+        num_workers: cases read at the same time, each in a process of its own; 0 reads them in this process.
+        timeout_s: a case that takes longer has failed; None waits for ever.
+        progress: called with (done, total, case id) after every case.
+
+    Raises:
+        DatasetError: the folder holds no prediction of a labelled case.
+        UsageError: a class that the data set does not declare, or a negative tolerance.
+    """
+    if tolerance_mm is not None and not 0 <= tolerance_mm < math.inf:
+        raise UsageError(f"the tolerance must be a distance in mm, not {tolerance_mm:g}")
+    asked = _asked(dataset.classes, classes)
+    cases = [case for case in dataset.cases if case.label is not None]
+    if not cases:
+        raise DatasetError(f"{dataset.name}: has no labels to compare with")
+    matches = match_predictions(predictions, cases)
+    cases, notes = _to_compare(cases, matches, only_predicted)
+    tasks = [_task(dataset, case, matches, asked, tolerance_mm) for case in cases if case.case_id in matches.found]
+    rows = [_failed(case, matches) for case in cases if case.case_id not in matches.found]
+    evaluated: dict[str, CaseEvaluation] = {}
+    with IsolatedPool(num_workers, timeout_s) as pool:
+        for done, outcome in enumerate(pool.map(evaluate_case, tasks), start=1):
+            case_id = outcome.item.case_id
+            if outcome.result is None:
+                rows.append(_failed_row(case_id, outcome.error or "no reason given"))
+            else:
+                evaluated[case_id] = outcome.result
+            if progress is not None:
+                progress(done, len(tasks), case_id)
+    rows += _rows(evaluated, asked)
+    notes += [note for result in evaluated.values() for note in result.notes]
+    return Evaluation(_table(rows), tuple(notes))
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """What the rows of an evaluation come to, class by class.
+
+    Returns:
+        A row a class: `class_id, class, cases` (with a number), `absent`, the mean of every metric, `median_dice`,
+        `worst` (case of the lowest Dice) and `worst_dice`; with several classes a last row, `class_id` missing, with
+        the mean over the classes of the means (nnU-Net's foreground mean; its `iou` is the mIoU).
+    """
+    rows = []
+    for (class_id, name), group in table[table["class_id"].notna()].groupby(["class_id", "class"], sort=True):
+        known = group[group["dice"].notna()]
+        row: dict[str, object] = {
+            "class_id": class_id,
+            "class": name,
+            "cases": len(known),
+            "absent": len(group) - len(known),
+        }
+        row |= {metric: known[metric].mean() for metric in METRICS}
+        row["median_dice"] = known["dice"].median()
+        lowest = known.sort_values(["dice", "case"]).head(1)
+        row |= {"worst": lowest["case"].squeeze() if len(lowest) else "", "worst_dice": lowest["dice"].min()}
+        rows.append(row)
+    columns = ["class_id", "class", "cases", "absent", *METRICS, "median_dice", "worst", "worst_dice"]
+    summary = pd.DataFrame(rows, columns=columns)
+    if len(summary) > 1:
+        means = {name: summary[name].mean() for name in (*METRICS, "median_dice")}
+        summary.loc[len(summary)] = {"class": "mean of the classes", "worst": "", **means}
+    summary["class_id"] = summary["class_id"].astype("Int64")
+    return summary
+
+
+def _asked(declared: tuple[ClassDef, ...] | None, names: Sequence[str]) -> tuple[ClassDef, ...] | None:
+    if not names:
+        return declared
+    if declared is None:
+        if not all(name.isdecimal() for name in names):
+            raise UsageError("the data set declares no classes; name them by their label values")
+        return tuple(ClassDef(int(name), name, (int(name),)) for name in names)
+    known = {one.name: one for one in declared} | {str(one.class_id): one for one in declared}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"no class {unknown[0]!r}; the data set has {', '.join(one.name for one in declared)}")
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+def _to_compare(cases: list[Case], matches: Matches, only_predicted: bool) -> tuple[list[Case], list[str]]:
+    """The cases that should have a prediction, and what to say of the others."""
+    named = matches.found.keys() | matches.ambiguous.keys()
+    subsets = {case.subset for case in cases if case.case_id in named}
+    notes = [
+        f"nothing of the {subset} cases is predicted; they are left out"
+        for subset in sorted({case.subset for case in cases} - subsets)
+    ]
+    if matches.unknown:
+        shown = ", ".join(matches.unknown[:3]) + (" ..." if len(matches.unknown) > 3 else "")
+        notes.append(f"{len(matches.unknown)} files belong to no labelled case: {shown}")
+    kept = [case for case in cases if case.subset in subsets]
+    if only_predicted:
+        predicted = [case for case in kept if case.case_id in named]
+        if len(predicted) < len(kept):
+            notes.append(f"{len(kept) - len(predicted)} cases without a prediction are left out")
+        kept = predicted
+    return kept, notes
+
+
+def _task(
+    dataset: Dataset, case: Case, matches: Matches, asked: tuple[ClassDef, ...] | None, tolerance_mm: float | None
+) -> EvaluationTask:
+    assert case.label is not None
+    return EvaluationTask(
+        case_id=case.case_id,
+        label=case.label,
+        prediction=matches.found[case.case_id],
+        classes=asked,
+        declared=None if dataset.classes is None else frozenset(v for one in dataset.classes for v in one.values),
+        ignore_value=dataset.ignore_value,
+        tolerance_mm=tolerance_mm,
+    )
+
+
+def _failed(case: Case, matches: Matches) -> dict[str, object]:
+    several = matches.ambiguous.get(case.case_id)
+    reason = f"several predictions: {', '.join(several)}; keep one" if several else "there is no prediction"
+    return _failed_row(case.case_id, reason)
+
+
+def _failed_row(case_id: str, reason: str) -> dict[str, object]:
+    return {"case": case_id, "class_id": None, "class": "", "status": "failed", "reason": reason}
+
+
+def _rows(evaluated: dict[str, CaseEvaluation], asked: tuple[ClassDef, ...] | None) -> Iterable[dict[str, object]]:
+    """A row a case and class; where classes are not declared, those of all cases together count."""
+    found = {one.class_def for result in evaluated.values() for one in result.classes}
+    classes = sorted(found, key=lambda one: one.class_id) if asked is None else asked
+    for case_id, result in evaluated.items():
+        by_class = {one.class_def: one for one in result.classes}
+        for class_def in classes:
+            yield _row(case_id, class_def, by_class.get(class_def))
+
+
+def _row(case_id: str, class_def: ClassDef, known: ClassEvaluation | None) -> dict[str, object]:
+    row: dict[str, object] = {"case": case_id, "class_id": class_def.class_id, "class": class_def.name}
+    if known is None or math.isnan(known.dice):
+        return row | {"status": "absent", "reason": "neither label nor prediction hold this class"}
+    reason = ""
+    if known.volume_ml == 0 or known.predicted_ml == 0:
+        reason = "the label lacks this class" if known.volume_ml == 0 else "the prediction lacks this class"
+    return row | {metric: getattr(known, metric) for metric in METRICS} | {"status": "ok", "reason": reason}
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table["class_id"] = table["class_id"].astype("Int64")
+    table[list(METRICS)] = table[list(METRICS)].astype(np.float64)
+    return table.sort_values(["case", "class_id"], kind="stable", ignore_index=True)

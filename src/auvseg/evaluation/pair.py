@@ -1,0 +1,93 @@
+"""A prediction and its label, voxel for voxel.
+
+Nothing is resampled. A prediction that was stored with other axes than its label is turned by what both headers say,
+where that brings it onto the label's grid.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from jaxtyping import Int32
+
+from auvseg.data.reading import Header, RawArray, read_array
+from auvseg.data.volume import as_label, grid_difference
+from auvseg.errors import CaseError
+
+LabelMap = Int32[np.ndarray, "X Y Z"]
+"""Along the label's own axes, as stored: what is measured does not depend on their order or direction."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A label and a prediction of it.
+
+    Attributes:
+        reference: (X, Y, Z) label values; 0 where the label says "ignore".
+        prediction: (X, Y, Z) predicted values; 0 in the same places.
+        spacing_mm: along the same axes.
+        notes: what a reader should know, one sentence each.
+    """
+
+    reference: LabelMap
+    prediction: LabelMap
+    spacing_mm: tuple[float, float, float]
+    notes: tuple[str, ...] = ()
+
+
+def read_pair(label: Path, prediction: Path, ignore_value: int | None = None) -> Pair:
+    """Read a label and its prediction onto the label's grid.
+
+    Args:
+        label: the label file.
+        prediction: the predicted file.
+        ignore_value: label value of voxels that do not count, whatever is predicted there; None without one.
+
+    Raises:
+        ReadError: a file cannot be read.
+        CaseError: a file is not three-dimensional or not of whole numbers, or the shapes differ.
+    """
+    stored, predicted = _read(label), _read(prediction)
+    predicted, notes = _onto(stored.header, predicted, prediction.name)
+    reference = as_label(stored.array, label.name)
+    values = as_label(predicted.array, prediction.name)
+    if ignore_value is not None:
+        ignored = reference == ignore_value
+        reference[ignored] = 0
+        values[ignored] = 0
+    return Pair(reference, np.ascontiguousarray(values), stored.header.spacing_mm, notes)
+
+
+def _read(path: Path) -> RawArray:
+    raw = read_array(path, part="label")
+    if len(raw.header.shape) != 3:
+        shape = "×".join(map(str, raw.header.shape))
+        raise CaseError(f"{path.name}: has {len(raw.header.shape)} axes {shape}; a label map has 3")
+    return raw
+
+
+def _onto(label: Header, predicted: RawArray, name: str) -> tuple[RawArray, tuple[str, ...]]:
+    """The prediction with the label's axes, and what had to be assumed."""
+    for candidate in (predicted, _turned(predicted, label.axcodes)):
+        if candidate.header.shape == label.shape and grid_difference(label, candidate.header) is None:
+            return candidate, ()
+    if predicted.header.shape != label.shape:
+        here, there = ("×".join(map(str, shape)) for shape in (predicted.header.shape, label.shape))
+        raise CaseError(f"{name}: the prediction has {here} voxels, the label {there}; resample it onto the label")
+    # A header that was lost on the way is more frequent than a prediction of the same shape somewhere else.
+    return predicted, (f"{name}: lies on another grid than the label; compared voxel by voxel, as nnU-Net does",)
+
+
+def _turned(raw: RawArray, axcodes: str) -> RawArray:
+    """The same voxels in the same place, with axes that point to `axcodes`."""
+    header = raw.header
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt(tuple(header.axcodes)), nib.orientations.axcodes2ornt(tuple(axcodes))
+    )
+    array = nib.orientations.apply_orientation(raw.array, turn)
+    affine = header.affine @ nib.orientations.inv_ornt_aff(turn, header.shape)
+    x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+    return RawArray(
+        replace(header, shape=array.shape, affine=affine, spacing_mm=(x, y, z), axcodes=axcodes), np.asarray(array)
+    )
