@@ -123,3 +123,10 @@ def test_only_class_of_a_label_is_not_left_out():
     image, label = liver_case()
     with pytest.raises(CaseError, match="class 2 alone"):
         corrupt("missing_classes", case=(image, np.where(label == SPLEEN, SPLEEN, 0).astype(np.int32)))
+
+
+def test_words_stay_short_where_classes_are_many():
+    label = np.arange(1, 61, dtype=np.int32).repeat(4).reshape(4, 6, 10)
+    case = (np.arange(240, dtype=np.float32).reshape(label.shape), label)
+    for name in ("missing_classes", "dilation", "ragged"):
+        assert len(corrupt(name, case=case).truth.words) < 100

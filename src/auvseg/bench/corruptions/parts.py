@@ -9,6 +9,7 @@ from auvseg.bench.corruptions.base import Effect, Sample
 from auvseg.bench.corruptions.regions import box_around, by_class, listed, surroundings
 from auvseg.errors import CaseError
 
+_NAMED = 6
 _SMALLEST_REST = 0.05
 """Share of a class's voxels that its smaller components hold together at least; less is specks, not components."""
 
@@ -96,8 +97,13 @@ def remove_classes(sample: Sample, severity: float, rng: np.random.Generator) ->
         mask = result == value
         result[mask] = surroundings(result, mask)
     parameters = {"removed_classes": float(count), "classes": float(present)}
-    words = f"{count} of {present} classes missing: {', '.join(map(str, missing)) or 'none'}"
+    words = f"{count} of {present} classes missing: {_named(missing)}"
     return Effect(result, missing or sample.class_ids, parameters, words)
+
+
+def _named(values: tuple[int, ...]) -> str:
+    more = f" and {len(values) - _NAMED} more" if len(values) > _NAMED else ""
+    return (", ".join(map(str, values[:_NAMED])) or "none") + more
 
 
 def swap(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:

@@ -18,6 +18,8 @@ from auvseg.shapes import LabelArray, MaskArray
 
 Box = tuple[slice, slice, slice]
 
+_LISTED = 4
+
 
 def depth_mm(sample: Sample, mask: MaskArray, around: int) -> Float64[np.ndarray, "D H W"]:
     """How far inside the surface towards `around` each voxel of the structure is; 0 elsewhere.
@@ -101,5 +103,7 @@ def by_class(sizes: Mapping[int, float], name: str) -> dict[str, float]:
 
 
 def listed(sizes: Mapping[int, float]) -> str:
-    """Sizes for people."""
+    """Sizes for people; of many only the smallest and the largest."""
+    if len(sizes) > _LISTED:
+        return f"{min(sizes.values()):.3g} to {max(sizes.values()):.3g}"
     return ", ".join(f"{size:.3g}" for size in sizes.values())
