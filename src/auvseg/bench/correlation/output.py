@@ -1,0 +1,104 @@
+"""The output folder: tables, figures and `correlation.json`, which says what is ours.
+
+A folder that somebody else filled is refused. In one of ours the files are replaced, and figures of an earlier call
+that this one does not draw are removed.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from auvseg import atomic
+from auvseg._version import __version__
+from auvseg.bench.correlation.correlate import Correlations
+from auvseg.bench.correlation.findings import sentences
+from auvseg.errors import RunError
+
+MARKER = "correlation.json"
+TABLE = "correlation.csv"
+PAIRS = "pairs.csv"
+_FORMAT = 1
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that this command may not write into, before anything is computed.
+
+    Raises:
+        RunError: it is a file, or holds something and no `correlation.json` of ours.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; choose a folder with -o")
+    if folder.is_dir() and any(folder.iterdir()):
+        _files_of(folder)
+
+
+def write(
+    folder: Path,
+    correlations: Correlations,
+    *,
+    settings: dict[str, object],
+    plots: bool = True,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[str, ...]:
+    """Write everything, each file in one step.
+
+    Args:
+        folder: new, empty, or of this function before.
+        correlations: what was found.
+        settings: what a reader must know to do it again; plain JSON values, no paths.
+        plots: whether figures are drawn.
+        progress: called with (done, total, file) for every figure.
+
+    Returns:
+        Names of the files, relative to the folder.
+
+    Raises:
+        RunError: as `check_folder`, or a file of somebody else's has a name that is needed.
+    """
+    check_folder(folder)
+    before = _files_of(folder) if folder.is_dir() and any(folder.iterdir()) else ()
+    figures = {f"{measure}.png": measure for measure in correlations.pairs.measures} if plots else {}
+    files = (TABLE, PAIRS, *figures)
+    foreign = [name for name in files if (folder / name).exists() and name not in before]
+    if foreign:
+        raise RunError(f"{folder / foreign[0]} was not written by auvseg; move it, or choose another folder with -o")
+    # Until all is written the marker names the old files and the new ones, so that an interruption leaves none behind.
+    _mark(folder, (*before, *files), correlations, settings)
+    for name, table in ((TABLE, correlations.table), (PAIRS, correlations.pairs.accounts)):
+        atomic.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
+    for done, (name, measure) in enumerate(figures.items(), start=1):
+        from auvseg.bench.correlation.plots import scatter_png
+
+        atomic.write_bytes(folder / name, scatter_png(correlations, measure))
+        if progress is not None:
+            progress(done, len(figures), name)
+    for name in set(before) - set(files):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+    _mark(folder, files, correlations, settings)
+    return (*files, MARKER)
+
+
+def _mark(folder: Path, files: tuple[str, ...], correlations: Correlations, settings: dict[str, object]) -> None:
+    content = {
+        "correlation_version": _FORMAT,
+        "auvseg": __version__,
+        "files": sorted(set(files)),
+        "metric": correlations.pairs.metric,
+        "given": list(correlations.given),
+        "settings": settings,
+        "said": [*correlations.pairs.sentences(), *sentences(correlations)],
+    }
+    atomic.write_text(folder / MARKER, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _files_of(folder: Path) -> tuple[str, ...]:
+    """What an earlier call wrote; names with a path in them are none of ours."""
+    try:
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        if content["correlation_version"] != _FORMAT:
+            raise RunError(f"{folder} was written by another version of auvseg; choose another folder with -o")
+        return tuple(name for name in content["files"] if Path(name).name == name and name.endswith((".csv", ".png")))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{folder} exists and holds no correlations of auvseg; choose a new folder with -o") from None
