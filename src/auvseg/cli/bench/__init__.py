@@ -2,6 +2,7 @@
 
 import typer
 
+from auvseg.cli.bench.correlate import command as correlate
 from auvseg.cli.bench.detect import command as detect
 
 app = typer.Typer(
@@ -9,3 +10,4 @@ app = typer.Typer(
     help="Is a measure any good on your data and model? Planted faults, correlation with Dice, trainings side by side.",
 )
 app.command("detect")(detect)
+app.command("correlate")(correlate)

@@ -1,0 +1,154 @@
+"""`auvseg bench correlate`: the measures of a run against the Dice that a network reached."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auvseg.cli.console import out, progress, say, say_warning, show_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auvseg.bench.correlation.correlate import Correlations
+    from auvseg.data.case import ClassDef
+
+_MOST_CLASSES = 20
+_BESIDE = ("S", "agreement", "volume_ml")
+"""Measures that are shown class by class beside the strongest ones."""
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    metrics: Annotated[
+        Path,
+        typer.Argument(
+            help="metrics.csv of auvseg evaluate; any CSV with the columns case, class (optional) and dice; nnU-Net's "
+            "summary.json, or its results folder with fold_*/validation."
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write into; without it, RUN/correlation.")
+    ] = None,
+    column: Annotated[str, typer.Option(help="The number: a column, or one of nnU-Net's metrics.")] = "dice",
+    higher_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--higher-is-better/--lower-is-better",
+            help="Which end of the number is the good one; not given: the high one, but for hd95_mm.",
+            show_default=False,
+        ),
+    ] = None,
+    given: Annotated[
+        str, typer.Option(help="Comma-separated measures whose part is taken out; not given: volume_ml,slices.")
+    ] = "",
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")
+    ] = None,
+    plots: Annotated[bool, typer.Option(help="A scatter plot a measure.")] = True,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+) -> None:
+    """Does a measure go along with the Dice that a network reached, and beyond the structure's size?
+
+    The Dice must be out-of-fold: of a network that has not seen the case. Correlations are pooled within classes, and
+    class by class in correlation.csv; intervals (95 %) are bootstrapped over cases.
+
+    Example: [bold]auvseg bench correlate runs/hippocampus fold_0/validation/metrics.csv[/bold]
+    """
+    from auvseg.bench.correlation.correlate import correlate
+    from auvseg.bench.correlation.findings import sentences
+    from auvseg.bench.correlation.output import TABLE, check_folder, write
+    from auvseg.bench.correlation.reading import read_metrics
+    from auvseg.scoring.table import load_scores
+
+    folder = output or run / "correlation"
+    check_folder(folder)
+    table = load_scores(run)
+    if bench is not None:
+        from auvseg.bench.combination import with_combined
+
+        table = with_combined(table, run, bench)
+    known = read_metrics(metrics, column, lambda: _classes_of(run))
+    with progress("correlating") as step:
+        result = correlate(
+            table,
+            known,
+            given=[name.strip() for name in given.split(",") if name.strip()] or None,
+            higher_is_better=higher_is_better,
+            seed=seed,
+            resamples=resamples,
+            progress=step,
+        )
+    settings: dict[str, object] = {"metrics": list(known.files), "seed": seed, "resamples": resamples}
+    with progress("drawing") as step:
+        write(folder, result, settings=settings, plots=plots, progress=step)
+    _show(result)
+    for note in (*known.notes, *result.pairs.sentences()[1:]):
+        say_warning(note)
+    say(result.pairs.sentences()[0])
+    for sentence in sentences(result):
+        say(sentence)
+    say(f"table: {folder / TABLE}" + (f"; a scatter plot a measure: {folder}" if plots else ""))
+    if result.pairs.failed:
+        for case, reason in result.pairs.failed.items():
+            say_warning(f"{case}: {reason}")
+        say(f"{len(result.pairs.failed)} cases failed")
+        raise typer.Exit(1)
+
+
+def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
+    """The classes of the run's data set, where that is still in its place."""
+    from auvseg.data.dataset import read_dataset
+    from auvseg.errors import DatasetError
+    from auvseg.scoring.run import read_run
+
+    try:
+        return read_dataset(read_run(run).dataset_path).classes
+    except DatasetError:
+        return None
+
+
+def _show(result: "Correlations") -> None:
+    from auvseg.bench.correlation.findings import overview
+
+    table = overview(result)
+    names = ("spearman_given", "spearman", "pearson_given", "pearson")
+    shown = [name for name in names if result.given or not name.endswith("_given")]
+    rows = [
+        (
+            str(row["measure"]),
+            "+" if row["useful_sign"] > 0 else "-",
+            str(row["verdict"]),
+            *(_interval(*(float(row[part]) for part in (name, f"{name}_low", f"{name}_high"))) for name in shown),
+            str(row["n"]),
+        )
+        for row in table.to_dict("records")
+    ]
+    headings = {name: name.replace("_given", " given").capitalize() + " [95 %]" for name in shown}
+    columns = ("measure", "useful r", "verdict", *headings.values(), "n")
+    title = f"every measure against {result.pairs.metric}, pooled within classes"
+    if result.given:
+        title += f"; given: {', '.join(result.given)}"
+    show_table(title, columns, rows, left=3)
+    if len(result.pairs.classes) > 1:
+        _show_classes(result, [str(name) for name in table["measure"]])
+
+
+def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:
+    partial = bool(result.given)
+    known = [name for name in _BESIDE if name in strongest and not (partial and name in result.given)]
+    shown = list(dict.fromkeys((*strongest[:3], *known)))
+    rows = []
+    for number, name in result.pairs.classes[:_MOST_CLASSES]:
+        of_class = result.select("spearman", partial=partial, class_id=number)
+        cells = of_class.loc[shown, ["r", "low", "high"]].to_numpy(dtype=float)
+        rows.append((name, *(_interval(*map(float, cell)) for cell in cells)))
+    out.print()
+    show_table("class by class, Spearman" + (" given size" if partial else ""), ("class", *shown), rows)
+    if len(result.pairs.classes) > _MOST_CLASSES:
+        say(f"{len(result.pairs.classes) - _MOST_CLASSES} classes more are in correlation.csv")
+
+
+def _interval(r: float, low: float, high: float) -> str:
+    return "" if r != r else f"{r:+.2f} [{low:+.2f} {high:+.2f}]"
