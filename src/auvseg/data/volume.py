@@ -11,6 +11,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from auvseg.data.case import Case
@@ -43,6 +44,8 @@ class Volume:
         spacing_mm: voxel size along (D, H, W).
         axcodes: orientation on disk.
         warnings: what a reader should know, one sentence each.
+        channel: which of the case's channels `image` is, from 0.
+        others: the other channels, in order, each as `image`; empty where they were not asked for.
     """
 
     case_id: str
@@ -51,9 +54,17 @@ class Volume:
     spacing_mm: tuple[float, float, float]
     axcodes: str
     warnings: tuple[str, ...]
+    channel: int = 0
+    others: tuple[ImageArray, ...] = ()
+
+    def channels(self) -> Float32[np.ndarray, "K D H W"]:
+        """`image` and the other channels that were read, in order, (K, D, H, W); a copy."""
+        return np.stack([*self.others[: self.channel], self.image, *self.others[self.channel :]])
 
 
-def load_volume(case: Case, *, channel: int = 0, with_label: bool = True, channel_count: int = 1) -> Volume:
+def load_volume(
+    case: Case, *, channel: int = 0, with_label: bool = True, channel_count: int = 1, every_channel: bool = False
+) -> Volume:
     """Read a case and turn it into the canonical orientation.
 
     Args:
@@ -62,6 +73,7 @@ def load_volume(case: Case, *, channel: int = 0, with_label: bool = True, channe
         with_label: whether the label is read; a case without one then has `label=None`.
         channel_count: how many channels the data set declares; a fourth axis of this length holds them, and 1 says
             nothing of how many files a case has.
+        every_channel: whether the other channels are read too.
 
     Raises:
         ReadError: a file cannot be read.
@@ -70,16 +82,47 @@ def load_volume(case: Case, *, channel: int = 0, with_label: bool = True, channe
     """
     path = _image_file(case, channel, channel_count)
     channels_in_file = 1 if len(case.images) > 1 else channel_count
-    raw = _one_channel(read_array(path, part="image"), path, channel, channels_in_file)
+    whole = read_array(path, part="image")
+    raw = _one_channel(whole, path, channel, channels_in_file)
     warnings = [f"{path.name}: {note}" for note in raw.header.notes]
-    # One copy: turned, converted and in one block of memory.
-    image = np.array(_canonical(raw.array, raw.header), dtype=np.float32, order="C")
-    _check_intensities(image, path, warnings)
+    image = _intensities(raw.array, raw.header, path, warnings)
+    others: tuple[ImageArray, ...] = ()
+    if every_channel and channels_in_file > 1:
+        rest = [whole.array[..., index] for index in range(channels_in_file) if index != channel]
+        others = tuple(_intensities(array, raw.header, path, warnings) for array in rest)
+    elif every_channel:
+        files = [file for index, file in enumerate(case.images) if index != channel]
+        others = tuple(_read_channel(file, raw.header, path.name, warnings) for file in files)
     label = None
     if with_label and case.label is not None:
         label = _read_label(case.label, raw.header, warnings)
     x, y, z = (raw.header.spacing_mm[axis] for axis in _axis_order(raw.header))
-    return Volume(case.case_id, image, label, (x, y, z), raw.header.axcodes, tuple(warnings))
+    return Volume(case.case_id, image, label, (x, y, z), raw.header.axcodes, tuple(warnings), channel, others)
+
+
+def as_stored(array: NDArray[Any], axcodes: str) -> NDArray[Any]:
+    """A (D, H, W) array with its axes in the order and direction in which the file holds them.
+
+    Args:
+        array: in the canonical orientation.
+        axcodes: orientation on disk, as `Volume.axcodes`.
+
+    Returns:
+        A view whose axes are those of the file: the first axis is NIfTI's and ITK's x.
+    """
+    return nib.orientations.apply_orientation(array, _turn(CANONICAL, axcodes))
+
+
+def as_canonical(array: NDArray[Any], axcodes: str) -> NDArray[Any]:
+    """A view of an array that is ordered as the file, turned to (D, H, W); undoes `as_stored`."""
+    return nib.orientations.apply_orientation(array, _turn(axcodes, CANONICAL))
+
+
+def stored_spacing(spacing_mm: tuple[float, float, float], axcodes: str) -> tuple[float, float, float]:
+    """Voxel size along (D, H, W) as voxel size along the axes of the file."""
+    target = [int(axis) for axis in _turn(CANONICAL, axcodes)[:, 0]]
+    x, y, z = (spacing_mm[target.index(axis)] for axis in range(3))
+    return x, y, z
 
 
 def grid_difference(image: Header, label: Header) -> str | None:
@@ -143,6 +186,26 @@ def _read_label(path: Path, image: Header, warnings: list[str]) -> LabelArray:
     return np.ascontiguousarray(_canonical(as_label(raw.array, path.name), image))
 
 
+def _intensities(array: NDArray[Any], header: Header, path: Path, warnings: list[str]) -> ImageArray:
+    # One copy: turned, converted and in one block of memory.
+    image = np.array(_canonical(array, header), dtype=np.float32, order="C")
+    _check_intensities(image, path, warnings)
+    return image
+
+
+def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str]) -> ImageArray:
+    raw = read_array(path, part="image")
+    if raw.header.shape != first.shape:
+        raise CaseError(
+            f"{path.name}: this channel has {_by(raw.header.shape)} voxels, {first_name} has {_by(first.shape)}; "
+            "resample the channels onto one grid"
+        )
+    if grid_difference(first, raw.header) is not None:
+        warnings.append(f"{path.name}: its grid is not that of {first_name}; taken voxel by voxel, as nnU-Net does")
+    # Voxel by voxel: the first channel's affine turns all.
+    return _intensities(raw.array, first, path, warnings)
+
+
 def _image_file(case: Case, channel: int, channel_count: int) -> Path:
     files = len(case.images)
     if 1 < files != channel_count > 1:
@@ -179,8 +242,12 @@ def _check_intensities(image: NDArray[np.float32], path: Path, warnings: list[st
 
 
 def _orientation(header: Header) -> NDArray[np.float64]:
+    return _turn(header.axcodes, CANONICAL)
+
+
+def _turn(before: str, after: str) -> NDArray[np.float64]:
     return nib.orientations.ornt_transform(
-        nib.orientations.axcodes2ornt(tuple(header.axcodes)), nib.orientations.axcodes2ornt(tuple(CANONICAL))
+        nib.orientations.axcodes2ornt(tuple(before)), nib.orientations.axcodes2ornt(tuple(after))
     )
 
 

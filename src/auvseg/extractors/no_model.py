@@ -59,7 +59,7 @@ class NoModel:
             return
         if case.label is None:
             raise CaseError("no label to look for classes in; use --prompt none")
-        held = _values_by_plane(case.label)
+        held = values_by_plane(case.label)
         for class_def in classes:
             wanted = set(class_def.values)
             planes = [index for index, values in enumerate(held) if not wanted.isdisjoint(values)]
@@ -71,6 +71,6 @@ class NoModel:
         return ClassMap(class_def, torch.empty((len(scored), 0, 0)), scored, len(planes))
 
 
-def _values_by_plane(label: LabelArray) -> list[frozenset[int]]:
+def values_by_plane(label: LabelArray) -> list[frozenset[int]]:
     """The label values on every plane."""
     return [frozenset(np.unique(plane).tolist()) if plane.any() else frozenset() for plane in label]

@@ -41,7 +41,7 @@ def fisher(case: MeasureInput) -> float | None:
     None where either side has no pixel, or both are constant.
     """
     count, mean, square = np.zeros(2), np.zeros(2), np.zeros(2)
-    for logits, inside, valid in _planes(case):
+    for logits, inside, valid in _planes(case, case.class_map.logits):
         for side, where in enumerate((valid & ~inside, valid & inside)):
             values = logits[where].double()
             count[side] += values.numel()
@@ -64,21 +64,23 @@ def energy(case: MeasureInput) -> float | None:
     (Liu et al., Energy-based out-of-distribution detection, NeurIPS 2020, behind the paper's EAOA.)
     """
     count, total = 0, 0.0
-    for logits, inside, valid in _planes(case):
+    for logits, inside, valid in _planes(case, case.odds):
         values = logits[inside & valid]
         count += values.numel()
         total -= float(functional.softplus(values).double().sum())
     return total / count if count else None
 
 
-def _planes(case: MeasureInput) -> Iterator[tuple[Float[Tensor, "h w"], Bool[Tensor, "h w"], Bool[Tensor, "h w"]]]:
-    """Each scored plane's logits, where the structure is, and where the label means something, on the map's grid.
+def _planes(
+    case: MeasureInput, maps: Float[Tensor, "D h w"]
+) -> Iterator[tuple[Float[Tensor, "h w"], Bool[Tensor, "h w"], Bool[Tensor, "h w"]]]:
+    """Each scored plane of the map, where the structure is, and where the label means something, on the map's grid.
 
     A pixel belongs to the structure where at least half of its area does.
     """
     if not case.has_label or not case.has_map:
         return
-    for logits, (mask, valid) in zip(case.class_map.logits, case.label_planes(), strict=True):
+    for logits, (mask, valid) in zip(maps, case.label_planes(), strict=True):
         inside = _on_grid(mask, logits)
         yield logits, inside, torch.ones_like(inside) if valid.all() else _on_grid(valid, logits)
 

@@ -2,7 +2,8 @@
 
 METHOD section 8 shows that on LiteMedSAM these react to label errors and image noise more reliably than `S` does; they
 are ours, not the paper's. Each takes a `MeasureInput` and returns None where it is not defined. None of them judges:
-a direction stands in `catalogue.py`, and how far to trust it depends on the extractor and the data.
+a direction stands in `catalogue.py`, and how far to trust it depends on the extractor and the data. "Logit" is that of
+the class against everything else (`MeasureInput.odds`).
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ def agreement(case: MeasureInput) -> float | None:
     if not case.has_label:
         return None
     overlap = total = 0
-    for plane, (mask, valid) in zip(case.class_map.logits, case.label_planes(), strict=True):
+    for plane, (mask, valid) in zip(case.odds, case.label_planes(), strict=True):
         # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
         logits = functional.interpolate(plane[None, None], mask.shape, mode="bilinear", align_corners=False)
         predicted = (logits[0, 0] > 0).cpu().numpy() & valid
@@ -38,15 +39,15 @@ def stability(case: MeasureInput) -> float | None:
 
     The stability score of Segment Anything (Kirillov et al., ICCV 2023, appendix B). None where no logit exceeds -2.
     """
-    loose = int(torch.count_nonzero(case.class_map.logits > -STABILITY_OFFSET))
+    loose = int(torch.count_nonzero(case.odds > -STABILITY_OFFSET))
     if loose == 0:
         return None
-    return int(torch.count_nonzero(case.class_map.logits > STABILITY_OFFSET)) / loose
+    return int(torch.count_nonzero(case.odds > STABILITY_OFFSET)) / loose
 
 
 def confidence(case: MeasureInput) -> float | None:
     """Mean probability inside the model's own mask (logit > 0), in (0.5, 1]; None where the mask is empty."""
-    inside = case.class_map.logits > 0
+    inside = case.odds > 0
     if not bool(inside.any()):
         return None
     return float(case.probabilities[inside].double().mean())
@@ -58,10 +59,10 @@ def boundary_entropy(case: MeasureInput) -> float | None:
     The sum is carried by the band around the boundary, so the value grows with the band's width relative to the
     structure's size: compare it within a class, not between classes. None where the model's mask is empty.
     """
-    predicted = int(torch.count_nonzero(case.class_map.logits > 0))
+    predicted = int(torch.count_nonzero(case.odds > 0))
     if predicted == 0:
         return None
-    logits = case.class_map.logits
+    logits = case.odds
     # H(p) = p·softplus(-z) + (1-p)·softplus(z), exact for saturated logits where log p would be -inf.
     entropy = case.probabilities * functional.softplus(-logits) + (1 - case.probabilities) * functional.softplus(logits)
     return float(entropy.double().sum()) / predicted

@@ -103,10 +103,15 @@ class MeasureInput(_Remembering):
         """Voxel size along (D, H, W)."""
         return self.whole.spacing_mm
 
+    @property
+    def odds(self) -> Float[Tensor, "D h w"]:
+        """(D, h, w) logits of the class against everything else: above 0 is the model's own mask."""
+        return self.class_map.logits if self.class_map.odds is None else self.class_map.odds
+
     @cached_property
     def probabilities(self) -> Float[Tensor, "D h w"]:
-        """(D, h, w) sigmoid of the logits, in [0, 1]; computed once for all measures."""
-        return torch.sigmoid(self.class_map.logits)
+        """(D, h, w) sigmoid of `odds`, in [0, 1]; computed once for all measures."""
+        return torch.sigmoid(self.odds)
 
     def label_planes(self) -> Iterator[tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]]]:
         """Each scored plane's mask of the class, and where its label means something (is not to be ignored)."""

@@ -37,15 +37,18 @@ def snr(case: MeasureInput) -> float | None:
     if min(image.shape[1:]) < MINIMUM_SIDE:
         return None
     planes = case.class_map.planes
-    noise = float(np.mean([noise_standard_deviation(image[index]) for index in planes])) if planes else 0.0
     total = voxels = 0.0
     if case.has_label:
+        holding = []
         for index, (mask, _) in zip(planes, case.label_planes(), strict=True):
             total += float(image[index].sum(where=mask, dtype=np.float64))
             voxels += int(np.count_nonzero(mask))
+            holding += [index] if mask.any() else []
+        planes = tuple(holding)
     else:
         total = sum(float(image[index].sum(dtype=np.float64)) for index in planes)
         voxels = len(planes) * image[0].size
+    noise = float(np.mean([noise_standard_deviation(image[index]) for index in planes])) if planes else 0.0
     return total / voxels / noise if voxels and noise > 0 else None
 
 

@@ -3,6 +3,7 @@
 Nothing here imports torch: a worker starts fast and holds no more than one volume.
 """
 
+import hashlib
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class LoadTask:
         channel_count: channels that the data set declares.
         with_label: whether the label is needed.
         known: hashes for which a usable record exists; the voxels are then not read.
+        every_channel: whether the other channels are read and hashed too.
     """
 
     case: Case
@@ -30,6 +32,7 @@ class LoadTask:
     channel_count: int
     with_label: bool
     known: CaseInputs | None
+    every_channel: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def load_case(task: LoadTask) -> LoadedCase:
         inputs = _hash_files(task)
         if inputs != task.known:
             volume = load_volume(
-                task.case, channel=task.channel, with_label=task.with_label, channel_count=task.channel_count
+                task.case,
+                channel=task.channel,
+                with_label=task.with_label,
+                channel_count=task.channel_count,
+                every_channel=task.every_channel,
             )
     except CaseError as problem:
         error = str(problem)
@@ -73,7 +80,11 @@ def load_case(task: LoadTask) -> LoadedCase:
 def _hash_files(task: LoadTask) -> CaseInputs:
     images = task.case.images
     image = images[task.channel] if len(images) > 1 and task.channel < len(images) else images[0]
-    image_sha256 = file_sha256(image)
+    if task.every_channel and len(images) > 1:
+        # One hash for all: that of the files' hashes in order.
+        image_sha256 = hashlib.sha256("".join(map(file_sha256, images)).encode()).hexdigest()
+    else:
+        image_sha256 = file_sha256(image)
     if not task.with_label or task.case.label is None:
         return CaseInputs(image_sha256, None)
     # One file may hold both (MedSAM's .npz).

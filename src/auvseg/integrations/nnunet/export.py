@@ -4,29 +4,19 @@ In evaluation a doubled layer computes with the first half of its weights; the e
 same arithmetic: predictions are bit for bit the same.
 """
 
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from auvseg.duo.head import without_noise_head
 from auvseg.errors import UsageError
+from auvseg.integrations.nnunet.checkpoint import load_checkpoint
 
 PLAIN_TRAINER = "nnUNetTrainer"
 _NATIVE = ("nnUNetTrainerDUO", "nnUNetTrainerAuvsegBaseline")
 """Trainers whose network nnU-Net builds from its plans alone."""
-
-_multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
-_NUMPY: list[Any] = [
-    _multiarray.scalar,
-    _multiarray._reconstruct,
-    np.ndarray,
-    np.dtype,
-    *(type(np.dtype(name)) for name in ("float64", "float32", "float16", "int64", "int32", "bool")),
-]
 
 _COPIED = ("plans.json", "dataset.json", "dataset_fingerprint.json")
 
@@ -67,20 +57,11 @@ def export_plain(model: Path, target: Path | None = None) -> Path:
                 shutil.copyfile(model / name, unfinished / name)
         for path in checkpoints:
             (unfinished / path.parent.name).mkdir(exist_ok=True)
-            torch.save(_plain(_load(path)), unfinished / path.parent.name / path.name)
+            torch.save(_plain(load_checkpoint(path)[0]), unfinished / path.parent.name / path.name)
         unfinished.replace(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
-
-
-def _load(path: Path) -> dict[str, Any]:
-    # Plain data and numpy's numbers, which nnU-Net logs; anything else in the file is refused, not run.
-    with torch.serialization.safe_globals(_NUMPY):
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            raise UsageError(f"{path} is no checkpoint of nnU-Net, or is damaged: {error}") from None
 
 
 def _plain(checkpoint: dict[str, Any]) -> dict[str, Any]:
