@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from auvseg.measures.catalogue import MEASURES, ScaleOptions
     from auvseg.measures.scale import semantic_scale
     from auvseg.ranking import rank
-    from auvseg.scoring.config import ScoreConfig
+    from auvseg.scoring.config import ModelFolder, ScoreConfig
     from auvseg.scoring.local import score
     from auvseg.scoring.table import load_scores
 
@@ -36,6 +36,7 @@ _HOME = {
     "DUOLoss": "auvseg.duo.loss",
     "Dataset": "auvseg.data.case",
     "MEASURES": "auvseg.measures.catalogue",
+    "ModelFolder": "auvseg.scoring.config",
     "SampledNoise": "auvseg.duo.noise",
     "ScaleAccumulator": "auvseg.measures.accumulator",
     "ScaleOptions": "auvseg.measures.catalogue",
@@ -61,6 +62,7 @@ __all__ = [
     "ClassDef",
     "DUOLoss",
     "Dataset",
+    "ModelFolder",
     "SampledNoise",
     "ScaleAccumulator",
     "ScaleOptions",

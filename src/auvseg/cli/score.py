@@ -2,11 +2,14 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auvseg.cli.console import progress, say, say_error
+
+if TYPE_CHECKING:
+    from auvseg.scoring.config import ModelFolder
 
 
 class ModalityName(str, Enum):
@@ -74,8 +77,22 @@ def command(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder; new, or of the same command before.")],
     extractor: Annotated[
-        str, typer.Option(help="Foundation model; none measures image and label alone, in milliseconds a plane.")
+        str,
+        typer.Option(
+            help="Foundation model; nnunet: a network of your own; none: image and label alone, milliseconds a plane."
+        ),
     ] = "lite-medsam",
+    model: Annotated[
+        Path | None, typer.Option(help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION.")
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number."),
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="For nnunet: the checkpoint's file name.")] = "checkpoint_final.pth",
+    mirroring: Annotated[
+        bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
+    ] = False,
     prompt: Annotated[
         PromptName, typer.Option(help="A box from the label, or none: the whole image, label-free.")
     ] = PromptName.label,
@@ -134,6 +151,7 @@ def command(
         precision=precision.value,
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
         measures=measures_named(measures, extractor),
+        model=model_folder(model, folds, checkpoint, mirroring=mirroring),
     )
     from auvseg.scoring.local import CaseDone, score
 
@@ -152,6 +170,7 @@ def command(
             num_parts=num_parts,
             part_id=part_id,
             on_case=on_case,
+            on_note=lambda note: say(f"note: {note}"),
         )
     say(
         f"{summary.cases} cases in {summary.elapsed_s:.1f} s: {summary.cases - len(summary.failed)} scored "
@@ -167,9 +186,27 @@ def command(
 
 
 def measures_named(names: str, extractor: str) -> tuple[str, ...]:
-    """The measures asked for; `all` leaves out what looks at a map where there is no model to make one."""
+    """The measures asked for; `all` leaves out what the extractor has no map for, or no estimate of its mask."""
     from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 
     if names != "all":
         return tuple(name.strip() for name in names.split(","))
+    if extractor == "nnunet":
+        return tuple(name for name in CASE_MEASURES if name != "predicted_iou")
     return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)
+
+
+def model_folder(path: Path | None, folds: str | None, checkpoint: str, *, mirroring: bool) -> "ModelFolder | None":
+    """The trained network that the options name, or None.
+
+    Raises:
+        UsageError: folds without a folder.
+    """
+    from auvseg.errors import UsageError
+    from auvseg.scoring.config import ModelFolder
+
+    if path is not None:
+        return ModelFolder(path, folds, checkpoint, mirroring)
+    if folds is not None or mirroring:
+        raise UsageError("--folds and --mirroring choose among what --model holds; add --model and --extractor nnunet")
+    return None

@@ -1,4 +1,4 @@
-"""Frozen foundation models, one file each, all behind `base.Extractor`."""
+"""Frozen foundation models, and a trained nnU-Net, all behind `base.Extractor`."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +11,7 @@ ExtractorFactory = Callable[..., Extractor]
 
 _HOMES = {
     "lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM",
+    "nnunet": "auvseg.extractors.nnunet:NnUNet",
     "none": "auvseg.extractors.no_model:NoModel",
 }
 """Every model that auvseg brings, and `none`, imported when it is asked for."""
@@ -28,8 +29,8 @@ def register_extractor(name: str, factory: ExtractorFactory) -> None:
 
     Args:
         name: what `--extractor` and `ScoreConfig` will say.
-        factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`; returns an
-            `auvseg.extractors.base.Extractor`.
+        factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`, and where a
+            model folder was named with those of `ModelFolder.options`; returns an `auvseg.extractors.base.Extractor`.
 
     Raises:
         UsageError: the name is one of auvseg's own.
@@ -44,7 +45,8 @@ def get_extractor(name: str, **options: Any) -> Extractor:
 
     Args:
         name: one of `extractor_names()`.
-        options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`.
+        options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`. For `nnunet` also
+            `model`, `folds`, `checkpoint`, `mirroring`; see `ModelFolder`.
 
     Raises:
         UsageError: no model has this name.

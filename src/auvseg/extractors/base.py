@@ -68,8 +68,8 @@ class ClassMap:
         planes_total: how many planes of the volume hold the class, all of them where there is no label; more than D
             where `max_slices` thinned them, fewer where the model looks at all planes.
         predicted_iou: (D,) the model's own estimate of its mask's quality, in about [0, 1]; None if it has none.
-        odds: (D, h, w) float32 logits of the class against everything else, whose sigmoid is its probability. None where
-            `logits` are that already; a network with a softmax has one score a class instead.
+        odds: (D, h, w) float32 logits of the class against everything else, whose sigmoid is its probability. None
+            where `logits` are that already; a network with a softmax has one score a class instead.
         embedding: (F,) float32 features of the encoder: their mean over the structure's label on a plane (over the
             whole image where there is no label), then over the scored planes; None if it has none.
     """
@@ -128,7 +128,7 @@ class ReadsRawChannels(Protocol):
 
 @runtime_checkable
 class HasOwnClasses(Protocol):
-    """An extractor that segments classes of its own: it makes their maps whatever the prompt, and can make no others."""
+    """An extractor that segments classes of its own: it makes their maps whatever the prompt, and no others."""
 
     @property
     def own_classes(self) -> tuple[ClassDef, ...]:

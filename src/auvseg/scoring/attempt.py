@@ -6,7 +6,7 @@ from typing import Any
 from auvseg.data.case import Case, Dataset
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
-from auvseg.extractors.base import Extractor
+from auvseg.extractors.base import Extractor, HasOwnClasses
 from auvseg.scoring.case import Seconds, classes_of, score_case
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.loading import LoadedCase
@@ -22,7 +22,10 @@ def attempt(
         The scores and an empty reason, or no scores and the reason.
     """
     try:
-        classes = classes_of(volume, dataset.classes, dataset.ignore_value)
+        declared = dataset.classes
+        if declared is None and volume.label is None and isinstance(extractor, HasOwnClasses):
+            declared = extractor.own_classes
+        classes = classes_of(volume, declared, dataset.ignore_value)
         return score_case(volume, classes, dataset.ignore_value, extractor, config, seconds), ""
     except CaseError as problem:
         return (), str(problem)

@@ -11,7 +11,14 @@ from auvseg.data.case import ClassDef
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
-from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
+from auvseg.extractors.base import (
+    WHOLE_IMAGE,
+    Extractor,
+    ExtractorInput,
+    HasOwnClasses,
+    RawImage,
+    ReadsRawChannels,
+)
 from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig
@@ -62,6 +69,8 @@ def score_case(
 ) -> tuple[ClassScore, ...]:
     """Measures of every class of one case, in the order of `classes`; with prompt `none` of the whole image.
 
+    A network with classes of its own needs no prompt: with `none` it has a row a class too, made without the label.
+
     Args:
         volume: the case.
         classes: what to look for; a class that the label does not hold becomes a row `absent`, never a number.
@@ -74,10 +83,12 @@ def score_case(
         CaseError: the case cannot be scored with this configuration.
     """
     started = time.perf_counter()
-    prepared = _prepare(volume, classes, config)
+    raw = isinstance(extractor, ReadsRawChannels)
+    prepared = _prepare(volume, classes, config, raw=raw)
     label_free = config.prompt == "none"
     counts = label_counts(volume)
-    wanted = [WHOLE_IMAGE] if label_free else [c for c in classes if _voxels(c, counts)]
+    expected = [WHOLE_IMAGE] if label_free and not isinstance(extractor, HasOwnClasses) else list(classes)
+    wanted = expected if label_free else [c for c in classes if _voxels(c, counts)]
     whole = WholeCase(prepared.image, prepared.label, volume.spacing_mm, ignore_value)
     scores: dict[int, ClassScore] = {}
     before = time.perf_counter()
@@ -104,11 +115,13 @@ def score_case(
         before = time.perf_counter()
     seconds.network += time.perf_counter() - before
     seconds.other += time.perf_counter() - started - seconds.network - seconds.measures
-    expected = wanted if label_free else classes
-    return tuple(scores.get(c.class_id) or _without_map(c, _voxels(c, counts)) for c in expected)
+    reasons = extractor.unmatched(classes) if isinstance(extractor, HasOwnClasses) else {}
+    return tuple(
+        scores.get(c.class_id) or _without_map(c, _voxels(c, counts), reasons.get(c.class_id)) for c in expected
+    )
 
 
-def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig) -> ExtractorInput:
+def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig, *, raw: bool) -> ExtractorInput:
     needs_label = config.prompt == "label" or config.input == "mask"
     if needs_label and volume.label is None:
         raise CaseError("no label; score label-free with --prompt none --input raw")
@@ -120,6 +133,7 @@ def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig) -
         image=normalise(volume, how, foreground),
         label=volume.label if config.prompt == "label" else None,
         spacing_mm=volume.spacing_mm,
+        raw=RawImage(volume.channels(), volume.axcodes) if raw else None,
     )
 
 
@@ -127,13 +141,14 @@ def _voxels(class_def: ClassDef, counts: Counter[int]) -> int:
     return sum(counts[value] for value in class_def.values)
 
 
-def _without_map(class_def: ClassDef, voxels: int) -> ClassScore:
-    absent = voxels == 0
+def _without_map(class_def: ClassDef, voxels: int, unmatched: str | None) -> ClassScore:
+    absent = voxels == 0 or unmatched is not None
+    reason = "the label does not hold this class" if absent else "the extractor made no map of this class"
     return ClassScore(
         class_id=class_def.class_id,
         name=class_def.name,
         status="absent" if absent else "failed",
-        reason="the label does not hold this class" if absent else "the extractor made no map of this class",
+        reason=unmatched or reason,
         planes_scored=0,
         planes_total=0,
         measures={},

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
@@ -11,6 +12,35 @@ from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
 InputKind = Literal["raw", "mask"]
 Precision = Literal["auto", "fp32", "bf16"]
+
+
+_WITHOUT_MODEL_FOLDER = ("lite-medsam", "none")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A network that was trained on the task, for the extractor `nnunet`.
+
+    Attributes:
+        path: nnU-Net's folder, `TRAINER__PLANS__CONFIGURATION`.
+        folds: numbers separated by commas, or `all` for the fold of all cases; None takes every numbered fold.
+        checkpoint: file name of the checkpoints.
+        mirroring: whether predictions are averaged over mirrored copies.
+    """
+
+    path: Path
+    folds: str | None = None
+    checkpoint: str = "checkpoint_final.pth"
+    mirroring: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """The keywords of `get_extractor` that say the same."""
+        return {
+            "model": self.path,
+            "folds": self.folds,
+            "checkpoint": self.checkpoint,
+            "mirroring": self.mirroring,
+        }
 
 
 @dataclass(frozen=True)
@@ -29,6 +59,8 @@ class ScoreConfig:
         precision: arithmetic of the network; `auto` takes what was measured to be best on this kind of processor.
         scale: which variant of the semantic perception scale is computed.
         measures: names of the measures to compute; those of the cohort are made when a table is read.
+        model: the trained network, for `nnunet`. Where it lies is no part of the record; what it holds is, with the
+            extractor's settings.
     """
 
     modality: Modality
@@ -42,10 +74,13 @@ class ScoreConfig:
     precision: Precision = "auto"
     scale: ScaleOptions = field(default_factory=ScaleOptions)
     measures: tuple[str, ...] = CASE_MEASURES
+    model: ModelFolder | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain JSON values."""
-        return json.loads(json.dumps(asdict(self)))
+        """The configuration as plain JSON values, without `model`."""
+        values = asdict(self)
+        del values["model"]
+        return json.loads(json.dumps(values))
 
 
 def resolve_modality(dataset: Dataset, wanted: Modality | None) -> Modality:
@@ -75,6 +110,8 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
         raise UsageError(f"the window's width must be positive, not {config.window_hu[1]:g} HU")
     if config.max_slices is not None and config.max_slices < 1:
         raise UsageError(f"--max-slices must be at least 1, not {config.max_slices}")
+    if config.model is not None and config.extractor in _WITHOUT_MODEL_FOLDER:
+        raise UsageError(f"--model is for the extractor nnunet, not {config.extractor}; add --extractor nnunet")
     channels = max(len(dataset.channel_names), 1)
     if not 0 <= config.channel < channels:
         raise UsageError(f"--channel {config.channel}: {dataset.name} has channels 0 to {channels - 1}")

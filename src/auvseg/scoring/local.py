@@ -16,7 +16,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
-from auvseg.extractors.base import Extractor
+from auvseg.extractors.base import Extractor, HasOwnClasses, ReadsRawChannels
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
@@ -82,6 +82,7 @@ def score(
     part_id: int = 0,
     read_timeout_s: float | None = 600.0,
     on_case: Callable[[CaseDone], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> ScoreSummary:
     """Score a data set into a run folder, or go on with one that was interrupted.
 
@@ -96,6 +97,7 @@ def score(
         part_id: which of them this call does, from 0: every `num_parts`-th case.
         read_timeout_s: a file that takes longer to read is given up, and its case fails.
         on_case: called after every case.
+        on_note: called before the first case with every sentence that a person should know of this extractor.
 
     Returns:
         The summary; a case that could not be scored is listed in it and never ends the run.
@@ -109,6 +111,9 @@ def score(
     every_case = _selected(dataset, subset)
     mine = _shard(every_case, num_parts, part_id)
     extractor = make_extractor(config, device)
+    for note in extractor_notes(extractor, dataset):
+        if on_note is not None:
+            on_note(note)
     setup = {
         "config": config.as_dict(),
         "extractor": {"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
@@ -160,7 +165,21 @@ def make_extractor(config: ScoreConfig, device: str) -> Extractor:
         max_slices=config.max_slices,
         precision=config.precision,
         device=device,
+        **({} if config.model is None else config.model.options()),
     )
+
+
+def extractor_notes(extractor: Extractor, dataset: Dataset) -> tuple[str, ...]:
+    """What a person should know before this extractor scores this data set, one sentence each.
+
+    Raises:
+        UsageError: the extractor was trained on another number of channels, or on none of the classes.
+    """
+    if isinstance(extractor, ReadsRawChannels) and dataset.channel_names:
+        there, needed = len(dataset.channel_names), extractor.raw_channels
+        if there != needed:
+            raise UsageError(f"{dataset.name} has {there} channels, the network was trained on {needed}")
+    return extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else ()
 
 
 def _records(job: _Job, cases: Sequence[Case], read_timeout_s: float | None) -> Iterator[tuple[Record, bool]]:
@@ -174,6 +193,7 @@ def _records(job: _Job, cases: Sequence[Case], read_timeout_s: float | None) -> 
             channel_count=max(len(job.dataset.channel_names), 1),
             with_label=config.prompt == "label" or config.input == "mask",
             known=known.inputs if (known := kept[case.case_id]) is not None else None,
+            every_channel=isinstance(job.extractor, ReadsRawChannels),
         )
         for case in cases
     )

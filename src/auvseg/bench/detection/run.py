@@ -21,7 +21,7 @@ from auvseg.bench.detection.planting import plant
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
-from auvseg.extractors.base import Extractor
+from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds, classes_of
@@ -77,6 +77,7 @@ def detect(
     minutes: float | None = None,
     read_timeout_s: float | None = 600.0,
     on_case: Callable[[CaseDone], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> DetectSummary:
     """Score the planned cases, clean and faulty, or go on with what was interrupted.
 
@@ -92,6 +93,7 @@ def detect(
         minutes: no faulty copy is begun after so many minutes; the clean cases are always finished.
         read_timeout_s: a file that takes longer to read is given up.
         on_case: called after every clean case and every faulty copy.
+        on_note: called before the first case with every sentence that a person should know of the extractor.
 
     Returns:
         The summary.
@@ -113,6 +115,7 @@ def detect(
         part_id=part_id,
         read_timeout_s=read_timeout_s,
         on_case=on_case,
+        on_note=on_note,
     )
     extractor = make_extractor(config, device)
     if isinstance(extractor, RemembersPlanes):
@@ -209,7 +212,10 @@ def _faulty_records(
     config = bench.config
     faults_of = {case.case_id: faults for case, faults in work}
     channels = max(len(bench.dataset.channel_names), 1)
-    tasks = (LoadTask(case, config.channel, channels, with_label=True, known=None) for case, _ in work)
+    every = isinstance(bench.extractor, ReadsRawChannels)
+    tasks = (
+        LoadTask(case, config.channel, channels, with_label=True, known=None, every_channel=every) for case, _ in work
+    )
     with IsolatedPool(num_workers=1, timeout_s=read_timeout_s) as pool:
         for outcome in pool.map(load_case, tasks, ahead=1):
             for fault in faults_of[outcome.item.case.case_id]:
