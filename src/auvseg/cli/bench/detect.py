@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auvseg.cli.console import out, progress, say, say_warning, show_table
-from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named
+from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named, model_folder
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -29,14 +29,26 @@ def command(
     faulty_share: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Share of faulty ones for which precision is stated.")
     ] = 0.1,
-    extractor: Annotated[str, typer.Option(help="Foundation model, or none.")] = "lite-medsam",
+    extractor: Annotated[str, typer.Option(help="Foundation model, nnunet, or none.")] = "lite-medsam",
+    model: Annotated[
+        Path | None, typer.Option(help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION.")
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="For nnunet: the checkpoint's file name.")] = "checkpoint_final.pth",
+    mirroring: Annotated[
+        bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
+    ] = False,
     prompt: Annotated[PromptName, typer.Option(help="As for auvseg score.")] = PromptName.label,
     input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
     modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
     channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
     box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
-    max_slices: Annotated[int | None, typer.Option(min=1, help="At most so many planes a structure.")] = 8,
+    max_slices: Annotated[
+        int | None, typer.Option(min=1, help="At most so many planes a structure; nnunet always takes all.")
+    ] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
@@ -68,9 +80,10 @@ def command(
         window_hu=window,
         channel=channel,
         box_margin=box_margin,
-        max_slices=max_slices,
+        max_slices=None if extractor == "nnunet" else max_slices,
         precision=precision.value,
         measures=measures_named("all", extractor),
+        model=model_folder(model, folds, checkpoint, mirroring=mirroring),
     )
     plan = Plan(
         cases=cases or None,
@@ -95,6 +108,7 @@ def command(
             part_id=part_id,
             minutes=minutes,
             on_case=on_case,
+            on_note=lambda note: say(f"note: {note}"),
         )
     if summary.left:
         say_warning(f"time is up: {summary.left} faulty copies are left; the same command goes on")
