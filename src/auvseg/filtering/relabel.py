@@ -102,12 +102,23 @@ def _simpleitk(path: Path, values: Collection[int], new_value: int) -> bytes:
         raise ReadError(f"{path}: a label has two or three axes and one component; this one is a colour or 4-D image")
     voxels = SimpleITK.GetArrayFromImage(image)
     _replace(voxels, values, new_value, _Scaling(), path)
+    return simpleitk_copy(image, voxels, "".join(path.suffixes[-1:]))
+
+
+def simpleitk_copy(image: SimpleITK.Image, voxels: Shaped[np.ndarray, "..."], suffix: str) -> bytes:
+    """The bytes of a file with the image's grid and metadata and other voxels.
+
+    Args:
+        image: whose grid and metadata are kept.
+        voxels: in SimpleITK's order, the last axis first.
+        suffix: ending of the format, such as `.nrrd`.
+    """
     edited = SimpleITK.GetImageFromArray(voxels)
     edited.CopyInformation(image)
     for key in image.GetMetaDataKeys():
         edited.SetMetaData(key, image.GetMetaData(key))
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"label{''.join(path.suffixes[-1:])}"
+        copy = Path(folder) / f"copy{suffix}"
         SimpleITK.WriteImage(edited, str(copy), useCompression=True)
         return copy.read_bytes()
 

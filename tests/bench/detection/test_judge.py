@@ -52,6 +52,13 @@ def test_a_measure_without_signal_is_called_so_nearly_always():
     assert called >= 34
 
 
+def test_resamples_of_few_cases_that_have_no_fault_do_not_count():
+    plan = Plan(cases=None, corruptions=("blur",), severities=(1.0,))
+    evidence = draw_evidence(8, {"snr": {}, "S": {}}, 0, plan, classes=(1,))
+    overall = Verdicts(evidence, suspicions(evidence)).overall()
+    assert overall["best_share"].sum() == pytest.approx(1.0)
+
+
 def test_a_class_and_a_draw_agree_with_scikit_learn():
     evidence = draw_evidence(40, classes=(1,))
     found = row(Verdicts(evidence, suspicions(evidence)).by_fault(), measure="S", corruption="blur", severity=1.0)

@@ -143,7 +143,8 @@ class Verdicts:
                 | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": _verdict(low, high)}
             )
         table = pd.DataFrame(rows)
-        best = pd.DataFrame(resampled).idxmax(axis=1).value_counts(normalize=True)
+        # Of very few cases a resample may lack the faulty ones, or the sound.
+        best = pd.DataFrame(resampled).dropna(how="all").idxmax(axis=1).value_counts(normalize=True)
         table["best_share"] = [float(best.get(name, 0.0)) for name in table["measure"]]
         return table.sort_values("auroc", ascending=False, kind="stable", ignore_index=True)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_warning, show_table
 from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named, model_folder
 
@@ -34,7 +35,8 @@ def command(
         Path | None, typer.Option(help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION.")
     ] = None,
     folds: Annotated[
-        str | None, typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number.")
+        str | None,
+        typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number."),
     ] = None,
     checkpoint: Annotated[str, typer.Option(help="For nnunet: the checkpoint's file name.")] = "checkpoint_final.pth",
     mirroring: Annotated[
@@ -87,8 +89,8 @@ def command(
     )
     plan = Plan(
         cases=cases or None,
-        corruptions=tuple(CORRUPTIONS) if corruptions == "all" else _names(corruptions),
-        severities=_numbers(severities),
+        corruptions=tuple(CORRUPTIONS) if corruptions == "all" else names(corruptions),
+        severities=numbers(severities, float),
         draws=draws,
         seed=seed,
     )
@@ -122,17 +124,6 @@ def command(
         )
     _show(findings, budget, faulty_share)
     say(f"tables: {output / 'detection.csv'}, {output / 'measures.csv'}; weights: {output / 'combined.json'}")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in _names(text))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of numbers such as 0.5,1") from None
 
 
 def _show(findings: "Findings", budget: float, faulty_share: float) -> None:

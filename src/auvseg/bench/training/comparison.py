@@ -1,0 +1,118 @@
+"""What the trainings came to: Dice and IoU an arm and class, and differences with intervals.
+
+    difference(arm, reference) = mean over seeds k and held-out cases i of  D_arm,k,i - D_reference,k,i
+
+with D the mean Dice over a case's classes; only seeds that both have. The interval takes seeds and cases as random
+(`auvseg.bench.statistics.hierarchical_interval`, Student's t).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from auvseg.bench.statistics import Estimate, hierarchical_interval
+from auvseg.bench.training.arms import BASELINE, RANDOM
+from auvseg.bench.training.cells import Cell, summary_file
+
+METRICS = ("Dice", "IoU")
+COLUMNS = ("arm", "seed", "case", "class", "dice", "iou")
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every number of the bench.
+
+    Attributes:
+        cells: a row an arm, seed, held-out case and class: `COLUMNS`; NaN where neither label nor prediction has it.
+        by_class: a row an arm and class, and `mean` over the classes: `arm, class, seeds, dice, dice_sd, iou, iou_sd`;
+            means over seeds of the means over cases, and their standard deviations over seeds.
+        differences: a row an arm and reference: `arm, reference, seeds, cases, difference, low, high, verdict,
+            reason` (what limits the interval, else empty).
+    """
+
+    cells: pd.DataFrame
+    by_class: pd.DataFrame
+    differences: pd.DataFrame
+
+
+def compare(cells: Sequence[Cell], bench: Path, class_names: Mapping[str, str], file_ending: str) -> Comparison:
+    """Read what is done so far.
+
+    Args:
+        cells: in the order in which arms are shown.
+        bench: its folder.
+        class_names: names by nnU-Net's keys (`"1"`, `"(1, 2)"`).
+        file_ending: of the data set's files.
+    """
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        path = summary_file(cell, bench)
+        if path is not None:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            rows += _rows(cell, summary, class_names, file_ending)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"dice": np.float64, "iou": np.float64})
+    return Comparison(table, _by_class(table), _differences(table))
+
+
+def _rows(
+    cell: Cell, summary: dict[str, Any], class_names: Mapping[str, str], file_ending: str
+) -> list[dict[str, Any]]:
+    rows = []
+    for one in summary["metric_per_case"]:
+        case = Path(one["reference_file"]).name.removesuffix(file_ending)
+        for key, metrics in one["metrics"].items():
+            dice, iou = (float(metrics[name]) for name in METRICS)
+            row = {"arm": cell.arm.name, "seed": cell.seed, "case": case, "class": class_names.get(key, key)}
+            rows.append(row | {"dice": dice, "iou": iou})
+    return rows
+
+
+def _by_class(table: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for arm in table["arm"].unique():
+        mine = table[table["arm"] == arm]
+        per_seed = mine.groupby(["class", "seed"], sort=False)[["dice", "iou"]].mean()
+        over_classes = per_seed.groupby("seed").mean()
+        for name in (*mine["class"].unique(), MEAN):
+            seeds = over_classes if name == MEAN else per_seed.loc[name]
+            row: dict[str, Any] = {"arm": arm, "class": name, "seeds": len(seeds)}
+            for metric in ("dice", "iou"):
+                row |= {metric: seeds[metric].mean(), f"{metric}_sd": seeds[metric].std(ddof=1)}
+            rows.append(row)
+    return pd.DataFrame(rows, columns=["arm", "class", "seeds", "dice", "dice_sd", "iou", "iou_sd"])
+
+
+def _differences(table: pd.DataFrame) -> pd.DataFrame:
+    per_case = table.groupby(["arm", "seed", "case"], sort=False)["dice"].mean()
+    rows = []
+    for arm in table["arm"].unique():
+        for reference in (BASELINE, RANDOM):
+            if arm == reference or reference not in per_case.index.get_level_values("arm"):
+                continue
+            first, second = (per_case.loc[name].unstack("case") for name in (arm, reference))
+            seeds = first.index.intersection(second.index)
+            if not len(seeds):
+                continue
+            estimate = hierarchical_interval(_values(first.loc[seeds] - second.loc[seeds])).t
+            names = {"arm": arm, "reference": reference, "seeds": len(seeds), "cases": first.shape[1]}
+            bounds = {"difference": estimate.value, "low": estimate.low, "high": estimate.high}
+            rows.append({**names, **bounds, "verdict": _verdict(estimate), "reason": estimate.reason})
+    columns = ["arm", "reference", "seeds", "cases", "difference", "low", "high", "verdict", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _values(table: pd.DataFrame) -> Float64[np.ndarray, "K C"]:
+    return table.to_numpy(dtype=np.float64)
+
+
+def _verdict(estimate: Estimate) -> str:
+    if np.isnan(estimate.low) or estimate.holds(0.0):
+        return "no difference shown"
+    return "better" if estimate.value > 0 else "worse"

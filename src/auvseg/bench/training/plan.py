@@ -1,0 +1,123 @@
+"""Which cases are held out, and which training cases get which fault: all of it follows from a seed."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.data.case import Case, Dataset
+from auvseg.errors import UsageError
+
+FEWEST_CASES = 10
+"""With fewer, neither a training nor what is held out says anything."""
+
+
+@dataclass(frozen=True)
+class NoisePlan:
+    """What is planted, and what stays clean.
+
+    Attributes:
+        cases: at most so many cases of the data set, drawn at random; None takes all.
+        held_out: share of the cases that nobody trains on; they stay clean and all arms are judged by them.
+        noise_level: share of the training cases that get a fault, half of them of the image, half of the label.
+        corruptions: kinds of fault that are drawn from.
+        severities: each fault's severity is one of these.
+        seed: of everything that is drawn.
+    """
+
+    cases: int | None = None
+    held_out: float = 0.2
+    noise_level: float = 0.2
+    corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
+    severities: tuple[float, ...] = (1.0,)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            UsageError: a share, a severity, a corruption or the number of cases makes no sense.
+        """
+        unknown = [name for name in self.corruptions if name not in CORRUPTIONS]
+        if unknown or not self.corruptions:
+            wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
+            raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+        if not self.severities or not all(0 < severity <= 1 for severity in self.severities):
+            raise UsageError("severities must be above 0 and at most 1, such as 0.5,1")
+        if not 0 < self.held_out < 1 or not 0 <= self.noise_level < 1:
+            raise UsageError("the held-out share must lie between 0 and 1, the noise level from 0 to below 1")
+        if self.cases is not None and self.cases < FEWEST_CASES:
+            raise UsageError(f"{self.cases} cases are too few to train on; take at least {FEWEST_CASES}")
+
+    def split(self, dataset: Dataset) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
+        """Training cases and held-out cases, both in the order of their ids.
+
+        Raises:
+            UsageError: the data set has too few labelled training cases.
+        """
+        labelled = sorted(
+            (case for case in dataset.cases if case.subset == "training" and case.label is not None),
+            key=lambda case: case.case_id,
+        )
+        if len(labelled) < FEWEST_CASES:
+            raise UsageError(
+                f"{dataset.name} has {len(labelled)} labelled training cases; at least {FEWEST_CASES} are needed"
+            )
+        drawn = [labelled[i] for i in self._rng("cases").permutation(len(labelled))[: self.cases]]
+        count = max(round(self.held_out * len(drawn)), 1)
+        held_out, training = drawn[:count], drawn[count:]
+        return tuple(sorted(training, key=_by_id)), tuple(sorted(held_out, key=_by_id))
+
+    def faulty_order(self, training: tuple[Case, ...]) -> tuple[Case, ...]:
+        """The training cases in the order in which they are asked to take a fault."""
+        return tuple(training[i] for i in self._rng("faulty").permutation(len(training)))
+
+    def faults_wanted(self, training_cases: int) -> dict[str, int]:
+        """How many faults of the image and how many of the label; the label gets the odd one.
+
+        Where the corruptions are all of one kind, that kind gets all.
+        """
+        wanted = round(self.noise_level * training_cases)
+        kinds = {CORRUPTIONS[name].kind for name in self.corruptions}
+        if len(kinds) == 1:
+            return {kinds.pop(): wanted}
+        return {"image": wanted // 2, "label": wanted - wanted // 2}
+
+    def candidates(self, case_id: str, kind: str) -> Iterator[tuple[str, float]]:
+        """Corruption and severity to try in a case, one after the other: not every case can have every fault."""
+        rng = self._rng("kind", case_id)
+        names = [name for name in self.corruptions if CORRUPTIONS[name].kind == kind]
+        severity = float(rng.choice(self.severities))
+        for index in rng.permutation(len(names)):
+            yield names[index], severity
+
+    def generator(self, case_id: str, corruption: str) -> np.random.Generator:
+        """The randomness of a fault; the same for every channel of a case."""
+        return self._rng("fault", case_id, corruption)
+
+    def _rng(self, *purpose: str) -> np.random.Generator:
+        digest = hashlib.sha256("\0".join(purpose).encode("utf-8", "surrogatepass")).digest()
+        return np.random.default_rng([self.seed, *np.frombuffer(digest, dtype=np.uint32).tolist()])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "NoisePlan":
+        """The plan that `as_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: these are not a plan's values.
+            UsageError: they are, and cannot be drawn.
+        """
+        lists = {name: tuple(values[name]) for name in ("corruptions", "severities")}
+        return cls(**{**values, **lists})
+
+
+def _by_id(case: Case) -> str:
+    return case.case_id

@@ -1,0 +1,129 @@
+"""Which training cases every filter leaves out of the noisy data set, found as a user would: scored, then filtered."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auvseg import atomic
+from auvseg.bench.combination import with_combined
+from auvseg.bench.detection.findings import find
+from auvseg.bench.detection.plan import Plan
+from auvseg.bench.detection.run import detect
+from auvseg.bench.training.arms import Filter
+from auvseg.bench.training.noisy_dataset import NoisyDataset
+from auvseg.data.case import Dataset
+from auvseg.filtering.selection import filter_cases
+from auvseg.measures.catalogue import CASE_MEASURES, COMBINED, MEASURES
+from auvseg.scoring.config import ScoreConfig
+from auvseg.scoring.local import CaseDone, score
+from auvseg.scoring.table import load_scores
+
+OnCase = Callable[[str, int, int, str], None]
+"""Called with what is being done, done, total and case id."""
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """How the filters look at the data.
+
+    Attributes:
+        auv: how cases are scored for the paper's filter.
+        combined_extractor: foundation model of the combined measure; `none` needs no network.
+        detection: faults that the combined measure's weights are fitted to, planted into the noisy data set itself.
+        keep: share of the training cases that stay.
+    """
+
+    auv: ScoreConfig
+    combined_extractor: str
+    detection: Plan
+    keep: float
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Cases that a filter leaves out.
+
+    Attributes:
+        cases: their ids, sorted.
+        faulty_found: how many of them are faulty.
+        faulty: how many training cases are.
+    """
+
+    cases: tuple[str, ...]
+    faulty_found: int
+    faulty: int
+
+
+def find_removals(
+    dataset: Dataset,
+    noisy: NoisyDataset,
+    folder: Path,
+    filters: set[Filter],
+    options: FilterOptions,
+    *,
+    device: str = "cpu",
+    on_case: OnCase | None = None,
+) -> dict[Filter, Removal]:
+    """Score the noisy training cases and filter them; records of an earlier call are used again.
+
+    Args:
+        dataset: the noisy data set's training cases.
+        noisy: what is faulty in it; only `oracle`, and the count of what was found, look at that.
+        folder: of the bench.
+        filters: which are wanted; `none` and `random` need no scores.
+        options: how.
+        device: `cpu`, `cuda` or `cuda:N`.
+        on_case: progress.
+
+    Raises:
+        UsageError: the options do not fit the data set.
+        RunError: the folder holds scores of something else.
+    """
+    found: dict[Filter, tuple[str, ...]] = {}
+    if "auv" in filters:
+        run = folder / "runs" / options.auv.extractor
+        score(dataset, run, options.auv, device=device, on_case=_named("scoring", on_case))
+        found["auv"] = filter_cases(load_scores(run), by="auv", keep=options.keep).removed
+    if "combined" in filters:
+        found["combined"] = _combined(dataset, folder, options, device, on_case)
+    if "oracle" in filters:
+        found["oracle"] = tuple(sorted(noisy.faulty))
+    faulty = set(noisy.faulty)
+    removals = {
+        name: Removal(tuple(sorted(cases)), len(faulty & set(cases)), len(faulty)) for name, cases in found.items()
+    }
+    _write(folder / "removed.json", removals)
+    return removals
+
+
+def _combined(
+    dataset: Dataset, folder: Path, options: FilterOptions, device: str, on_case: OnCase | None
+) -> tuple[str, ...]:
+    config = options.auv
+    if options.combined_extractor != config.extractor:
+        config = replace(config, extractor=options.combined_extractor, measures=_measures(options.combined_extractor))
+    run, bench = folder / "runs" / config.extractor, folder / "detection" / config.extractor
+    score(dataset, run, config, device=device, on_case=_named("scoring", on_case))
+    detect(dataset, bench, config, options.detection, device=device, on_case=_named("planting", on_case))
+    find(bench, seed=options.detection.seed)
+    table = with_combined(load_scores(run), run, bench)
+    return filter_cases(table, by=COMBINED, keep=options.keep).removed
+
+
+def _measures(extractor: str) -> tuple[str, ...]:
+    return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)
+
+
+def _named(what: str, on_case: OnCase | None) -> Callable[[CaseDone], None] | None:
+    if on_case is None:
+        return None
+    return lambda case: on_case(what, case.done, case.total, case.case_id)
+
+
+def _write(path: Path, removals: Mapping[Filter, Removal]) -> None:
+    content = {
+        name: {"removed": removal.cases, "faulty_found": removal.faulty_found, "faulty": removal.faulty}
+        for name, removal in sorted(removals.items())
+    }
+    atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
