@@ -156,6 +156,26 @@ def test_too_few_rows_and_a_constant_metric_are_said():
     assert one(constant, "S", "spearman", partial=False)["reason"] == "the metric does not vary"
 
 
+def test_a_measure_in_which_hardly_a_case_differs_has_no_interval():
+    """The resamples without the few cases have no correlation, and the others all the same sign."""
+    table = draw_scores(60)
+    dice = dice_of(table)
+    for differing, known in ((3, False), (12, True)):
+        rare = table.assign(S=np.where(np.arange(len(table)) < differing, 0.1, 0.5))
+        row = one(correlate(rare, metrics_of(rare, dice), resamples=FEW), "S", "spearman", partial=False)
+        assert not np.isnan(row["r"])
+        assert np.isfinite([row["low"], row["high"]]).all() == known
+        assert ("only 3 rows differ from the measure's commonest value" in row["reason"]) != known
+
+
+def test_a_metric_in_which_hardly_a_case_differs_gives_no_interval_either():
+    table = draw_scores(30)
+    dice = np.where(np.arange(len(table)) < 2, 0.5, 1.0)
+    row = one(correlate(table, metrics_of(table, dice), resamples=FEW), "S", "spearman", partial=True)
+    assert np.isnan(row["low"])
+    assert "only 2 rows differ from the metric's commonest value" in row["reason"]
+
+
 @pytest.mark.parametrize(("metric", "asked", "sign"), [("hd95_mm", None, -1), ("asd", False, -1), ("hd95_mm", True, 1)])
 def test_where_low_is_good_the_useful_sign_turns(metric, asked, sign):
     table = draw_scores(10)

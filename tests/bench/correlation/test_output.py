@@ -81,6 +81,15 @@ def test_a_damaged_marker_is_an_error_and_nothing_is_written(tmp_path, content):
         check_folder(tmp_path)
 
 
+def test_a_folder_that_cannot_be_written_is_one_sentence(result, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("auvseg.atomic.write_text", full)
+    with pytest.raises(RunError, match="cannot be written"):
+        write(tmp_path / "out", result, settings={}, plots=False)
+
+
 def test_a_figure_is_a_png_whatever_classes_are_called(result):
     for measure in result.pairs.measures:
         assert scatter_png(result, measure).startswith(PNG)

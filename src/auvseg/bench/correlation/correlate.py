@@ -4,6 +4,7 @@ Pooled over the classes by correlating within each (`auvseg.bench.statistics.ass
 Intervals (95 %) are bootstrapped over cases.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -29,9 +30,18 @@ POOLED = "pooled"
 
 ITSELF = "no partial correlation: it is what is given"
 
+FEWEST_DIFFERING = 8
+"""Rows that must differ from the commonest value of their class before an interval is given.
+
+Where all cases but one have the same number, the resamples without that one have no correlation and the others all the
+same sign. Of 300 samples of 40 and of 160 cases in which nothing was associated, the bootstrap's interval excluded 0 in
+66 and 85 % with one case that differs, 15 and 23 % with three, 7 and 8 % with eight (Spearman; 5 % is what it claims).
+"""
+
 _LOGARITHMIC = ("volume_ml",)
 """Structures are multiples of each other in size, not sums; ranks are the same either way."""
 
+_REASONS = {"x does not vary": "the measure does not vary", "y does not vary": "the metric does not vary"}
 _METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -139,9 +149,9 @@ def _correlations(measure: str, scope: _Scope, how: _How) -> list[dict[str, obje
     found = []
     for given in ((), how.given) if how.given else ((),):
         for method in _METHODS:
-            columns = [scope.rows["value"], *(scope.rows[name] for name in (measure, *given))]
-            cases = scope.rows["case"][np.isfinite(np.stack(columns)).all(axis=0)].nunique()
-            estimate = _estimate(measure, scope.rows, given, method, how)
+            known = scope.rows.dropna(subset=[measure, "value", *given])
+            cases = 0 if measure in given else known["case"].nunique()
+            estimate = _estimate(measure, known, given, method, how)
             found.append(_as_row(measure, scope, method, given, estimate) | {"cases": cases})
     return found
 
@@ -160,8 +170,19 @@ def _estimate(measure: str, rows: pd.DataFrame, given: tuple[str, ...], method: 
         seed=how.seed,
         resamples=how.resamples,
     )
-    reason = {"x does not vary": "the measure does not vary", "y does not vary": "the metric does not vary"}
-    return Estimate(found.value, found.low, found.high, found.n, reason.get(found.reason, found.reason))
+    reason = _REASONS.get(found.reason, found.reason)
+    differing, column = min((_differing(rows, name), name) for name in (measure, "value"))
+    if found.value == found.value and differing < FEWEST_DIFFERING:
+        what = "measure" if column == measure else "metric"
+        reason = f"no interval: only {differing} rows differ from the {what}'s commonest value"
+        return Estimate(found.value, math.nan, math.nan, found.n, reason)
+    return Estimate(found.value, found.low, found.high, found.n, reason)
+
+
+def _differing(rows: pd.DataFrame, column: str) -> int:
+    """Rows that have another number than the commonest of their class."""
+    times = rows.groupby(["class_id", column], dropna=False).size()
+    return len(rows) - int(times.groupby(level=0, dropna=False).max().sum())
 
 
 def _numbers(rows: pd.DataFrame, column: str) -> Float64[np.ndarray, "N"]:

@@ -102,6 +102,9 @@ def sentences(correlations: Correlations) -> list[str]:
         said.append(f"{' and '.join(given)}: no partial correlation, for that is what is given")
     else:
         said.append("no partial correlation: the run has neither volume_ml nor slices, so size may explain all of this")
+    without = [name for name in _without_interval(correlations) if name not in given]
+    if without:
+        said.append(f"no interval, for hardly a case differs or too few have it: {_named(tuple(without))}")
     if known.tested:
         said.append(
             f"many measures were tested: of {known.tested} intervals about {known.by_chance:.1f} would exclude 0 by "
@@ -126,8 +129,13 @@ def _about(known: Count, correlations: Correlations, when: str) -> str:
 
 def _size_alone(correlations: Correlations) -> str:
     rows = correlations.select("spearman", partial=False)
-    known = [(name, row) for name, row in _each(rows) if name in SIZE and row["r"] == row["r"]]
+    known = [(name, row) for name, row in _each(rows) if name in SIZE and row["low"] == row["low"]]
     return ", ".join(f"{name} {row['r']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" for name, row in known)
+
+
+def _without_interval(correlations: Correlations) -> list[str]:
+    rows = correlations.select("spearman", partial=bool(correlations.given))
+    return [name for name, row in _each(rows) if row["low"] != row["low"]]
 
 
 def _named(names: tuple[str, ...]) -> str:

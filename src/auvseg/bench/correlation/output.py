@@ -54,9 +54,22 @@ def write(
         Names of the files, relative to the folder.
 
     Raises:
-        RunError: as `check_folder`, or a file of somebody else's has a name that is needed.
+        RunError: as `check_folder`, a file of somebody else's has a name that is needed, or nothing can be written.
     """
     check_folder(folder)
+    try:
+        return _write(folder, correlations, settings, plots, progress)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror or error}); choose another with -o") from None
+
+
+def _write(
+    folder: Path,
+    correlations: Correlations,
+    settings: dict[str, object],
+    plots: bool,
+    progress: Callable[[int, int, str], None] | None,
+) -> tuple[str, ...]:
     before = _files_of(folder) if folder.is_dir() and any(folder.iterdir()) else ()
     figures = {f"{measure}.png": measure for measure in correlations.pairs.measures} if plots else {}
     files = (TABLE, PAIRS, *figures)

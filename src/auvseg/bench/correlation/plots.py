@@ -72,8 +72,10 @@ def printable(name: str) -> str:
 
 
 def _in_words(correlations: Correlations, measure: str, *, partial: bool) -> str:
-    row = correlations.select("spearman", partial=partial).loc[measure]
-    return "-" if row["r"] != row["r"] else f"{row['r']:.2f} [{row['low']:.2f}, {row['high']:.2f}], n = {row['n']}"
+    r, low, high, n = correlations.select("spearman", partial=partial).loc[measure, ["r", "low", "high", "n"]]
+    if r != r:
+        return "-"
+    return f"{r:.2f}, n = {n}" if low != low else f"{r:.2f} [{low:.2f}, {high:.2f}], n = {n}"
 
 
 def _draw_points(axes: "Axes", rows: pd.DataFrame, measure: str, classes: Sequence[tuple[int, str]]) -> None:

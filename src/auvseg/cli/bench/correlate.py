@@ -151,4 +151,6 @@ def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:
 
 
 def _interval(r: float, low: float, high: float) -> str:
-    return "" if r != r else f"{r:+.2f} [{low:+.2f} {high:+.2f}]"
+    if r != r:
+        return ""
+    return f"{r:+.2f}" if low != low else f"{r:+.2f} [{low:+.2f} {high:+.2f}]"
