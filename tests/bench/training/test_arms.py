@@ -12,9 +12,16 @@ def test_the_baseline_is_always_among_them_and_comes_first():
     assert [arm.name for arm in arms_named(("oracle", "duo"))] == ["baseline", "duo", "oracle"]
 
 
-def test_an_unknown_arm_is_refused():
-    with pytest.raises(UsageError, match="unknown arm 'magic'"):
-        arms_named(("magic",))
+@pytest.mark.parametrize("name", ["magic", "snr+", "snr+sgd", "+duo"])
+def test_an_unknown_arm_is_refused(name):
+    with pytest.raises(UsageError, match="unknown arm"):
+        arms_named((name,))
+
+
+def test_every_measure_is_an_arm():
+    _, plain, duo = arms_named(("fisher", "fisher+duo"))
+    assert (plain.filter, plain.loss) == ("fisher", "baseline")
+    assert (duo.filter, duo.loss) == ("fisher", "duo")
 
 
 def test_the_default_holds_every_question():

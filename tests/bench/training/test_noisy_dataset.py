@@ -93,6 +93,14 @@ def test_an_ignore_label_stays_declared_and_none_is_invented(tmp_path, written):
     assert json.loads((copy.folder / "dataset.json").read_text())["labels"]["ignore"] == 2
 
 
+def test_without_noise_everything_is_the_users(tmp_path):
+    dataset = read_dataset(write_balls(tmp_path / "Dataset003_Balls", 12))
+    for _ in range(2):
+        noisy = write_noisy_dataset(dataset, NoisePlan(noise_level=0.0), tmp_path / "Dataset001_X")
+        assert noisy.faulty == ()
+    assert not list(noisy.folder.rglob("*.nii.gz"))
+
+
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha"])
 def test_other_voxels_on_the_same_grid_come_back_as_they_were(tmp_path, ending):
     dataset = read_dataset(write_balls(tmp_path / "Dataset005_Formats", 10, ending=ending))

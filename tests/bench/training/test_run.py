@@ -30,8 +30,8 @@ def test_the_combined_filter_leaves_out_a_quarter_and_the_oracle_the_faulty(tmp_
     dataset = read_dataset(write_balls(tmp_path / "Dataset003_Balls", 20))
     noisy = write_noisy_dataset(dataset, NoisePlan(noise_level=0.25), tmp_path / "raw" / "Dataset001_Balls")
     part = training_part(read_dataset(noisy.folder), noisy)
-    removals = find_removals(part, noisy, tmp_path / "bench", {"none", "combined", "oracle"}, FILTERS)
-    assert set(removals) == {"combined", "oracle"}
+    removals = find_removals(part, noisy, tmp_path / "bench", {"none", "combined", "oracle", "snr"}, FILTERS)
+    assert set(removals) == {"combined", "oracle", "snr"}
     assert removals["oracle"].cases == tuple(sorted(noisy.faulty))
     assert len(removals["combined"].cases) == 4
     assert removals["combined"].faulty_found == len({*noisy.faulty} & {*removals["combined"].cases})

@@ -6,12 +6,14 @@ from typing import Literal
 import numpy as np
 
 from auvseg.errors import UsageError
+from auvseg.measures.catalogue import MEASURES
 
-Filter = Literal["none", "random", "auv", "combined", "oracle"]
 Loss = Literal["baseline", "duo"]
 
 BASELINE = "baseline"
 RANDOM = "random"
+COMBINED = "combined"
+ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,13 @@ class Arm:
 
     Attributes:
         name: as people read it.
-        filter: who says which training cases are left out.
+        filter: who says which training cases are left out: `none`, `random`, `oracle`, `auv`, `combined` or a measure.
         loss: what is minimised.
         summary: one line for people.
     """
 
     name: str
-    filter: Filter
+    filter: str
     loss: Loss
     summary: str
 
@@ -48,15 +50,22 @@ DEFAULT_ARMS = tuple(name for name in ARMS if name != "combined+duo")
 
 
 def arms_named(names: tuple[str, ...]) -> tuple[Arm, ...]:
-    """The arms of these names, in the catalogue's order, the baseline always among them.
+    """The arms of these names, in the catalogue's order and then as named, the baseline always among them.
+
+    A measure's name is an arm too, which filters by it, and with `+duo` trains with DUO then.
 
     Raises:
         UsageError: an unknown name.
     """
-    unknown = [name for name in names if name not in ARMS]
-    if unknown:
-        raise UsageError(f"unknown arm {unknown[0]!r}; there are {', '.join(ARMS)}")
-    return tuple(arm for name, arm in ARMS.items() if name in names or name == BASELINE)
+    others = tuple(_by_measure(name) for name in dict.fromkeys(names) if name not in ARMS)
+    return (*(arm for name, arm in ARMS.items() if name in names or name == BASELINE), *others)
+
+
+def _by_measure(name: str) -> Arm:
+    measure, plus, loss = name.partition("+")
+    if measure not in MEASURES or loss not in ("", "duo") or bool(plus) != bool(loss):
+        raise UsageError(f"unknown arm {name!r}; there are {', '.join(ARMS)}, and every measure, alone or with +duo")
+    return Arm(name, measure, "duo" if loss else "baseline", f"the most suspicious by {measure} left out")
 
 
 def drawn_at_random(training: tuple[str, ...], count: int, seed: int) -> tuple[str, ...]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auvseg import atomic
+from auvseg.aleatoric import Scope
 from auvseg.bench.combination import with_combined
 from auvseg.bench.detection.findings import find
 from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import detect
-from auvseg.bench.training.arms import Filter
+from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.data.case import Dataset
-from auvseg.filtering.selection import filter_cases
-from auvseg.measures.catalogue import CASE_MEASURES, COMBINED, MEASURES
+from auvseg.filtering.selection import Combine, filter_cases
+from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.local import CaseDone, score
 from auvseg.scoring.table import load_scores
@@ -32,12 +33,16 @@ class FilterOptions:
         combined_extractor: foundation model of the combined measure; `none` needs no network.
         detection: faults that the combined measure's weights are fitted to, planted into the noisy data set itself.
         keep: share of the training cases that stay.
+        scope: of AUV and single measures, as `filter_cases`.
+        combine: likewise.
     """
 
     auv: ScoreConfig
     combined_extractor: str
     detection: Plan
     keep: float
+    scope: Scope = "case"
+    combine: Combine = "union"
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,12 @@ def find_removals(
     dataset: Dataset,
     noisy: NoisyDataset,
     folder: Path,
-    filters: set[Filter],
+    filters: set[str],
     options: FilterOptions,
     *,
     device: str = "cpu",
     on_case: OnCase | None = None,
-) -> dict[Filter, Removal]:
+) -> dict[str, Removal]:
     """Score the noisy training cases and filter them; records of an earlier call are used again.
 
     Args:
@@ -80,15 +85,20 @@ def find_removals(
         UsageError: the options do not fit the data set.
         RunError: the folder holds scores of something else.
     """
-    found: dict[Filter, tuple[str, ...]] = {}
-    if "auv" in filters:
+    found: dict[str, tuple[str, ...]] = {}
+    measures = sorted(filters - {"none", RANDOM, ORACLE, COMBINED})
+    if measures:
         run = folder / "runs" / options.auv.extractor
         score(dataset, run, options.auv, device=device, on_case=_named("scoring", on_case))
-        found["auv"] = filter_cases(load_scores(run), by="auv", keep=options.keep).removed
-    if "combined" in filters:
-        found["combined"] = _combined(dataset, folder, options, device, on_case)
-    if "oracle" in filters:
-        found["oracle"] = tuple(sorted(noisy.faulty))
+        table = load_scores(run)
+        for name in measures:
+            found[name] = filter_cases(
+                table, by=name, keep=options.keep, scope=options.scope, combine=options.combine
+            ).removed
+    if COMBINED in filters:
+        found[COMBINED] = _combined(dataset, folder, options, device, on_case)
+    if ORACLE in filters:
+        found[ORACLE] = tuple(sorted(noisy.faulty))
     faulty = set(noisy.faulty)
     removals = {
         name: Removal(tuple(sorted(cases)), len(faulty & set(cases)), len(faulty)) for name, cases in found.items()
@@ -121,7 +131,7 @@ def _named(what: str, on_case: OnCase | None) -> Callable[[CaseDone], None] | No
     return lambda case: on_case(what, case.done, case.total, case.case_id)
 
 
-def _write(path: Path, removals: Mapping[Filter, Removal]) -> None:
+def _write(path: Path, removals: Mapping[str, Removal]) -> None:
     content = {
         name: {"removed": removal.cases, "faulty_found": removal.faulty_found, "faulty": removal.faulty}
         for name, removal in sorted(removals.items())

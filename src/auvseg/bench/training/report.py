@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from auvseg.bench.training.arms import ARMS, BASELINE, RANDOM, Filter
+from auvseg.bench.training.arms import BASELINE, RANDOM
 from auvseg.bench.training.cells import Cell
 from auvseg.bench.training.comparison import MEAN, Comparison
 from auvseg.bench.training.removal import Removal
@@ -13,7 +13,7 @@ _HUNDRED = 100
 
 
 def table_rows(
-    comparison: Comparison, cells: Sequence[Cell], removals: Mapping[Filter, Removal], training_cases: int
+    comparison: Comparison, cells: Sequence[Cell], removals: Mapping[str, Removal], training_cases: int
 ) -> tuple[list[str], list[list[str]]]:
     """Headings, and a row an arm: Dice and IoU in per cent, mean over seeds ± standard deviation over seeds.
 
@@ -28,12 +28,12 @@ def table_rows(
     rows = []
     for arm in comparison.by_class["arm"].unique():
         mine = comparison.by_class[comparison.by_class["arm"] == arm].set_index("class")
-        left_out = next(len(cell.left_out) for cell in cells if cell.arm.name == arm)
-        removal = removals.get(ARMS[arm].filter)
+        cell = next(cell for cell in cells if cell.arm.name == arm)
+        removal = removals.get(cell.arm.filter)
         rows.append(
             [
                 str(arm),
-                f"{1 - left_out / training_cases:.0%}",
+                f"{1 - len(cell.left_out) / training_cases:.0%}",
                 "" if removal is None else f"{removal.faulty_found} of {removal.faulty}",
                 *(_spread(mine.loc[name], "dice") for name in (*classes, MEAN)),
                 _spread(mine.loc[MEAN], "iou"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from auvseg import atomic
-from auvseg.bench.training.arms import RANDOM, Arm, Filter, drawn_at_random
+from auvseg.bench.training.arms import RANDOM, Arm, drawn_at_random
 from auvseg.bench.training.cells import Cell, CellEnd, Protocol, train_cells
 from auvseg.bench.training.comparison import Comparison, compare
 from auvseg.bench.training.noisy_dataset import NoisyDataset, training_part, write_noisy_dataset
@@ -53,7 +53,7 @@ class TrainingBench:
     comparison: Comparison
     headings: list[str]
     rows: list[list[str]]
-    removals: dict[Filter, Removal]
+    removals: dict[str, Removal]
     ends: tuple[CellEnd, ...]
     faulty: int
     training: int
@@ -117,7 +117,7 @@ def bench_training(
 
 
 def _cells(
-    arms: tuple[Arm, ...], seeds: tuple[int, ...], noisy: NoisyDataset, removals: dict[Filter, Removal], keep: float
+    arms: tuple[Arm, ...], seeds: tuple[int, ...], noisy: NoisyDataset, removals: dict[str, Removal], keep: float
 ) -> tuple[Cell, ...]:
     """All arms of a seed before the next seed, so that what is finished can be compared."""
     count = int((1 - keep) * len(noisy.training) + 1e-9)

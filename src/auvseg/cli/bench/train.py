@@ -8,6 +8,8 @@ import typer
 
 from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
+from auvseg.cli.filter import CombineName
+from auvseg.cli.rank import ScopeName
 from auvseg.cli.score import InputName, ModalityName, measures_named
 from auvseg.cli.train import NetworkName
 
@@ -32,7 +34,8 @@ def command(
     arms: Annotated[
         str,
         typer.Option(
-            help="baseline, random, auv, combined, duo, auv+duo, combined+duo, oracle; default: all but combined+duo."
+            help="baseline, random, auv, combined, duo, auv+duo, combined+duo, oracle, any measure with or without "
+            "+duo; default: the first six and oracle."
         ),
     ] = "",
     seeds: Annotated[str, typer.Option(help="Of the trainings; further ones can be added later.")] = "0,1,2",
@@ -44,6 +47,8 @@ def command(
     ] = None,
     corruptions: Annotated[str, typer.Option(help="Faults to draw from, comma-separated, or all.")] = "all",
     severities: Annotated[str, typer.Option(help="Severities to draw from, each above 0 and at most 1.")] = "1",
+    scope: Annotated[ScopeName, typer.Option(help="Of AUV and single measures: as auvseg filter.")] = ScopeName.case,
+    combine: Annotated[CombineName, typer.Option(help="With --scope class: as auvseg filter.")] = CombineName.union,
     cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 0,
     held_out: Annotated[float, typer.Option(min=0.05, max=0.8, help="Share of the cases to judge by; clean.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of what is held out and planted.")] = 0,
@@ -106,6 +111,8 @@ def command(
         combined_extractor=combined_extractor,
         detection=Plan(cases=detect_cases, corruptions=kinds, seed=seed),
         keep=share,
+        scope=scope.value,
+        combine=combine.value,
     )
     default_epochs, default_iterations = _EPOCHS["small" if small else "full"]
     protocol = Protocol(
