@@ -23,7 +23,7 @@ from auvseg.bench.detection.planting import plant
 from auvseg.bench.training.plan import NoisePlan
 from auvseg.data.case import Case, Dataset
 from auvseg.data.reading import Header, read_header
-from auvseg.data.volume import CANONICAL, Volume, load_volume
+from auvseg.data.volume import Volume, as_stored, load_volume
 from auvseg.errors import CaseError, ReadError, UsageError
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.export import path_from
@@ -175,10 +175,7 @@ def bytes_like(source: Path, array: NDArray[Any], image_header: Header) -> bytes
         array: (D, H, W) in the canonical orientation.
         image_header: of the image that orients the case; a label lies on its grid voxel by voxel.
     """
-    turn = nib.orientations.ornt_transform(
-        nib.orientations.axcodes2ornt(tuple(CANONICAL)), nib.orientations.axcodes2ornt(tuple(image_header.axcodes))
-    )
-    stored = np.ascontiguousarray(nib.orientations.apply_orientation(array, turn))
+    stored = np.ascontiguousarray(as_stored(array, image_header.axcodes))
     if not source.name.lower().endswith(NIFTI_ENDINGS):
         return simpleitk_copy(SimpleITK.ReadImage(str(source)), stored.transpose(), source.suffix)
     original: Any = nib.load(source)
