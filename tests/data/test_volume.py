@@ -1,5 +1,6 @@
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +10,7 @@ import SimpleITK as sitk
 
 from auvseg.data.case import Case
 from auvseg.data.reading import make_header
-from auvseg.data.volume import as_label, grid_difference, load_volume
+from auvseg.data.volume import as_canonical, as_label, as_stored, grid_difference, load_volume, stored_spacing
 from auvseg.errors import CaseError
 
 AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "IS")) for signs in itertools.product(*order)]
@@ -41,6 +42,25 @@ def test_the_same_anatomy_gives_the_same_volume_in_every_orientation(write_nifti
     assert volume.spacing_mm == pytest.approx((3.0, 2.0, 0.5))
     assert volume.axcodes == axcodes
     assert volume.warnings == ()
+    np.testing.assert_array_equal(as_stored(volume.image, axcodes), stored)
+    np.testing.assert_array_equal(as_canonical(stored, axcodes), volume.image)
+    assert stored_spacing(volume.spacing_mm, axcodes) == pytest.approx(np.linalg.norm(matrix[:3, :3], axis=0))
+
+
+@pytest.mark.parametrize("in_one_file", [True, False])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_every_channel_comes_in_its_order_and_a_replaced_image_with_it(make_case, voxels, channel, in_one_file):
+    several = [factor * voxels for factor in (1, 2, 3)]
+    case = make_case(np.stack(several, -1)) if in_one_file else make_case(*several)
+    alone = load_volume(case, channel=channel, channel_count=3)
+    volume = load_volume(case, channel=channel, channel_count=3, every_channel=True)
+    assert alone.others == ()
+    np.testing.assert_array_equal(volume.image, alone.image)
+    first = volume.channels()[0]
+    np.testing.assert_array_equal(volume.channels(), [first, 2 * first, 3 * first])
+    faulty = replace(volume, image=volume.image + 1).channels()
+    changed = [number for number in range(3) if (faulty[number] != volume.channels()[number]).any()]
+    assert changed == [channel]
 
 
 def test_types_are_float32_and_int32_in_one_block_of_memory(make_case, voxels):

@@ -299,6 +299,7 @@ def test_channels_must_be_those_of_the_network(two_channels, tmp_path):
         score(make_dataset(tmp_path, cases=1), tmp_path / "run", config_of(two_channels))
 
 
+@pytest.mark.slow
 def test_a_change_of_any_channel_is_seen(two_channels, tmp_path):
     dataset = make_dataset(tmp_path, cases=2, channels=2)
     score(dataset, tmp_path / "run", config_of(two_channels))
