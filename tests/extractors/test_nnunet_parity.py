@@ -142,3 +142,16 @@ def test_class_maps_cover_all_planes_and_count_those_that_hold_the_class(tmp_pat
         assert one.planes_total == int((volume.label == number).any(axis=(1, 2)).sum())
         assert one.predicted_iou is None
         assert one.embedding is None
+
+
+def test_regions_are_matched_by_name_or_values_and_are_odds_already(tmp_path):
+    files, label = write_images(tmp_path, "case", 5)
+    folder = write_model(tmp_path / "results", labels=REGIONS, regions_class_order=[1, 2])
+    volume = load_volume(Case("case", tuple(files), label), every_channel=True)
+    case = ExtractorInput(volume.image, volume.label, volume.spacing_mm, RawImage(volume.channels(), volume.axcodes))
+    classes = (ClassDef(1, "everything", (2, 1)), ClassDef(2, "inner", (2,)), ClassDef(3, "outer", (1,)))
+    extractor = NnUNet(model=folder)
+    maps = {one.class_def.class_id: one for one in extractor.class_maps(case, classes)}
+    assert set(maps) == {1, 2}
+    assert set(extractor.unmatched(classes)) == {3}
+    assert all(one.odds is None for one in maps.values())
