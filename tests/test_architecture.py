@@ -16,6 +16,7 @@ STAGES = (
     ("errors", "shapes", "_version", "atomic"),
     ("data",),
     ("weights",),
+    ("nnunet",),
     ("extractors",),
     ("measures",),
     ("scoring",),

@@ -24,8 +24,8 @@ import torch
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
 from auvseg.extractors.nnunet_classes import outputs_of
-from auvseg.integrations.nnunet.checkpoint import load_checkpoint
-from auvseg.integrations.nnunet.search_path import VARIABLE, with_search_folder
+from auvseg.nnunet.checkpoint import load_checkpoint
+from auvseg.nnunet.search_path import VARIABLE, with_search_folder
 
 CHECKPOINT = "checkpoint_final.pth"
 

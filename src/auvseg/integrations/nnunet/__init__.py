@@ -3,6 +3,6 @@
 Importing this package needs no nnU-Net; `trainers` does (`pip install 'auvseg[nnunet]'`).
 """
 
-from auvseg.integrations.nnunet.search_path import search_folder, with_search_folder
+from auvseg.nnunet.search_path import search_folder, with_search_folder
 
 __all__ = ["search_folder", "with_search_folder"]

@@ -12,7 +12,7 @@ import torch
 
 from auvseg.duo.head import without_noise_head
 from auvseg.errors import UsageError
-from auvseg.integrations.nnunet.checkpoint import load_checkpoint
+from auvseg.nnunet.checkpoint import load_checkpoint
 
 PLAIN_TRAINER = "nnUNetTrainer"
 _NATIVE = ("nnUNetTrainerDUO", "nnUNetTrainerAuvsegBaseline")
