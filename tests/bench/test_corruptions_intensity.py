@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from auvseg.errors import CaseError
 from corruption_cases import LIVER, SHAPE, SPACING_MM, SPLEEN, corrupt, liver_case
 
 
@@ -19,9 +20,26 @@ def test_noise_is_white_and_as_strong_as_stated():
 
 
 def test_noise_takes_its_scale_from_the_class_that_is_asked_for():
-    whole = corrupt("noise").truth.parameters["noise_sd"]
-    spleen = corrupt("noise", class_id=SPLEEN).truth.parameters["noise_sd"]
-    assert spleen < 0.6 * whole
+    image, label = liver_case()
+    image[label == SPLEEN] = 260 + 0.2 * (image[label == SPLEEN] - 260)
+    whole = corrupt("noise", case=(image, label)).truth.parameters["noise_sd"]
+    spleen = corrupt("noise", class_id=SPLEEN, case=(image, label)).truth.parameters["noise_sd"]
+    assert spleen < 0.3 * whole
+
+
+def test_organs_of_different_density_do_not_add_to_the_scale():
+    image, label = liver_case()
+    apart = image + np.float32(1000) * label.astype(np.float32)
+    known, now = (corrupt("noise", case=(one, label)).truth.parameters["noise_sd"] for one in (image, apart))
+    assert now == pytest.approx(known, rel=1e-4)
+
+
+def test_a_class_of_one_intensity_gives_no_scale_and_the_others_do():
+    image, label = liver_case()
+    image[label == SPLEEN] = 260
+    assert corrupt("noise", case=(image, label)).truth.parameters["noise_sd"] > 0
+    with pytest.raises(CaseError, match="constant"):
+        corrupt("noise", class_id=SPLEEN, case=(image, label))
 
 
 def test_rician_noise_adds_twice_its_variance_to_the_square_and_lifts_the_background():

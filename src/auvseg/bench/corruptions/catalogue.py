@@ -4,12 +4,12 @@ from auvseg.bench.corruptions import acquisition, boundary, intensity, kspace, m
 from auvseg.bench.corruptions.base import Corruption
 
 _ALL = (
-    Corruption("noise", "image", intensity.add_noise, "standard deviation equal to the foreground's intensity range"),
+    Corruption("noise", "image", intensity.add_noise, "standard deviation equal to a structure's intensity range"),
     Corruption(
         "rician_noise",
         "image",
         intensity.add_rician_noise,
-        "standard deviation of either channel equal to the foreground's intensity range",
+        "standard deviation of either channel equal to a structure's intensity range",
     ),
     Corruption("bias_field", "image", intensity.add_bias_field, "brightest place 9 times as bright as the dimmest"),
     Corruption("blur", "image", acquisition.blur, "Gaussian of 3 in-plane voxels' standard deviation"),
@@ -17,14 +17,14 @@ _ALL = (
         "ghosting",
         "image",
         kspace.add_ghosts,
-        "ghosts' root mean square equal to half the foreground's intensity range",
+        "ghosts' root mean square equal to half a structure's intensity range",
     ),
-    Corruption("spike", "image", kspace.add_spike, "stripes' amplitude 0.75 of the foreground's intensity range"),
+    Corruption("spike", "image", kspace.add_spike, "stripes' amplitude 0.75 of a structure's intensity range"),
     Corruption(
         "metal_streaks",
         "image",
         metal.add_streaks,
-        "streaks' root mean square equal to half the foreground's intensity range",
+        "streaks' root mean square equal to half a structure's intensity range",
     ),
     Corruption("thick_slices", "image", acquisition.thicken_slices, "slices 6 times as thick"),
     Corruption(

@@ -20,13 +20,13 @@ _BIAS_DEGREE = 3
 
 
 def add_noise(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:
-    """Add white Gaussian noise of standard deviation `severity` × the foreground's intensity range.
+    """Add white Gaussian noise of standard deviation `severity` × a structure's intensity range.
 
-    The range lies between the 0.5th and 99.5th percentile of the classes' voxels, or of all voxels where nothing is
-    labelled.
+    The range lies between the 0.5th and 99.5th percentile of a class's voxels, median of the classes (of all voxels
+    where nothing is labelled).
 
     Raises:
-        CaseError: the foreground is constant, so that its range gives no scale.
+        CaseError: every class is constant, so that nothing gives a scale.
     """
     deviation = severity * intensity_range(sample)
     noise = rng.standard_normal(sample.image.shape, dtype=np.float32)
@@ -39,12 +39,12 @@ def add_noise(sample: Sample, severity: float, rng: np.random.Generator) -> Effe
 def add_rician_noise(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:
     """Replace an intensity `x` by `|x + n₁ + i n₂|`, as the magnitude image of a noisy complex MRI signal holds it.
 
-    `n₁` and `n₂` are white and Gaussian with standard deviation `σ`, `severity` × the foreground's intensity range.
+    `n₁` and `n₂` are white and Gaussian with standard deviation `σ`, `severity` × a structure's intensity range.
     Where there is signal the noise is nearly Gaussian; where there is none it lifts the background to `σ √(π/2)`. The
     second moment is `x² + 2 σ²`.
 
     Raises:
-        CaseError: the image holds negative intensities, so that it is no magnitude, or its foreground is constant.
+        CaseError: the image holds negative intensities, so that it is no magnitude, or every class is constant.
     """
     require_magnitudes(sample, "Rician noise")
     deviation = severity * intensity_range(sample)

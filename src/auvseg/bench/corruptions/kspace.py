@@ -27,11 +27,12 @@ def add_ghosts(sample: Sample, severity: float, rng: np.random.Generator) -> Eff
     voxels, which multiplies it by `m = exp(−2πi f d cos(2π n f))`: edges repeat at multiples of `n` voxels, as from
     breathing in MRI. The displacement is even in `f`, so that the image stays real. The patient is displaced for a
     part `w` of the time, which makes the factor `1 − w + w m`; `w` is such that the ghosts' root mean square in the
-    foreground is `severity` × half its intensity range. `d` is 2, or the smallest of 3, 4, 6 and 8 that makes ghosts so
-    strong; where even 8 does not, `w` is 1. Axis, `n` and the sign of `d` are random and the same in all planes.
+    foreground is `severity` × half a structure's intensity range. `d` is 2, or the smallest of 3, 4, 6 and 8 that
+    makes ghosts so strong; where even 8 does not, `w` is 1. Axis, `n` and the sign of `d` are random and the same
+    in all planes.
 
     Raises:
-        CaseError: the foreground is constant, so that its range gives no scale.
+        CaseError: every class is constant, so that nothing gives a scale.
     """
     target = severity * _GHOST_SHARE * intensity_range(sample)
     axis = int(rng.integers(1, 3))
@@ -66,11 +67,11 @@ def add_spike(sample: Sample, severity: float, rng: np.random.Generator) -> Effe
     """Add the stripes that one wrong sample of k-space leaves, from a spark or a loose contact.
 
     A sample at the frequency `k` (cycles per voxel, along D, H, W) adds a plane wave `a cos(2π k·r + φ)` to the whole
-    volume. Its amplitude is `severity` × 0.75 × the foreground's intensity range. Phase and `k` are random: 0.08 to
+    volume. Its amplitude is `severity` × 0.75 × a structure's intensity range. Phase and `k` are random: 0.08 to
     0.25 cycles per voxel in plane, at most 0.1 through the planes, on the grid of k-space.
 
     Raises:
-        CaseError: the foreground is constant, so that its range gives no scale, or a plane is a single voxel.
+        CaseError: every class is constant, so that nothing gives a scale, or a plane is a single voxel.
     """
     amplitude = severity * _SPIKE_SHARE * intensity_range(sample)
     frequency = _spike_frequency(sample.image.shape, rng)

@@ -47,13 +47,13 @@ def add_streaks(sample: Sample, severity: float, rng: np.random.Generator) -> Ef
     With `l₁` and `l₂` the lengths of a ray within the rods and `l` their sum over its maximum, a projection is wrong by
     `−l²` (beam hardening: a dark band between the rods, bright ones beside it) and by white noise of standard deviation
     `0.4 l` (photon starvation: fine streaks). Filtered back-projection of 180 parallel views makes the streaks; they
-    are scaled to a root mean square of `severity` × 0.5 × the foreground's intensity range within the structure. The
+    are scaled to a root mean square of `severity` × 0.5 × a structure's intensity range within the structure. The
     rods' long half axis is 0.3 of the structure's equivalent radius, they stand as far outside it, and are brighter
     than what was there by `severity` × 8 ranges. Where several classes are to be corrupted one is drawn; where nothing
     is labelled the middle of the volume takes its place. Meant for CT; of MRI it makes no physical artefact.
 
     Raises:
-        CaseError: the foreground is constant, so that its range gives no scale.
+        CaseError: every class is constant, so that nothing gives a scale.
     """
     scale = severity * intensity_range(sample)
     weights, radius_mm = _target(sample, rng)

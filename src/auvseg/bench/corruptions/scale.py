@@ -1,4 +1,4 @@
-"""The sizes that faults are measured by: the range of the foreground's intensities, and how large a structure is.
+"""The sizes that faults are measured by: the range of a structure's intensities, and how large it is.
 
 They make a severity mean the same in Hounsfield units and in a scanner's, in a crop and in a whole body.
 """
@@ -17,16 +17,20 @@ _NEGATIVE_SHARE = 0.02
 
 
 def intensity_range(sample: Sample) -> float:
-    """From the 0.5th to the 99.5th percentile of the classes' intensities, or of all where nothing is labelled.
+    """From the 0.5th to the 99.5th percentile of a class's intensities, median of the classes; of all if unlabelled.
+
+    Class by class: of bone, lung and liver together the range is that of the body, and what is mild for it drowns each
+    of them.
 
     Raises:
-        CaseError: the foreground is constant, so that its range gives no scale.
+        CaseError: every class is constant, so that nothing gives a scale.
     """
-    foreground = sample.image[sample.mask] if sample.class_ids else sample.image.ravel()
-    low, high = np.percentile(foreground, _RANGE_PERCENTILES)
-    if not high > low:
+    parts = [sample.image[sample.label == class_id] for class_id in sample.class_ids] or [sample.image]
+    limits = np.array([np.percentile(part, _RANGE_PERCENTILES) for part in parts])
+    ranges = limits[:, 1] - limits[:, 0]
+    if not (ranges > 0).any():
         raise CaseError("the image is constant or not finite where it is labelled: there is no scale for its faults")
-    return float(high - low)
+    return float(np.median(ranges[ranges > 0]))
 
 
 def require_magnitudes(sample: Sample, fault: str) -> None:
