@@ -102,3 +102,17 @@ def test_what_cannot_be_planted_is_said(done, tmp_path, option, value):
         app, ["bench", "detect", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "b"), option, value]
     )
     assert result.exit_code != 0
+
+
+def test_two_runs_are_compared(done):
+    folder, _ = done
+    other = runner.invoke(
+        app, ["score", str(folder / "Dataset008_Balls"), "-o", str(folder / "other"), "--extractor", "none"]
+    )
+    assert other.exit_code == 0, other.output
+    found = runner.invoke(app, ["rank", str(folder / "run"), str(folder / "other"), "--by", "edge", "--top", "3"])
+    assert found.exit_code == 0, found.output
+    assert "cases in the same order" in found.output
+    assert "ranks by edge that differ most, of 14" in found.output
+    as_csv = runner.invoke(app, ["rank", str(folder / "run"), str(folder / "other"), "--by", "edge", "--csv"])
+    assert len(list(csv.DictReader(as_csv.stdout.splitlines()))) == 14

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from auvseg.cli.console import out, say, say_warning, show_table
 from auvseg.measures.catalogue import COMBINED, LABEL_OUTLIER, MEASURES
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     import pandas as pd
 
 _SHOWN_GROUPS = ("scale", "companion", "cohort")
@@ -24,6 +26,10 @@ class ScopeName(str, Enum):
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    other: Annotated[
+        Path | None,
+        typer.Argument(help="Another run of the same cases (another model, input or prompt): how far do they agree?"),
+    ] = None,
     by: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +50,8 @@ def command(
     """Show the most suspicious cases or structures first.
 
     AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md; without
-    --all-columns those of the foundation model and the distances from the cohort. --csv has them all.
+    --all-columns those of the foundation model and the distances from the cohort. --csv has them all. With two runs:
+    how far their orders agree, measure by measure, and where they differ most.
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
@@ -58,6 +65,9 @@ def command(
 
         table = with_combined(table, run, bench)
     by = by or _default(table)
+    if other is not None:
+        _compare(table, load_scores(other), by, scope, top, as_csv)
+        return
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
         out.file.write(ranking.to_csv(index=False, lineterminator="\n"))
@@ -75,6 +85,40 @@ def command(
     failed = table[table["status"] == "failed"]
     if len(failed):
         say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
+
+
+def _compare(first: "pd.DataFrame", second: "pd.DataFrame", by: str, scope: ScopeName, top: int, as_csv: bool) -> None:
+    from auvseg.bench.between_runs import between_runs
+
+    found = between_runs(first, second, by=by, scope=scope.value)
+    if as_csv:
+        out.file.write(found.disagreements.to_csv(index=False, lineterminator="\n"))
+        return
+    rows = [
+        (str(row["measure"]), str(row["reason"]), str(row["n"]), _interval(row), _number(row["worst_in_both"]))
+        for row in found.measures.to_dict("records")
+    ]
+    columns = ("measure", "", "n", "Spearman [95 %]", "worst tenth in both")
+    show_table(
+        f"do the two runs put {'cases' if scope is ScopeName.case else 'structures'} in the same order?",
+        columns,
+        rows,
+        left=2,
+    )
+    out.print()
+    text_columns = [name for name in ("case", "class") if name in found.disagreements.columns]
+    shown = found.disagreements if top == 0 else found.disagreements.head(top)
+    rows = [
+        (*(str(row[name]) for name in text_columns), *(f"{row[name]:g}" for name in ("first", "second")))
+        for row in shown.to_dict("records")
+    ]
+    title = f"ranks by {by} that differ most, of {len(found.disagreements)}; 1 is the most suspicious"
+    show_table(title, (*text_columns, "first", "second"), rows, left=len(text_columns))
+
+
+def _interval(row: "Mapping[Hashable, Any]") -> str:
+    value = _number(row["spearman"])
+    return value if row["low"] != row["low"] else f"{value} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 def _default(table: "pd.DataFrame") -> str:

@@ -1,0 +1,96 @@
+"""Do two runs of the same data say the same? Two foundation models, inputs or prompts, measure by measure.
+
+Ranks are compared, not values: numbers of two models are on no common scale. Only what both runs have a number for
+counts. Shapes: N cases or structures.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from auvseg.bench.statistics import spearman
+from auvseg.errors import UsageError
+from auvseg.measures.catalogue import MEASURES
+from auvseg.ranking import Scope, rank
+
+AUV = "AUV"
+WORST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class BetweenRuns:
+    """How far two runs agree.
+
+    Attributes:
+        measures: a row a measure that both have, AUV first: `measure, n, spearman, low, high` (95 %, over cases or
+            structures), `worst_in_both` (share of one run's most suspicious tenth that is in the other's too; a tenth
+            is what chance gives), `reason` (why a number is missing).
+        disagreements: a row a case or structure, the farthest apart first: `case` (`class`), `first` and `second`
+            (rank in either run, 1 the most suspicious, among what both have), `apart` (their difference over N).
+    """
+
+    measures: pd.DataFrame
+    disagreements: pd.DataFrame
+
+
+def between_runs(
+    first: pd.DataFrame, second: pd.DataFrame, *, by: str = AUV, scope: Scope = "case", seed: int = 0
+) -> BetweenRuns:
+    """Compare two scores tables of the same cases.
+
+    Args:
+        first: a scores table (`auvseg.load_scores`).
+        second: another one.
+        by: AUV or a measure: what the disagreements are about.
+        scope: `case` or `class`.
+        seed: of the bootstrap.
+
+    Raises:
+        UsageError: the runs have no case, or not this measure, in common.
+    """
+    keys = ["case"] if scope == "case" else ["case", "class_id", "class"]
+    rows, disagreements = [], None
+    for name in _common_measures(first, second, by):
+        pair = _ranks(first, second, name, scope, keys)
+        if not len(pair) and name != by:
+            continue
+        found = spearman(pair["first"].to_numpy(np.float64), pair["second"].to_numpy(np.float64), seed=seed)
+        row = {"measure": name, "n": found.n, "spearman": found.value, "low": found.low, "high": found.high}
+        rows.append({**row, "worst_in_both": _worst_in_both(pair), "reason": found.reason})
+        if name == by:
+            disagreements = pair
+    if disagreements is None or not len(disagreements):
+        raise UsageError(f"the two runs have no number of {by} for the same case; are they of the same data set?")
+    shown = disagreements.assign(apart=(disagreements["first"] - disagreements["second"]).abs() / len(disagreements))
+    order = shown.sort_values(["apart", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
+    return BetweenRuns(pd.DataFrame(rows), order.drop(columns=["class_id"], errors="ignore").reset_index(drop=True))
+
+
+def _common_measures(first: pd.DataFrame, second: pd.DataFrame, by: str) -> list[str]:
+    both = [name for name in MEASURES if all(name in one and one[name].notna().any() for one in (first, second))]
+    named = [AUV, *both] if "S" in both else both
+    if by not in named:
+        raise UsageError(f"cannot compare the runs by {by!r}; both have {', '.join(named) or 'no measure'}")
+    return named
+
+
+def _ranks(first: pd.DataFrame, second: pd.DataFrame, by: str, scope: Scope, keys: list[str]) -> pd.DataFrame:
+    """Ranks of what both have a number for, 1 the most suspicious; ties share their mean rank."""
+    numbers = []
+    for side, table in (("first", first), ("second", second)):
+        ranking = rank(table, by=by, scope=scope)
+        column = "distance" if by in MEASURES and MEASURES[by].suspicious == "both" else by
+        sign = -1.0 if column == by and by != AUV and MEASURES[by].suspicious == "low" else 1.0
+        known = ranking[ranking[column].notna()]
+        numbers.append(known[keys].assign(**{side: sign * known[column].astype(np.float64)}))
+    pair = numbers[0].merge(numbers[1], on=keys)
+    for side in ("first", "second"):
+        pair[side] = pair[side].rank(ascending=False)
+    return pair
+
+
+def _worst_in_both(pair: pd.DataFrame) -> float:
+    count = max(round(WORST_SHARE * len(pair)), 1)
+    worst = [set(pair.index[np.argsort(pair[side].to_numpy(), kind="stable")[:count]]) for side in ("first", "second")]
+    return len(worst[0] & worst[1]) / count if len(pair) else float("nan")
