@@ -72,3 +72,13 @@ def test_constant_features_pool_to_themselves_whatever_the_region():
 
 def test_nothing_pools_to_nothing():
     assert weighted_mean(torch.ones(SIDE * SIDE, 2), np.zeros((SIDE, SIDE), dtype=np.float32)) is None
+
+
+def test_a_stretched_plane_fills_all_cells():
+    region = np.zeros((4, 16), dtype=bool)
+    region[1, 2:4] = True  # cells are half a pixel high and two pixels wide
+    weights = region_weights(region, whole((4, 16)), (4, 16), SIDE, stretched=True)
+    expected = np.zeros((SIDE, SIDE))
+    expected[2:4, 1] = 1
+    np.testing.assert_allclose(weights, expected)
+    assert region_weights(None, whole((4, 16)), (4, 16), SIDE, stretched=True).min() > 0

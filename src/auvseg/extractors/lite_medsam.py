@@ -9,7 +9,6 @@ that way before the network, and its maps back.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -20,14 +19,15 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
-from auvseg.errors import CaseError, WeightsError
-from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
+from auvseg.errors import WeightsError
+from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
 from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
 from auvseg.extractors.memory import PlaneMemory
+from auvseg.extractors.planewise import Decoded, as_itk_stores, labelled_pixels, maps_of_boxes, prompts_of
 from auvseg.extractors.pooling import region_weights, weighted_mean
-from auvseg.extractors.prompts import Box, ClassPrompts, prompts_from_label, whole_image_prompts
+from auvseg.extractors.prompts import Box, ClassPrompts
 from auvseg.extractors.resizing import fitted_shape, resize_area
 from auvseg.weights import load_state_dict
 
@@ -63,16 +63,6 @@ def automatic_precision(device: str) -> Literal["fp32", "bf16"]:
     return "fp32"
 
 
-@dataclass
-class _OpenMap:
-    """A class of which some planes are still to come."""
-
-    prompts: ClassPrompts
-    logits: list[Float32[Tensor, "h w"]] = field(default_factory=list)
-    quality: list[Float32[Tensor, ""]] = field(default_factory=list)
-    features: list[Float32[Tensor, "K"]] = field(default_factory=list)
-
-
 class LiteMedSAM:
     """The frozen model behind the extractor contract (`auvseg.extractors.base.Extractor`).
 
@@ -105,7 +95,7 @@ class LiteMedSAM:
         self._max_slices = max_slices
         self._precision = automatic_precision(device) if precision == "auto" else precision
         self._device = device
-        self._memory = PlaneMemory()
+        self._memory: PlaneMemory[Tensor] = PlaneMemory()
         weights = load_state_dict(weights_path(), WEIGHTS_SHA256)
         self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device)
         if self._precision == "bf16":
@@ -133,30 +123,19 @@ class LiteMedSAM:
         Raises:
             CaseError: prompt `label` without a label.
         """
-        image = case.image[:, ::-1, ::-1]
-        still_open = {p.class_def.class_id: _OpenMap(p) for p in self._prompts(case, classes)}
-        for plane in sorted({plane for entry in still_open.values() for plane in entry.prompts.boxes}):
-            shape = fitted_shape(image.shape[1], image.shape[2], SIDE)
-            embedding = self._encode(np.ascontiguousarray(image[plane]), shape)
-            for class_id, entry in list(still_open.items()):
-                box = entry.prompts.boxes.get(plane)
-                if box is None:
-                    continue
-                logits, quality = self._decode(embedding, box, image.shape[1:])
-                entry.logits.append(logits[: shape[0], : shape[1]].flip(0, 1))
-                entry.quality.append(quality)
-                entry.features += self._pool(embedding, case, plane, entry.prompts)
-                if len(entry.logits) == len(entry.prompts.boxes):
-                    yield _finished(still_open.pop(class_id))
+        prompts = prompts_of(case, classes, prompt=self.prompt, margin=self._box_margin, max_planes=self._max_slices)
+        image = as_itk_stores(case.image)
+        shape = fitted_shape(image.shape[1], image.shape[2], SIDE)
 
-    def _prompts(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> list[ClassPrompts]:
-        if self.prompt == "none":
-            depth, height, width = case.image.shape
-            return [whole_image_prompts((depth, height, width), WHOLE_IMAGE, max_planes=self._max_slices)]
-        if case.label is None:
-            raise CaseError("no label to draw boxes from; use --prompt none")
-        turned = case.label[:, ::-1, ::-1]
-        return prompts_from_label(turned, classes, margin=self._box_margin, max_planes=self._max_slices)
+        def encode(plane: int) -> Float32[Tensor, "N K"]:
+            return self._encode(np.ascontiguousarray(image[plane]), shape)
+
+        def decode(embedding: Float32[Tensor, "N K"], plane: int, one: ClassPrompts) -> Decoded:
+            logits, quality = self._decode(embedding, one.boxes[plane], image.shape[1:])
+            inside = logits[: shape[0], : shape[1]].flip(0, 1)
+            return Decoded(inside, quality, self._pool(embedding, case, plane, one))
+
+        yield from maps_of_boxes(prompts, encode, decode)
 
     @torch.inference_mode()
     def _encode(self, plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[Tensor, "N K"]:
@@ -175,15 +154,12 @@ class LiteMedSAM:
     @torch.inference_mode()
     def _pool(
         self, embedding: Float32[Tensor, "N K"], case: ExtractorInput, plane: int, prompts: ClassPrompts
-    ) -> list[Float32[Tensor, "K"]]:
-        """The plane's features under the label (under the whole image without one); none where there is no voxel."""
-        box, (height, width) = prompts.boxes[plane], case.image.shape[1:]
-        region = None
-        if self.prompt == "label" and case.label is not None:
-            turned = case.label[plane, ::-1, ::-1][box.top : box.bottom + 1, box.left : box.right + 1]
-            region = np.isin(turned, prompts.class_def.values)
-        pooled = weighted_mean(embedding, region_weights(region, box, (height, width), EMBEDDING_SIDE))
-        return [] if pooled is None else [pooled]
+    ) -> Float32[Tensor, "K"] | None:
+        """The plane's features under the label (under the whole image without one); None where there is no voxel."""
+        height, width = case.image.shape[1:]
+        region = labelled_pixels(case, plane, prompts)
+        weights = region_weights(region, prompts.boxes[plane], (height, width), EMBEDDING_SIDE)
+        return weighted_mean(embedding, weights)
 
 
 def prepare_plane(plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[np.ndarray, "256 256"]:
@@ -193,14 +169,3 @@ def prepare_plane(plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> 
     padded = np.zeros((SIDE, SIDE), dtype=np.float32)
     padded[: shape[0], : shape[1]] = (resized - low) / max(float(high - low), 1e-8)
     return padded
-
-
-def _finished(entry: _OpenMap) -> ClassMap:
-    return ClassMap(
-        class_def=entry.prompts.class_def,
-        logits=torch.stack(entry.logits),
-        planes=tuple(entry.prompts.boxes),
-        planes_total=entry.prompts.planes_total,
-        predicted_iou=torch.stack(entry.quality),
-        embedding=torch.stack(entry.features).mean(dim=0) if entry.features else None,
-    )

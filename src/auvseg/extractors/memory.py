@@ -7,11 +7,13 @@ decoding.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
-from torch import Tensor
+
+Embedding = TypeVar("Embedding")
+"""What an encoder makes of a plane."""
 
 
 @runtime_checkable
@@ -23,7 +25,7 @@ class RemembersPlanes(Protocol):
         ...
 
 
-class PlaneMemory:
+class PlaneMemory(Generic[Embedding]):
     """The embeddings of the planes that were seen last, found by the planes' content.
 
     Args:
@@ -34,11 +36,11 @@ class PlaneMemory:
         if capacity < 0:
             raise ValueError(f"a memory holds at least 0 planes, not {capacity}")
         self._capacity = capacity
-        self._known: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._known: OrderedDict[bytes, Embedding] = OrderedDict()
 
     def recall(
-        self, plane: Float32[np.ndarray, "H W"], encode: Callable[[Float32[np.ndarray, "H W"]], Tensor]
-    ) -> Tensor:
+        self, plane: Float32[np.ndarray, "H W"], encode: Callable[[Float32[np.ndarray, "H W"]], Embedding]
+    ) -> Embedding:
         """The embedding of a plane: the one that is known, or what `encode` makes of it."""
         if self._capacity == 0:
             return encode(plane)

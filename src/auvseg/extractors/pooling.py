@@ -11,25 +11,26 @@ from auvseg.extractors.prompts import Box
 
 
 def region_weights(
-    region: Bool[np.ndarray, "h w"] | None, box: Box, shape: tuple[int, int], side: int
+    region: Bool[np.ndarray, "h w"] | None, box: Box, shape: tuple[int, int], side: int, *, stretched: bool = False
 ) -> Float32[np.ndarray, "side side"]:
     """How much of every feature cell a region covers.
 
-    The plane's longer side spans all `side` cells, its first pixel lies in the first cell; both axes have the same
-    cells, so that a plane that is not square leaves the last rows or columns of cells empty.
+    The plane's first pixel lies in the first cell. As a rule its longer side spans all `side` cells, and both axes have
+    the same cells, so that a plane that is not square leaves the last rows or columns of cells empty.
 
     Args:
         region: (h, w) the pixels of interest within `box`; None: all of them.
         box: where `region` lies in the plane, both corners included.
         shape: rows and columns of the whole plane.
         side: cells along either axis.
+        stretched: whether both sides of the plane span all cells, whatever its aspect ratio.
 
     Returns:
         (side, side) areas in pixels; their sum is the number of pixels of the region.
     """
-    cell = max(shape) / side
-    rows = _shared_lengths(shape[0], side, cell)[:, box.top : box.bottom + 1]
-    columns = _shared_lengths(shape[1], side, cell)[:, box.left : box.right + 1]
+    height, width = shape if stretched else (max(shape), max(shape))
+    rows = _shared_lengths(shape[0], side, height / side)[:, box.top : box.bottom + 1]
+    columns = _shared_lengths(shape[1], side, width / side)[:, box.left : box.right + 1]
     if region is None:
         return np.outer(rows.sum(axis=1), columns.sum(axis=1))
     return rows @ region.astype(np.float32) @ columns.T

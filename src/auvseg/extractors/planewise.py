@@ -1,0 +1,128 @@
+"""The way of a case through a model that is shown one plane at a time, and told a box a class on it.
+
+A plane is encoded once for all of its classes, and a class is handed out as soon as its last plane is done, so that no
+more maps are held than classes are open.
+
+Axes: D planes that are scored, (h, w) the model's grid over a plane, F features of its encoder.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from numpy.typing import NDArray
+from torch import Tensor
+
+from auvseg.data.case import ClassDef
+from auvseg.errors import CaseError
+from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.prompts import ClassPrompts, prompts_from_label, whole_image_prompts
+
+Embedding = TypeVar("Embedding")
+"""What a model's encoder makes of a plane."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a model makes of one box on one plane.
+
+    Attributes:
+        logits: (h, w) rows and columns as in the volume, the same field of view as the plane.
+        quality: () the model's own estimate of its mask's quality.
+        features: (F,) mean of the encoder's features over the structure; None where it has no pixel.
+    """
+
+    logits: Float32[Tensor, "h w"]
+    quality: Float32[Tensor, ""]
+    features: Float32[Tensor, "F"] | None
+
+
+@dataclass
+class _OpenMap:
+    """A class of which some planes are still to come."""
+
+    prompts: ClassPrompts
+    logits: list[Float32[Tensor, "h w"]] = field(default_factory=list)
+    quality: list[Float32[Tensor, ""]] = field(default_factory=list)
+    features: list[Float32[Tensor, "F"]] = field(default_factory=list)
+
+
+def as_itk_stores(array: NDArray[Any]) -> NDArray[Any]:
+    """A view of (..., H, W) planes with rows that grow to the back and columns to the left; undoes itself.
+
+    So ITK gives the planes of an axial scan, and so the models saw them in training.
+    """
+    return array[..., ::-1, ::-1]
+
+
+def prompts_of(
+    case: ExtractorInput, classes: Sequence[ClassDef], *, prompt: Prompt, margin: int, max_planes: int | None
+) -> list[ClassPrompts]:
+    """The boxes of a case, on its planes as ITK stores them; with prompt `none` one around every whole plane.
+
+    Args:
+        case: the case.
+        classes: what to look for; those that the label does not hold are left out.
+        prompt: `label` or `none`.
+        margin: pixels of the volume's grid added to every side of a box.
+        max_planes: at most so many planes a structure, evenly spaced; None takes all.
+
+    Raises:
+        CaseError: prompt `label` without a label.
+    """
+    if prompt == "none":
+        depth, height, width = case.image.shape
+        return [whole_image_prompts((depth, height, width), WHOLE_IMAGE, max_planes=max_planes)]
+    if case.label is None:
+        raise CaseError("no label to draw boxes from; use --prompt none")
+    return prompts_from_label(as_itk_stores(case.label), classes, margin=margin, max_planes=max_planes)
+
+
+def labelled_pixels(case: ExtractorInput, plane: int, prompts: ClassPrompts) -> Bool[np.ndarray, "h w"] | None:
+    """Which pixels within its box the structure holds, on the plane as ITK stores it; None: the whole image."""
+    if prompts.class_def == WHOLE_IMAGE or case.label is None:
+        return None
+    box = prompts.boxes[plane]
+    stored = as_itk_stores(case.label[plane])[box.top : box.bottom + 1, box.left : box.right + 1]
+    return np.isin(stored, prompts.class_def.values)
+
+
+def maps_of_boxes(
+    prompts: Sequence[ClassPrompts],
+    encode: Callable[[int], Embedding],
+    decode: Callable[[Embedding, int, ClassPrompts], Decoded],
+) -> Iterator[ClassMap]:
+    """Yield the map of every class as soon as its last plane is done.
+
+    Args:
+        prompts: the classes and their boxes.
+        encode: called once for every plane that holds a box, planes increasing.
+        decode: called for every box, with the embedding of its plane and the plane's index.
+    """
+    still_open = {one.class_def.class_id: _OpenMap(one) for one in prompts}
+    for plane in sorted({plane for one in prompts for plane in one.boxes}):
+        embedding = encode(plane)
+        for class_id, entry in list(still_open.items()):
+            if plane not in entry.prompts.boxes:
+                continue
+            decoded = decode(embedding, plane, entry.prompts)
+            entry.logits.append(decoded.logits)
+            entry.quality.append(decoded.quality)
+            if decoded.features is not None:
+                entry.features.append(decoded.features)
+            if len(entry.logits) == len(entry.prompts.boxes):
+                yield _finished(still_open.pop(class_id))
+
+
+def _finished(entry: _OpenMap) -> ClassMap:
+    return ClassMap(
+        class_def=entry.prompts.class_def,
+        logits=torch.stack(entry.logits),
+        planes=tuple(entry.prompts.boxes),
+        planes_total=entry.prompts.planes_total,
+        predicted_iou=torch.stack(entry.quality),
+        embedding=torch.stack(entry.features).mean(dim=0) if entry.features else None,
+    )
