@@ -66,6 +66,13 @@ def test_only_what_both_have_counts(table):
     assert found.disagreements["first"].max() == 38
 
 
+def test_a_measure_that_is_the_same_everywhere_says_nothing(table):
+    row = measured(between_runs(table.assign(slices=9.0), table.assign(slices=9.0)), "slices")
+    assert np.isnan(row["spearman"])
+    assert np.isnan(row["worst_in_both"])
+    assert "does not vary" in row["reason"]
+
+
 def test_measures_that_one_run_lacks_are_left_out(table):
     found = between_runs(table, table.drop(columns="anisotropy"))
     assert list(found.measures["measure"]) == ["AUV", "S", "volume_ml", "slices"]

@@ -91,6 +91,8 @@ def _ranks(first: pd.DataFrame, second: pd.DataFrame, by: str, scope: Scope, key
 
 
 def _worst_in_both(pair: pd.DataFrame) -> float:
+    if pair["first"].nunique() < 2 or pair["second"].nunique() < 2:
+        return float("nan")
     count = max(round(WORST_SHARE * len(pair)), 1)
     worst = [set(pair.index[np.argsort(pair[side].to_numpy(), kind="stable")[:count]]) for side in ("first", "second")]
-    return len(worst[0] & worst[1]) / count if len(pair) else float("nan")
+    return len(worst[0] & worst[1]) / count

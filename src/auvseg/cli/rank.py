@@ -66,7 +66,7 @@ def command(
         table = with_combined(table, run, bench)
     by = by or _default(table)
     if other is not None:
-        _compare(table, load_scores(other), by, scope, top, as_csv)
+        _compare(table, load_scores(other), by, scope, top, all_columns=all_columns, as_csv=as_csv)
         return
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
@@ -87,7 +87,16 @@ def command(
         say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
 
 
-def _compare(first: "pd.DataFrame", second: "pd.DataFrame", by: str, scope: ScopeName, top: int, as_csv: bool) -> None:
+def _compare(
+    first: "pd.DataFrame",
+    second: "pd.DataFrame",
+    by: str,
+    scope: ScopeName,
+    top: int,
+    *,
+    all_columns: bool,
+    as_csv: bool,
+) -> None:
     from auvseg.bench.between_runs import between_runs
 
     found = between_runs(first, second, by=by, scope=scope.value)
@@ -97,23 +106,20 @@ def _compare(first: "pd.DataFrame", second: "pd.DataFrame", by: str, scope: Scop
     rows = [
         (str(row["measure"]), str(row["reason"]), str(row["n"]), _interval(row), _number(row["worst_in_both"]))
         for row in found.measures.to_dict("records")
+        if all_columns or row["measure"] == by or _is_shown(str(row["measure"]))
     ]
     columns = ("measure", "", "n", "Spearman [95 %]", "worst tenth in both")
-    show_table(
-        f"do the two runs put {'cases' if scope is ScopeName.case else 'structures'} in the same order?",
-        columns,
-        rows,
-        left=2,
-    )
+    what = "cases" if scope is ScopeName.case else "structures"
+    show_table(f"do the two runs put {what} in the same order?", columns, rows, left=2)
     out.print()
     text_columns = [name for name in ("case", "class") if name in found.disagreements.columns]
     shown = found.disagreements if top == 0 else found.disagreements.head(top)
-    rows = [
-        (*(str(row[name]) for name in text_columns), *(f"{row[name]:g}" for name in ("first", "second")))
+    differing = [
+        [*(str(row[name]) for name in text_columns), *(f"{row[name]:g}" for name in ("first", "second"))]
         for row in shown.to_dict("records")
     ]
-    title = f"ranks by {by} that differ most, of {len(found.disagreements)}; 1 is the most suspicious"
-    show_table(title, (*text_columns, "first", "second"), rows, left=len(text_columns))
+    show_table("", (*text_columns, "rank in the first", "in the second"), differing, left=len(text_columns))
+    say(f"{len(shown)} of {len(found.disagreements)}, farthest apart by {by} first; rank 1 is the most suspicious")
 
 
 def _interval(row: "Mapping[Hashable, Any]") -> str:
