@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auvseg.data.case import Case, ClassDef, Dataset
     from auvseg.data.check import check_dataset
     from auvseg.data.dataset import read_dataset
+    from auvseg.data.public.convert import convert
     from auvseg.duo.head import add_noise_head
     from auvseg.duo.loss import DUOLoss
     from auvseg.duo.noise import CaseNoise, SampledNoise
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from auvseg.measures.catalogue import MEASURES, ScaleOptions
     from auvseg.measures.scale import semantic_scale
     from auvseg.ranking import rank
-    from auvseg.scoring.config import ModelFolder, ScoreConfig
+    from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
     from auvseg.scoring.local import score
     from auvseg.scoring.table import load_scores
 
@@ -36,6 +37,7 @@ _HOME = {
     "DUOLoss": "auvseg.duo.loss",
     "Dataset": "auvseg.data.case",
     "MEASURES": "auvseg.measures.catalogue",
+    "ModelFile": "auvseg.scoring.config",
     "ModelFolder": "auvseg.scoring.config",
     "SampledNoise": "auvseg.duo.noise",
     "ScaleAccumulator": "auvseg.measures.accumulator",
@@ -44,6 +46,7 @@ _HOME = {
     "add_noise_head": "auvseg.duo.head",
     "auv": "auvseg.aleatoric",
     "check_dataset": "auvseg.data.check",
+    "convert": "auvseg.data.public.convert",
     "filter_cases": "auvseg.filtering.selection",
     "get_extractor": "auvseg.extractors",
     "load_scores": "auvseg.scoring.table",
@@ -62,6 +65,7 @@ __all__ = [
     "ClassDef",
     "DUOLoss",
     "Dataset",
+    "ModelFile",
     "ModelFolder",
     "SampledNoise",
     "ScaleAccumulator",
@@ -71,6 +75,7 @@ __all__ = [
     "add_noise_head",
     "auv",
     "check_dataset",
+    "convert",
     "filter_cases",
     "get_extractor",
     "load_scores",

@@ -8,6 +8,7 @@ import typer
 from auvseg.cli.bench import app as bench
 from auvseg.cli.check import command as check
 from auvseg.cli.console import say_error
+from auvseg.cli.convert import command as convert
 from auvseg.cli.demo import command as demo
 from auvseg.cli.doctor import command as doctor
 from auvseg.cli.evaluate import command as evaluate
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.callback()(callback)
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("convert")(convert)
 app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)

@@ -1,0 +1,240 @@
+"""One case, in a worker: its label read, mended and put together, its image referenced, linked, copied or split."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auvseg.data.case import ClassDef
+from auvseg.data.layouts.naming import some_of
+from auvseg.data.public.classes import TargetClass
+from auvseg.data.public.description import reference_to
+from auvseg.data.public.grid import on_image_grid
+from auvseg.data.public.merge import as_mask, label_dtype, paint, replaced
+from auvseg.data.public.nifti_files import axes_on_disk, channel_bytes, ending_of, label_bytes, repacked
+from auvseg.data.public.outputs import Output, check_free, is_known, write
+from auvseg.data.public.record import CaseRecord, read_record, state_of, write_record
+from auvseg.data.public.report import Event, Row, files_in_words
+from auvseg.data.public.source import KnownBad, SourceCase
+from auvseg.data.reading import Header, read_array, read_header
+from auvseg.errors import CaseError
+
+_SPATIAL = 3
+_LOST = "the header states identity axes and 1×1×1 mm, as headers do that were lost; the image is taken as it is"
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """All that a worker needs.
+
+    Attributes:
+        case: the case; it has an image and a label or masks in name.
+        root: the source's folder.
+        folder: the converted data set.
+        classes: of the source.
+        targets: classes of the converted data set.
+        channels: how many channels the data set has.
+        ending: of every label, and of every image that is written.
+        copy: whether images are copied.
+        known_bad: what is known of this case.
+    """
+
+    case: SourceCase
+    root: Path
+    folder: Path
+    classes: tuple[ClassDef, ...]
+    targets: tuple[TargetClass, ...]
+    channels: int
+    ending: str
+    copy: bool
+    known_bad: KnownBad | None = None
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A converted case.
+
+    Attributes:
+        record: what was written, and the rows of the report.
+        kept: whether an earlier run had converted it.
+    """
+
+    record: CaseRecord
+    kept: bool
+
+
+def convert_case(job: CaseJob) -> CaseResult:
+    """Convert one case, or find that it is converted already.
+
+    Raises:
+        CaseError: it cannot be converted; nothing was written for it.
+        OSError: a file cannot be read or written.
+    """
+    case = job.case
+    image = _require(case.image, "the image", case)
+    if case.label is None and not case.masks:
+        raise CaseError(f"{case.case_id}: there is no label")
+    files = _used_files(job)
+    sources = state_of([_require(path, "a file", case) for path in files], job.root)
+    earlier = read_record(job.folder, case.case_id)
+    if earlier is not None and _is_current(earlier, sources, job.folder):
+        return CaseResult(earlier, kept=True)
+    if ending_of(image) is None:
+        raise CaseError(f"{image.name}: is no NIfTI file (.nii, .nii.gz); convert the image first")
+    header = read_header(image)
+    rows = _Rows(case, files_in_words(files, job.root))
+    _note_image(header, job, rows)
+    array = _masks(job, header, rows) if case.masks else _label(job, header, rows)
+    suffix = "Ts" if case.subset == "test" else "Tr"
+    label = Output(f"labels{suffix}/{case.case_id}{job.ending}", "bytes", label_bytes(array, image, job.ending))
+    images = _images(job, image, header, suffix, rows)
+    rows.first(f"label → {label.relative}; image {_image_in_words(images)}")
+    outputs = [output for output in (label, *images) if output is not None]
+    known = {name: list(prints) for name, prints in (earlier.outputs if earlier else {}).items()}
+    for output in outputs:
+        check_free(job.folder, output, known.get(output.relative, []))
+        known[output.relative] = [*known.get(output.relative, []), output.fingerprint()]
+    names = tuple(output.relative if output is not None else None for output in images)
+    record = CaseRecord(sources, known, tuple(rows.rows), names, label.relative, header.axcodes)
+    write_record(job.folder, case.case_id, record)
+    for output in outputs:
+        _write(job, output)
+    return CaseResult(record, kept=False)
+
+
+class _Rows:
+    """Rows of one case, in the making."""
+
+    def __init__(self, case: SourceCase, files: str) -> None:
+        self._case = case
+        self._files = files
+        self.rows: list[Row] = []
+
+    def add(self, event: Event, detail: str) -> None:
+        self.rows.append(Row(self._case.case_id, self._case.subset, event, detail))
+
+    def first(self, detail: str) -> None:
+        done = Row(self._case.case_id, self._case.subset, "converted", detail, self._files)
+        self.rows.insert(0, done)
+
+
+def _require(path: Path | None, what: str, case: SourceCase) -> Path:
+    if path is None:
+        raise CaseError(f"{case.case_id}: {what} is missing")
+    if not path.is_file():
+        raise CaseError(f"{path.name}: {what} does not exist")
+    return path
+
+
+def _used_files(job: CaseJob) -> list[Path]:
+    """The files that the converted case depends on: of masks only those of classes that are taken."""
+    wanted = {name for target in job.targets for name in target.sources}
+    masks = {name: path for name, path in job.case.masks.items() if name in wanted}
+    return replace(job.case, masks=masks).files()
+
+
+def _is_current(record: CaseRecord, sources: dict[str, list[int]], folder: Path) -> bool:
+    same = {name: list(state) for name, state in record.sources.items()} == sources
+    return same and all(is_known(folder / name, prints[-1:]) for name, prints in record.outputs.items())
+
+
+def _note_image(header: Header, job: CaseJob, rows: _Rows) -> None:
+    if job.known_bad is not None:
+        rows.add("known bad", f"{job.known_bad.what} ({job.known_bad.source})")
+    for note in header.notes:
+        rows.add("warning", f"image: {note}")
+    if np.array_equal(header.affine[:_SPATIAL, :_SPATIAL], np.eye(_SPATIAL)) and not header.affine[:_SPATIAL, 3].any():
+        rows.add("warning", f"image: {_LOST}")
+
+
+def _label(job: CaseJob, image: Header, rows: _Rows) -> NDArray[Any]:
+    path = _require(job.case.label, "the label", job.case)
+    raw = read_array(path, part="label")
+    for note in raw.header.notes:
+        rows.add("warning", f"label: {note}")
+    array, mend = on_image_grid(raw, image, path)
+    if mend:
+        rows.add("mended", f"label: {mend}")
+    values = {one.name: one.values for one in job.classes}
+    new_values = {0: 0, **{value: 0 for listed in values.values() for value in listed}}
+    new_values.update(
+        {value: target.value for target in job.targets for name in target.sources for value in values[name]}
+    )
+    out = replaced(array, new_values, len(job.targets), path.name)
+    if np.dtype(raw.header.dtype).kind == "f":
+        rows.add("mended", f"label: stored as {raw.header.dtype}; written as {out.dtype}")
+    return out
+
+
+def _masks(job: CaseJob, image: Header, rows: _Rows) -> NDArray[Any]:
+    """Masks painted in the order of the classes: a later class takes the voxels of an earlier one, and is counted."""
+    case = job.case
+    missing = [name for target in job.targets for name in target.sources if name not in case.masks]
+    if missing:
+        raise CaseError(
+            f"{case.case_id}: {len(missing)} masks are missing ({some_of(missing)}), and a structure without a mask "
+            "is not background; name the other classes by --classes"
+        )
+    out = np.zeros(image.shape[:_SPATIAL], dtype=label_dtype(len(job.targets)))
+    names = {target.value: target.name for target in job.targets}
+    mends: Counter[tuple[Event, str]] = Counter()
+    overlaps: list[str] = []
+    for target in job.targets:
+        taken: Counter[int] = Counter()
+        for name in target.sources:
+            path = case.masks[name]
+            array, mend = on_image_grid(read_array(path, part="label"), image, path)
+            mask, remark = as_mask(array, path.name)
+            mends.update([("mended", mend)] if mend else [])
+            mends.update([("warning", remark)] if remark else [])
+            taken.update(paint(out, mask, target.value))
+        overlaps += [
+            f"{count} voxels of {names[old]} lie in {target.name} too: they are {target.name}"
+            for old, count in sorted(taken.items())
+        ]
+    for (event, sentence), count in mends.items():
+        rows.add(event, f"{count} masks: {sentence}")
+    for sentence in overlaps:
+        rows.add("overlap", sentence)
+    return out
+
+
+def _images(job: CaseJob, image: Path, header: Header, suffix: str, rows: _Rows) -> list[Output | None]:
+    """One a channel: what is written for it, or None where the image stays where it is."""
+    stored = header.shape[_SPATIAL:]
+    if (stored or (1,)) != (job.channels,):
+        found = stored[0] if stored else 1
+        raise CaseError(f"{image.name}: holds {found} channels, the data set declares {job.channels}")
+    names = [f"images{suffix}/{job.case.case_id}_{channel:04d}{job.ending}" for channel in range(job.channels)]
+    if axes_on_disk(image) > _SPATIAL:
+        rows.add(
+            "warning", f"image: has a fourth axis; nnU-Net wants {job.channels} three-axis files, which were cut out"
+        )
+        return [Output(name, "bytes", channel_bytes(image, channel, job.ending)) for channel, name in enumerate(names)]
+    if ending_of(image) != job.ending and (job.copy or suffix == "Ts"):
+        return [Output(names[0], "bytes", repacked(image, job.ending))]
+    if job.copy:
+        return [Output(names[0], "copy", source=image)]
+    if suffix == "Ts":
+        return [Output(names[0], "link", source=image)]
+    reference_to(image, job.folder)
+    return [None]
+
+
+def _image_in_words(images: Sequence[Output | None]) -> str:
+    if images[0] is None:
+        return "stays where it is"
+    done = {"bytes": "written", "copy": "copied", "link": "linked"}[images[0].kind]
+    return f"{done} → {', '.join(output.relative for output in images if output is not None)}"
+
+
+def _write(job: CaseJob, output: Output) -> None:
+    try:
+        write(job.folder, output)
+    except OSError as error:
+        advice = "; --copy needs no links" if output.kind == "link" else ""
+        raise CaseError(f"{output.relative}: cannot be written ({error.strerror or error}){advice}") from None
