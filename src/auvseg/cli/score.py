@@ -9,7 +9,7 @@ import typer
 from auvseg.cli.console import progress, say, say_error
 
 if TYPE_CHECKING:
-    from auvseg.scoring.config import ModelFolder
+    from auvseg.scoring.config import ModelFile, ModelFolder
 
 
 class ModalityName(str, Enum):
@@ -79,11 +79,15 @@ def command(
     extractor: Annotated[
         str,
         typer.Option(
-            help="Foundation model; nnunet: a network of your own; none: image and label alone, milliseconds a plane."
+            help="Foundation model, lite-medsam or medsam2; nnunet: a network of your own; none: image and label "
+            "alone, milliseconds a plane."
         ),
     ] = "lite-medsam",
     model: Annotated[
-        Path | None, typer.Option(help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION.")
+        Path | None,
+        typer.Option(
+            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For medsam2: its checkpoint file."
+        ),
     ] = None,
     folds: Annotated[
         str | None,
@@ -151,7 +155,7 @@ def command(
         precision=precision.value,
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
         measures=measures_named(measures, extractor),
-        model=model_folder(model, folds, checkpoint, mirroring=mirroring),
+        model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
     )
     from auvseg.scoring.local import CaseDone, score
 
@@ -196,15 +200,23 @@ def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)
 
 
-def model_folder(path: Path | None, folds: str | None, checkpoint: str, *, mirroring: bool) -> "ModelFolder | None":
-    """The trained network that the options name, or None.
+def named_model(
+    extractor: str, path: Path | None, folds: str | None, checkpoint: str, *, mirroring: bool
+) -> "ModelFolder | ModelFile | None":
+    """The weights that the options name, or None.
 
     Raises:
-        UsageError: folds without a folder.
+        UsageError: what chooses among the contents of a folder, without a folder.
     """
     from auvseg.errors import UsageError
-    from auvseg.scoring.config import ModelFolder
+    from auvseg.scoring.config import ModelFile, ModelFolder
 
+    if extractor == "medsam2":
+        if folds is not None or mirroring or checkpoint != ModelFolder.checkpoint:
+            raise UsageError(
+                "--folds, --checkpoint and --mirroring are for the extractor nnunet, not medsam2; omit them"
+            )
+        return None if path is None else ModelFile(path)
     if path is not None:
         return ModelFolder(path, folds, checkpoint, mirroring)
     if folds is not None or mirroring:

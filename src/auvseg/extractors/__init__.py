@@ -11,6 +11,7 @@ ExtractorFactory = Callable[..., Extractor]
 
 _HOMES = {
     "lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM",
+    "medsam2": "auvseg.extractors.medsam2:MedSAM2",
     "nnunet": "auvseg.extractors.nnunet:NnUNet",
     "none": "auvseg.extractors.no_model:NoModel",
 }
@@ -46,7 +47,7 @@ def get_extractor(name: str, **options: Any) -> Extractor:
     Args:
         name: one of `extractor_names()`.
         options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`. For `nnunet` also
-            `model`, `folds`, `checkpoint`, `mirroring`; see `ModelFolder`.
+            `model`, `folds`, `checkpoint`, `mirroring`; see `ModelFolder`. For `medsam2` also `model`; see `ModelFile`.
 
     Raises:
         UsageError: no model has this name.

@@ -14,9 +14,6 @@ InputKind = Literal["raw", "mask"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-_WITHOUT_MODEL_FOLDER = ("lite-medsam", "none")
-
-
 @dataclass(frozen=True)
 class ModelFolder:
     """A network that was trained on the task, for the extractor `nnunet`.
@@ -44,6 +41,25 @@ class ModelFolder:
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """The weights of a foundation model that auvseg does not bring, for the extractor `medsam2`.
+
+    Attributes:
+        path: the checkpoint file.
+    """
+
+    path: Path
+
+    def options(self) -> dict[str, Any]:
+        """The keywords of `get_extractor` that say the same."""
+        return {"model": self.path}
+
+
+_MODELS: dict[str, type | None] = {"lite-medsam": None, "medsam2": ModelFile, "nnunet": ModelFolder, "none": None}
+"""What auvseg's own extractors take their weights from, where a user must name it."""
+
+
+@dataclass(frozen=True)
 class ScoreConfig:
     """How a data set is scored.
 
@@ -59,8 +75,8 @@ class ScoreConfig:
         precision: arithmetic of the network; `auto` takes what was measured to be best on this kind of processor.
         scale: which variant of the semantic perception scale is computed.
         measures: names of the measures to compute; those of the cohort are made when a table is read.
-        model: the trained network, for `nnunet`. Where it lies is no part of the record; what it holds is, with the
-            extractor's settings.
+        model: the trained network, for `nnunet`, or the weights, for `medsam2`. Where they lie is no part of the
+            record; what they hold is, with the extractor's settings.
     """
 
     modality: Modality
@@ -74,7 +90,7 @@ class ScoreConfig:
     precision: Precision = "auto"
     scale: ScaleOptions = field(default_factory=ScaleOptions)
     measures: tuple[str, ...] = CASE_MEASURES
-    model: ModelFolder | None = None
+    model: ModelFolder | ModelFile | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values, without `model`."""
@@ -110,11 +126,25 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
         raise UsageError(f"the window's width must be positive, not {config.window_hu[1]:g} HU")
     if config.max_slices is not None and config.max_slices < 1:
         raise UsageError(f"--max-slices must be at least 1, not {config.max_slices}")
-    if config.model is not None and config.extractor in _WITHOUT_MODEL_FOLDER:
-        raise UsageError(f"--model is for the extractor nnunet, not {config.extractor}; add --extractor nnunet")
+    _check_model(config)
     channels = max(len(dataset.channel_names), 1)
     if not 0 <= config.channel < channels:
         raise UsageError(f"--channel {config.channel}: {dataset.name} has channels 0 to {channels - 1}")
+
+
+def _check_model(config: ScoreConfig) -> None:
+    if config.model is None or config.extractor not in _MODELS:
+        return
+    wanted = _MODELS[config.extractor]
+    if wanted is None:
+        raise UsageError(
+            f"--model is for the extractors nnunet and medsam2, not {config.extractor}; "
+            "add --extractor nnunet or --extractor medsam2"
+        )
+    if not isinstance(config.model, wanted):
+        raise UsageError(
+            f"the extractor {config.extractor} takes a {wanted.__name__}, not a {type(config.model).__name__}"
+        )
 
 
 def fingerprint(values: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_warning, show_table
-from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named, model_folder
+from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named, named_model
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -30,9 +30,12 @@ def command(
     faulty_share: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Share of faulty ones for which precision is stated.")
     ] = 0.1,
-    extractor: Annotated[str, typer.Option(help="Foundation model, nnunet, or none.")] = "lite-medsam",
+    extractor: Annotated[str, typer.Option(help="As for auvseg score.")] = "lite-medsam",
     model: Annotated[
-        Path | None, typer.Option(help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION.")
+        Path | None,
+        typer.Option(
+            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For medsam2: its checkpoint file."
+        ),
     ] = None,
     folds: Annotated[
         str | None,
@@ -85,7 +88,7 @@ def command(
         max_slices=None if extractor == "nnunet" else max_slices,
         precision=precision.value,
         measures=measures_named("all", extractor),
-        model=model_folder(model, folds, checkpoint, mirroring=mirroring),
+        model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
     )
     plan = Plan(
         cases=cases or None,
