@@ -36,6 +36,9 @@ NAME = "medsam2"
 OLDEST_TRANSFORMERS = (5, 23)
 """The oldest version whose names of parameters are known to be those of `medsam2_names`."""
 
+_ROUNDING = np.float32(1e-4)
+"""Of float32 on the way from whole HU to 255: without it, 2 of 1000 values would be cut off to the number below."""
+
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -133,8 +136,8 @@ def eight_bit(plane: Float32[np.ndarray, "H W"], low: float, high: float) -> UIn
     """Whole numbers, cut off and not rounded, from 0 at `low` to 255 at `high`; zeros where the range has no width."""
     if not high > low:
         return np.zeros(plane.shape, dtype=np.uint8)
-    scaled = (plane - np.float32(low)) / np.float32(high - low)
-    return (np.clip(scaled, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    scaled = np.clip((plane - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+    return (scaled * np.float32(255) + _ROUNDING).astype(np.uint8)
 
 
 def prepare_plane(plane: UInt8[np.ndarray, "H W"], side: int) -> Float32[np.ndarray, "S S"]:
