@@ -176,7 +176,7 @@ class _Run:
                     folder=self.target.path,
                     classes=self.dataset.classes,
                     targets=self.targets,
-                    channels=len(self.dataset.channel_names),
+                    channel_names=self.dataset.channel_names,
                     ending=self.ending,
                     copy=copy,
                     known_bad=bad,

@@ -37,7 +37,7 @@ class CaseJob:
         folder: the converted data set.
         classes: of the source.
         targets: classes of the converted data set.
-        channels: how many channels the data set has.
+        channel_names: of the data set.
         ending: of every label, and of every image that is written.
         copy: whether images are copied.
         known_bad: what is known of this case.
@@ -48,7 +48,7 @@ class CaseJob:
     folder: Path
     classes: tuple[ClassDef, ...]
     targets: tuple[TargetClass, ...]
-    channels: int
+    channel_names: tuple[str, ...]
     ending: str
     copy: bool
     known_bad: KnownBad | None = None
@@ -94,12 +94,13 @@ def convert_case(job: CaseJob) -> CaseResult:
     images = _images(job, image, header, suffix, rows)
     rows.first(f"label → {label.relative}; image {_image_in_words(images)}")
     outputs = [output for output in (label, *images) if output is not None]
-    known = {name: list(prints) for name, prints in (earlier.outputs if earlier else {}).items()}
+    known_of = {name: list(prints) for name, prints in (earlier.outputs if earlier else {}).items()}
     for output in outputs:
-        check_free(job.folder, output, known.get(output.relative, []))
-        known[output.relative] = [*known.get(output.relative, []), output.fingerprint()]
+        check_free(job.folder, output, known_of.get(output.relative, []))
+        before = [known for known in known_of.get(output.relative, []) if known != output.fingerprint()]
+        known_of[output.relative] = [*before, output.fingerprint()]
     names = tuple(output.relative if output is not None else None for output in images)
-    record = CaseRecord(sources, known, tuple(rows.rows), names, label.relative, header.axcodes)
+    record = CaseRecord(sources, known_of, tuple(rows.rows), names, label.relative, header.axcodes)
     write_record(job.folder, case.case_id, record)
     for output in outputs:
         _write(job, output)
@@ -147,7 +148,8 @@ def _note_image(header: Header, job: CaseJob, rows: _Rows) -> None:
         rows.add("known bad", f"{job.known_bad.what} ({job.known_bad.source})")
     for note in header.notes:
         rows.add("warning", f"image: {note}")
-    if np.array_equal(header.affine[:_SPATIAL, :_SPATIAL], np.eye(_SPATIAL)) and not header.affine[:_SPATIAL, 3].any():
+    # No scanner makes a CT of 1 mm voxels at the origin; crops of MRI are stored so.
+    if job.channel_names == ("CT",) and np.array_equal(header.affine, np.eye(_SPATIAL + 1)):
         rows.add("warning", f"image: {_LOST}")
 
 
@@ -206,13 +208,16 @@ def _masks(job: CaseJob, image: Header, rows: _Rows) -> NDArray[Any]:
 def _images(job: CaseJob, image: Path, header: Header, suffix: str, rows: _Rows) -> list[Output | None]:
     """One a channel: what is written for it, or None where the image stays where it is."""
     stored = header.shape[_SPATIAL:]
-    if (stored or (1,)) != (job.channels,):
+    if (stored or (1,)) != (len(job.channel_names),):
         found = stored[0] if stored else 1
-        raise CaseError(f"{image.name}: holds {found} channels, the data set declares {job.channels}")
-    names = [f"images{suffix}/{job.case.case_id}_{channel:04d}{job.ending}" for channel in range(job.channels)]
+        raise CaseError(f"{image.name}: holds {found} channels, the data set declares {len(job.channel_names)}")
+    names = [
+        f"images{suffix}/{job.case.case_id}_{channel:04d}{job.ending}" for channel in range(len(job.channel_names))
+    ]
     if axes_on_disk(image) > _SPATIAL:
         rows.add(
-            "warning", f"image: has a fourth axis; nnU-Net wants {job.channels} three-axis files, which were cut out"
+            "warning",
+            f"image: has a fourth axis; nnU-Net wants {len(job.channel_names)} three-axis files, which were cut out",
         )
         return [Output(name, "bytes", channel_bytes(image, channel, job.ending)) for channel, name in enumerate(names)]
     if ending_of(image) != job.ending and (job.copy or suffix == "Ts"):
