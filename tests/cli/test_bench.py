@@ -117,3 +117,23 @@ def test_two_runs_are_compared(done):
     assert "3 of 14, farthest apart by edge first" in words
     as_csv = runner.invoke(app, ["rank", str(folder / "run"), str(folder / "other"), "--by", "edge", "--csv"])
     assert len(list(csv.DictReader(as_csv.stdout.splitlines()))) == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--arms", "magic"], "unknown arm 'magic'"),
+        (["--seeds", "one"], "no list of numbers"),
+        (["--corruptions", "rust"], "unknown corruption 'rust'"),
+        (["--severities", "2"], "severities must be above 0"),
+        (["--held-out", "0.1", "--cases", "5"], "5 cases are too few"),
+        (["--extractor", "magic"], "magic"),
+    ],
+)
+def test_a_training_bench_that_cannot_be_is_refused_before_anything_is_written(done, tmp_path, options, words):
+    folder, _ = done
+    command = ["bench", "train", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "b"), "--device", "cpu"]
+    refused = runner.invoke(app, [*command, *options])
+    assert refused.exit_code != 0
+    assert words in " ".join(refused.output.split()) or words in str(refused.exception)
+    assert not (tmp_path / "b").exists()

@@ -112,7 +112,9 @@ def _combined(
 ) -> tuple[str, ...]:
     config = options.auv
     if options.combined_extractor != config.extractor:
-        config = replace(config, extractor=options.combined_extractor, measures=_measures(options.combined_extractor))
+        config = replace(
+            config, extractor=options.combined_extractor, measures=_measures(options.combined_extractor), model=None
+        )
     run, bench = folder / "runs" / config.extractor, folder / "detection" / config.extractor
     score(dataset, run, config, device=device, on_case=_named("scoring", on_case))
     detect(dataset, bench, config, options.detection, device=device, on_case=_named("planting", on_case))

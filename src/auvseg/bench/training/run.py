@@ -11,7 +11,7 @@ BENCH/trainings.csv, arms.csv, differences.csv, table.md
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from auvseg.bench.training.removal import FilterOptions, Removal, find_removals
 from auvseg.bench.training.report import as_markdown, table_rows
 from auvseg.data.case import Dataset
 from auvseg.data.dataset import read_dataset
-from auvseg.errors import RunError
+from auvseg.errors import RunError, UsageError
+from auvseg.extractors import extractor_names
+from auvseg.scoring.config import check_config
 from auvseg.scoring.run import differences
 
 BENCH_FILE = "bench.json"
@@ -93,6 +95,10 @@ def bench_training(
         UsageError: options that do not fit each other or the data set.
         RunError: the folder belongs to something else, or nnU-Net failed.
     """
+    check_config(filters.auv, dataset)
+    unknown = {filters.auv.extractor, filters.combined_extractor} - {*extractor_names()}
+    if unknown:
+        raise UsageError(f"unknown extractor {unknown.pop()!r}; there are {', '.join(extractor_names())}")
     _open(folder, {"noise": noise.as_dict(), "filters": _plain(filters), "configuration": workspace.configuration})
     raw = workspace.raw / f"Dataset001_{_plain_name(dataset.name)}"
     noisy = write_noisy_dataset(dataset, noise, raw, progress=_named("planting faults", on_step))
@@ -150,7 +156,9 @@ def _open(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def _plain(filters: FilterOptions) -> dict[str, Any]:
-    return json.loads(json.dumps(asdict(filters)))
+    others = {"keep": filters.keep, "scope": filters.scope, "combine": filters.combine}
+    models = {"auv": filters.auv.as_dict(), "combined_extractor": filters.combined_extractor}
+    return {**models, "detection": filters.detection.as_dict(), **others}
 
 
 def _plain_name(name: str) -> str:

@@ -10,7 +10,7 @@ from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
-from auvseg.cli.score import InputName, ModalityName, measures_named
+from auvseg.cli.score import InputName, ModalityName, measures_named, named_model
 from auvseg.cli.train import NetworkName
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def command(
     jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 1,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no training after so many minutes.")] = None,
     extractor: Annotated[str, typer.Option(help="Foundation model of the AUV filter.")] = "lite-medsam",
+    model: Annotated[
+        Path | None, typer.Option(help="What the AUV filter's extractor needs: weights, or nnU-Net's model folder.")
+    ] = None,
     combined_extractor: Annotated[
         str, typer.Option(help="Foundation model of the combined measure, or none.")
     ] = "none",
@@ -107,6 +110,7 @@ def command(
             window_hu=window,
             max_slices=max_slices,
             measures=measures_named("all", extractor),
+            model=named_model(extractor, model, None, "checkpoint_final.pth", mirroring=False),
         ),
         combined_extractor=combined_extractor,
         detection=Plan(cases=detect_cases, corruptions=kinds, seed=seed),
