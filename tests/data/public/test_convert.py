@@ -1,5 +1,6 @@
 """A run: faulty cases are rows, the same command goes on where it stopped, and nothing of the user's is overwritten."""
 
+import csv
 import gzip
 import json
 import os
@@ -270,3 +271,34 @@ def test_a_case_that_left_the_source_leaves_the_description(public):
     result = made.convert()
     assert any("word_0002 are no longer in the source" in note for note in result.notes)
     assert "word_0002" not in json.loads((made.folder / "dataset.json").read_text())["dataset"]
+
+
+def test_a_number_of_another_data_set_is_noted(public):
+    made = public("word")
+    made.folder.with_name("Dataset901_Other").mkdir()
+    assert any("Dataset901_Other has the same number" in note for note in made.convert().notes)
+
+
+def test_a_folder_that_nnunet_would_not_find_is_noted(public):
+    made = public("word")
+    result = convert("word", made.source, made.source.parent / "word", num_workers=0)
+    assert any("Dataset003_Liver" in note for note in result.notes)
+
+
+def test_what_hundreds_of_masks_share_is_one_row(public):
+    made = public("totalsegmentator")
+    for path in (made.source / "s0000" / "segmentations").iterdir():
+        image = nib.load(path)
+        save(path, np.asarray(image.dataobj) * 255.0, affine=np.eye(4))
+    rows = [row for row in made.convert().of("mended", "warning") if row.case == "s0000"]
+    # Eight masks, of which five hold something.
+    assert [row.detail.split(":")[0] for row in rows] == ["8 masks", "8 masks", "5 masks"]
+    assert all(words in row.detail for words, row in zip(("voxel by voxel", "float64", "255"), rows, strict=True))
+
+
+def test_the_report_is_a_table_of_one_line_a_row(public):
+    made = public("lits")
+    result = made.convert()
+    table = list(csv.DictReader((made.folder / "conversion.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["case"], row["event"]) for row in table] == [(row.case, row.event) for row in result.rows]
+    assert table[0]["files"] == "Training Batch 1/volume-0.nii; Training Batch 1/segmentation-0.nii"

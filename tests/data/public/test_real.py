@@ -54,9 +54,11 @@ def test_totalsegmentator(real_data, tmp_path):
 def test_kits_labels(real_data, tmp_path):
     case = tmp_path / "source" / "data" / "case_00208"
     case.mkdir(parents=True)
-    label = real_data / "kits_multirater" / "case_00208_kits19.nii.gz"
-    (case / "segmentation.nii.gz").symlink_to(label)
-    stored = nib.load(label)
+    # Cut to a part, which takes a tenth of the time.
+    stored = nib.load(real_data / "kits_multirater" / "case_00208_kits19.nii.gz").slicer[16:48, 260:380, 220:380]
+    label = case / "segmentation.nii.gz"
+    nib.save(stored, label)
+    assert _voxels(label).max() == 2
     # The images are not at hand: one of zeros on the label's grid.
     nib.save(nib.Nifti1Image(np.zeros(stored.shape, np.uint8), stored.affine), case / "imaging.nii.gz")
     result = convert("kits", tmp_path / "source", tmp_path / "Dataset220_KiTS", num_workers=0)

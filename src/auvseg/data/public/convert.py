@@ -179,7 +179,6 @@ class _Run:
                     channel_names=self.dataset.channel_names,
                     ending=self.ending,
                     copy=copy,
-                    known_bad=bad,
                 )
                 self.jobs.append(job)
 
@@ -189,6 +188,9 @@ class _Run:
             self._end(job.case, "failed", reason)
         else:
             self.rows += result.record.rows
+            bad = self.dataset.known_bad.get(job.case.case_id)
+            if bad is not None:
+                self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})"))
             self.results.append((job, result))
 
     def finish(self) -> Conversion:
@@ -249,6 +251,10 @@ class _Run:
             notes.append("some images are .nii and some .nii.gz; nnU-Net reads them, other tools want one ending")
         if not _NNUNET_NAME.fullmatch(self.target.path.name):
             notes.append(f"nnU-Net wants a name such as Dataset003_Liver; rename the folder {self.target.path.name}")
+        number = self.target.path.name[: len("Dataset000_")]
+        same = [path.name for path in self.target.path.parent.glob(f"{number}*") if path != self.target.path]
+        if _NNUNET_NAME.fullmatch(self.target.path.name) and same:
+            notes.append(f"{min(same)} has the same number; nnU-Net wants every number once, so rename one of the two")
         known = {case.case_id for case in self.dataset.cases}
         gone = sorted(path.stem for path in (self.target.path / FOLDER).glob("*.json") if path.stem not in known)
         if gone:

@@ -19,7 +19,7 @@ from auvseg.data.public.nifti_files import axes_on_disk, channel_bytes, ending_o
 from auvseg.data.public.outputs import Output, check_free, is_known, write
 from auvseg.data.public.record import CaseRecord, read_record, state_of, write_record
 from auvseg.data.public.report import Event, Row, files_in_words
-from auvseg.data.public.source import KnownBad, SourceCase
+from auvseg.data.public.source import SourceCase
 from auvseg.data.reading import Header, read_array, read_header
 from auvseg.errors import CaseError
 
@@ -40,7 +40,6 @@ class CaseJob:
         channel_names: of the data set.
         ending: of every label, and of every image that is written.
         copy: whether images are copied.
-        known_bad: what is known of this case.
     """
 
     case: SourceCase
@@ -51,7 +50,6 @@ class CaseJob:
     channel_names: tuple[str, ...]
     ending: str
     copy: bool
-    known_bad: KnownBad | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +142,6 @@ def _is_current(record: CaseRecord, sources: dict[str, list[int]], folder: Path)
 
 
 def _note_image(header: Header, job: CaseJob, rows: _Rows) -> None:
-    if job.known_bad is not None:
-        rows.add("known bad", f"{job.known_bad.what} ({job.known_bad.source})")
     for note in header.notes:
         rows.add("warning", f"image: {note}")
     # No scanner makes a CT of 1 mm voxels at the origin; crops of MRI are stored so.
@@ -183,26 +179,36 @@ def _masks(job: CaseJob, image: Header, rows: _Rows) -> NDArray[Any]:
         )
     out = np.zeros(image.shape[:_SPATIAL], dtype=label_dtype(len(job.targets)))
     names = {target.value: target.name for target in job.targets}
-    mends: Counter[tuple[Event, str]] = Counter()
+    remarks: Counter[tuple[Event, str]] = Counter()
     overlaps: list[str] = []
     for target in job.targets:
         taken: Counter[int] = Counter()
         for name in target.sources:
-            path = case.masks[name]
-            array, mend = on_image_grid(read_array(path, part="label"), image, path)
-            mask, remark = as_mask(array, path.name)
-            mends.update([("mended", mend)] if mend else [])
-            mends.update([("warning", remark)] if remark else [])
+            mask = _mask(case.masks[name], image, remarks)
             taken.update(paint(out, mask, target.value))
         overlaps += [
             f"{count} voxels of {names[old]} lie in {target.name} too: they are {target.name}"
             for old, count in sorted(taken.items())
         ]
-    for (event, sentence), count in mends.items():
+    for (event, sentence), count in remarks.items():
         rows.add(event, f"{count} masks: {sentence}")
     for sentence in overlaps:
         rows.add("overlap", sentence)
     return out
+
+
+def _mask(path: Path, image: Header, remarks: Counter[tuple[Event, str]]) -> NDArray[np.bool_]:
+    """One mask on the image's grid; what is mended or odd is counted, since hundreds of masks share it."""
+    raw = read_array(path, part="label")
+    array, mend = on_image_grid(raw, image, path)
+    mask, remark = as_mask(array, path.name)
+    if mend:
+        remarks["mended", mend] += 1
+    if np.dtype(raw.header.dtype).kind == "f":
+        remarks["mended", f"stored as {raw.header.dtype}; written as integers"] += 1
+    for sentence in (*raw.header.notes, *([remark] if remark else [])):
+        remarks["warning", sentence] += 1
+    return mask
 
 
 def _images(job: CaseJob, image: Path, header: Header, suffix: str, rows: _Rows) -> list[Output | None]:

@@ -81,6 +81,9 @@ def paint(out: Shaped[np.ndarray, "X Y Z"], mask: Bool[np.ndarray, "X Y Z"], val
     Returns:
         Number of voxels by the class value that they had.
     """
+    # Most masks of a case are empty, and looking is a tenth of painting.
+    if not mask.any():
+        return Counter()
     before = np.bincount(out[mask])
     out[mask] = value
     return Counter({old: int(count) for old, count in enumerate(before) if count and old not in (0, value)})
