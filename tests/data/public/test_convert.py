@@ -235,6 +235,8 @@ def test_a_dollar_in_the_path_is_refused_before_nnunet_expands_it(public):
     assert len(_failures(result)) == 3
     assert not (made.folder / "dataset.json").exists()
     assert any("no training case" in note for note in result.notes)
+    copies = convert("word", renamed, made.folder.with_name("Dataset902_Copies"), copy=True, num_workers=0)
+    assert _failures(copies) == {}
 
 
 def test_a_worker_process_does_the_same(public):

@@ -218,9 +218,9 @@ class _Run:
         self.rows.append(Row(case.case_id, case.subset, event, detail, files_in_words(case.files(), self.dataset.root)))
 
     def _entry(self, job: CaseJob, result: CaseResult) -> dict[str, Any]:
-        image = job.case.image
-        in_place = reference_to(image, self.target.path) if image is not None else ""
-        images = [name or in_place for name in result.record.images]
+        images = list(result.record.images)
+        if None in images and job.case.image is not None:
+            images = [reference_to(job.case.image, self.target.path)]
         return {"images": images, "label": result.record.label}
 
     def _write_split(self, notes: list[str]) -> None:
@@ -249,14 +249,20 @@ class _Run:
         endings = {ending_of(job.case.image) for job, _ in self.results if job.case.image is not None}
         if len(endings) > 1:
             notes.append("some images are .nii and some .nii.gz; nnU-Net reads them, other tools want one ending")
-        if not _NNUNET_NAME.fullmatch(self.target.path.name):
-            notes.append(f"nnU-Net wants a name such as Dataset003_Liver; rename the folder {self.target.path.name}")
-        number = self.target.path.name[: len("Dataset000_")]
-        same = [path.name for path in self.target.path.parent.glob(f"{number}*") if path != self.target.path]
-        if _NNUNET_NAME.fullmatch(self.target.path.name) and same:
-            notes.append(f"{min(same)} has the same number; nnU-Net wants every number once, so rename one of the two")
+        notes += _notes_on_name(self.target.path)
         known = {case.case_id for case in self.dataset.cases}
         gone = sorted(path.stem for path in (self.target.path / FOLDER).glob("*.json") if path.stem not in known)
         if gone:
             notes.append(f"{some_of(gone)} are no longer in the source: not in {DESCRIPTION_NAME}, their labels stay")
         return notes
+
+
+def _notes_on_name(folder: Path) -> list[str]:
+    """What nnU-Net will not like about the folder's name."""
+    if not _NNUNET_NAME.fullmatch(folder.name):
+        return [f"nnU-Net wants a name such as Dataset003_Liver; rename the folder {folder.name}"]
+    number = folder.name[: len("Dataset000_")]
+    same = sorted(path.name for path in folder.parent.glob(f"{number}*") if path.name != folder.name)
+    if not same:
+        return []
+    return [f"{same[0]} has the same number; nnU-Net wants every number once, so rename one of the two"]
