@@ -17,7 +17,10 @@ from auvseg.errors import WeightsError
 from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, weights_path
 from auvseg.weights import verify_sha256
 
-_OPTIONAL = {"nnunetv2": "pip install 'nnunetv2>=2.8,<3' to train with nnU-Net"}
+_OPTIONAL = {
+    "nnunetv2": "pip install 'nnunetv2>=2.8,<3' to train with nnU-Net",
+    "transformers": "pip install 'auvseg[medsam2]' to score with MedSAM2",
+}
 _GIB = 1024**3
 
 
