@@ -75,7 +75,7 @@ def _in_words(correlations: Correlations, measure: str, *, partial: bool) -> str
     r, low, high, n = correlations.select("spearman", partial=partial).loc[measure, ["r", "low", "high", "n"]]
     if r != r:
         return "-"
-    return f"{r:.2f}, n = {n}" if low != low else f"{r:.2f} [{low:.2f}, {high:.2f}], n = {n}"
+    return f"{r:.2f}, n = {n:.0f}" if low != low else f"{r:.2f} [{low:.2f}, {high:.2f}], n = {n:.0f}"
 
 
 def _draw_points(axes: "Axes", rows: pd.DataFrame, measure: str, classes: Sequence[tuple[int, str]]) -> None:
