@@ -1,0 +1,39 @@
+"""Weights of foundation models: which there are, where they lie, and how they get there.
+
+Every file is named together with its sha256 where one is known, and with the sha256 of its first use where none is. A
+file that does not match is not loaded, and loading one never runs anything that it may contain.
+
+The names are imported when first used, so that a table of models needs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from auvseg.weights.cache import weights_file
+    from auvseg.weights.catalogue import MODELS, Model, find_model
+    from auvseg.weights.hashing import verify_sha256
+    from auvseg.weights.loading import load_state_dict
+    from auvseg.weights.pull import pull
+
+_HOME = {
+    "MODELS": "auvseg.weights.catalogue",
+    "Model": "auvseg.weights.catalogue",
+    "find_model": "auvseg.weights.catalogue",
+    "load_state_dict": "auvseg.weights.loading",
+    "pull": "auvseg.weights.pull",
+    "verify_sha256": "auvseg.weights.hashing",
+    "weights_file": "auvseg.weights.cache",
+}
+
+__all__ = ["MODELS", "Model", "find_model", "load_state_dict", "pull", "verify_sha256", "weights_file"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

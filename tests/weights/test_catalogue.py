@@ -1,0 +1,71 @@
+import dataclasses
+
+import pytest
+
+from auvseg.errors import UsageError
+from auvseg.extractors import lite_medsam
+from auvseg.weights.cache import location
+from auvseg.weights.catalogue import MODELS, find_model
+
+
+def test_names_are_unique_and_found():
+    assert len({model.name for model in MODELS}) == len(MODELS)
+    assert all(find_model(model.name) is model for model in MODELS)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UsageError, match="medsam2"):
+        find_model("medsam3")
+
+
+def test_every_address_is_encrypted_and_names_the_pinned_revision():
+    for model in MODELS:
+        assert model.url.startswith("https://"), model.name
+        assert model.revision is None or model.revision in model.url, model.name
+        assert model.package or model.host in model.hosts, model.name
+
+
+def test_no_two_files_share_a_place():
+    places = [location(model) for model in MODELS]
+    assert len(set(places)) == len(places)
+
+
+def test_the_default_model_is_the_extractors():
+    model = find_model("lite-medsam")
+    assert model.sha256 == lite_medsam.WEIGHTS_SHA256
+    assert location(model) == lite_medsam.weights_path()
+    assert location(model).stat().st_size == model.size_bytes
+
+
+def test_clip_driven_universal_model_is_for_research_only():
+    model = find_model("clip-driven")
+    assert model.research_only == "yes"
+    assert "BY-NC-ND" in model.licence
+
+
+@pytest.mark.parametrize(
+    "file_name",
+    [
+        "../model.pt",
+        "/tmp/model.pt",
+        "a/model.pt",
+        "a\\model.pt",
+        "C:model.pt",
+        ".model.pt",
+        "..",
+        "",
+        "model.py",
+        "model.pkl",
+        "new\nline.pt",
+        "model.pt\x00",
+    ],
+)
+def test_a_hostile_file_name_is_refused(file_name):
+    with pytest.raises(ValueError):
+        dataclasses.replace(find_model("medsam2"), file_name=file_name)
+
+
+@pytest.mark.parametrize("change", [{"name": "../up"}, {"name": "A B"}, {"revision": "../up"}, {"sha256": "12"}])
+def test_other_facts_have_one_form(change):
+    with pytest.raises(ValueError):
+        dataclasses.replace(find_model("medsam2"), **change)
