@@ -5,11 +5,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HEADER = json.dumps({"w": {"dtype": "U8", "shape": [400_000], "data_offsets": [0, 400_000]}}).encode()
 
 
+@cache
 def weights_bytes(seed=0):
     """A safetensors file of 400 kB."""
     return len(HEADER).to_bytes(8, "little") + HEADER + bytes((i * 31 + seed) % 251 for i in range(400_000))
@@ -25,7 +27,7 @@ class Answers:
         ranges: whether Range is honoured.
         if_range: whether If-Range is honoured.
         cut_after: bytes after which the connection breaks; None does not break it.
-        status: instead of the file.
+        status: instead of the file; `hang up` answers nothing.
         location: where to send the client.
         length: the Content-Length to claim; 0 leaves it out.
         headers: sent too.
@@ -60,6 +62,9 @@ class _Handler(BaseHTTPRequestHandler):
         answers = self.answers
         answers.requests.append((self.path, dict(self.headers)))
         status = answers.status.pop(0) if answers.status else 200
+        if status == "hang up":
+            self.close_connection = True
+            return
         location = answers.location.pop(0) if answers.location else None
         if location is not None:
             status = 302

