@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +70,11 @@ def test_a_hostile_file_name_is_refused(file_name):
 def test_other_facts_have_one_form(change):
     with pytest.raises(ValueError):
         dataclasses.replace(find_model("medsam2"), **change)
+
+
+def test_the_documentation_names_every_model_and_says_which_hash_is_not_published():
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text(encoding="utf-8")
+    for model in MODELS:
+        (row,) = [line for line in page.splitlines() if line.startswith("|") and f"`{model.name}`" in line]
+        assert ("first use" in row) == (model.sha256 is None), model.name
+        assert row.endswith(f"| {model.research_only} |"), model.name
