@@ -171,7 +171,10 @@ def test_a_silent_server_is_given_up(model, server):
 
 def test_no_connection_says_what_to_do_by_hand(model, patience):
     away = dataclasses.replace(model, url="http://127.0.0.1:9/model.safetensors")
-    with pytest.raises(WeightsError, match=r"no connection to 127.0.0.1.*http://127.0.0.1:9/.*--from FILE.*cache/toy"):
+    with pytest.raises(
+        WeightsError,
+        match=r"no connection to 127.0.0.1 .Connection refused..*:9/model.*--from FILE.*cache/toy",
+    ):
         pull(away, patience=patience)
 
 
@@ -240,6 +243,11 @@ def test_plain_http_is_for_this_machine_only(model, patience):
             pull(plain, patience=patience)
 
 
+def test_a_connection_that_is_not_what_it_says_is_refused(model, server, patience):
+    with pytest.raises(WeightsError, match=r"certificate of 127.0.0.1 was not accepted"):
+        pull(dataclasses.replace(model, url=server.url.replace("http:", "https:")), patience=patience)
+
+
 def test_a_redirect_in_a_circle_ends(model, server, patience):
     server.location = [server.url] * 9
     with pytest.raises(WeightsError, match="redirects more than 5 times"):
@@ -261,6 +269,15 @@ def test_the_proxy_of_the_environment_is_asked(model, server, patience, monkeypa
     away = dataclasses.replace(model, url="http://localhost:9/model.safetensors", hosts=("localhost",))
     assert pull(away, patience=patience).path.read_bytes() == server.content
     assert server.requests[0][0] == "http://localhost:9/model.safetensors"
+
+
+def test_a_proxy_that_does_not_answer_is_named(model, patience, monkeypatch):
+    for name, value in (("NO_PROXY", ""), ("no_proxy", ""), ("HTTP_PROXY", "http://127.0.0.1:9")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    away = dataclasses.replace(model, url="http://localhost:9/model.safetensors", hosts=("localhost",))
+    with pytest.raises(WeightsError, match=r"proxy that the environment names does not connect .Connection"):
+        pull(away, patience=patience)
 
 
 def test_a_disk_without_room_is_told_before_the_first_byte(model, server, patience, monkeypatch):

@@ -64,7 +64,7 @@ def pull(
         pulled = fetch(known, source=source, on_bytes=on_bytes, on_note=say)
     say(f"{known.title}: {pulled.how}, sha256 {pulled.sha256}")
     if pulled.first_use:
-        say("upstream publishes no sha256; this one was recorded, and any other will be refused from now on")
+        say("no published sha256 is known; this one was recorded, and any other will be refused from now on")
     typer.echo(pulled.path)
 
 

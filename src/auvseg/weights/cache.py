@@ -3,7 +3,7 @@
 $AUVSEG_WEIGHTS, else the user's cache folder
   medsam2/e4a6f35edd7e/           a model, a revision
     MedSAM2_latest.pt
-    MedSAM2_latest.pt.sha256      its sha256 at first use, where upstream publishes none
+    MedSAM2_latest.pt.sha256      its sha256 at first use, where no published one is known
     accepted-licence.txt          the terms that were accepted before the download
     MedSAM2_latest.pt.part        what an interrupted download left, with MedSAM2_latest.pt.part.etag
 """
@@ -73,7 +73,7 @@ def location(model: Model) -> Path | None:
 def weights_file(name: str) -> Path:
     """The verified weights file of a model.
 
-    The whole file is hashed. Where no sha256 is published, the one of the first use is recorded beside it.
+    The whole file is hashed. Where no published sha256 is known, the one of the first use is recorded beside it.
 
     Args:
         name: one of the catalogue's, such as `medsam2`.

@@ -29,7 +29,7 @@ class Pulled:
         path: the file, verified.
         how: `downloaded`, `copied` from a file of the user's, or `here` already.
         sha256: of the file.
-        first_use: no sha256 is published, and this one was recorded now.
+        first_use: no published sha256 is known, and this one was recorded now.
     """
 
     path: Path

@@ -4,6 +4,7 @@ Redirects are followed one at a time, so that each host is looked at before it i
 environment (`HTTPS_PROXY`, `NO_PROXY`). No name and no password is ever sent.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ _MOST_REDIRECTS = 5
 _PIECE_BYTES = 1 << 16
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its name cannot be resolved"),
+    (TimeoutError, "nothing came for too long"),
+    (urllib3.exceptions.ReadTimeoutError, "nothing came for too long"),
+    (urllib3.exceptions.IncompleteRead, "the connection broke"),
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def _allowed(url: str, hosts: tuple[str, ...]) -> str:
     if "@" in parts.netloc or "\\" in url:
         raise RefusedError(f"{host} was not asked, because its address holds more than a host and a path")
     encrypted = parts.scheme == "https" and port in (None, 443)
-    if not encrypted and not (host in _THIS_MACHINE and parts.scheme == "http"):
+    if not encrypted and not (host in _THIS_MACHINE and parts.scheme in ("http", "https")):
         raise RefusedError(f"{host} was not asked, because its address is not a plain https one")
     return parts.geturl()
 
@@ -144,6 +153,8 @@ def _get(session: requests.Session, url: str, headers: Mapping[str, str], patien
             f"the certificate of {urlsplit(url).hostname} was not accepted ({_reason(error)}); where a proxy signs "
             "connections itself, set REQUESTS_CA_BUNDLE to its certificates"
         ) from None
+    except requests.exceptions.ProxyError as error:
+        raise NoConnectionError(f"the proxy that the environment names does not connect ({_reason(error)})") from None
     except requests.exceptions.ReadTimeout:
         raise BrokenOffError(f"no answer within {patience.read_s:g} s") from None
     except requests.exceptions.ConnectionError as error:
@@ -172,19 +183,17 @@ def _judged(response: requests.Response, url: str) -> requests.Response:
 
 def _reason(error: BaseException) -> str:
     """The innermost cause, whose words a person can use; the outer ones repeat addresses with signatures in them."""
-    while True:
-        inner = getattr(error, "reason", None) or next((one for one in error.args if isinstance(one, Exception)), None)
-        if not isinstance(inner, BaseException):
-            break
+    while (inner := _inside(error)) is not None:
         error = inner
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return "nothing came for too long"
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "its name cannot be resolved"
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return "no connection in time"
-    if isinstance(error, urllib3.exceptions.IncompleteRead):
-        return "the connection broke"
     return type(error).__name__
+
+
+def _inside(error: BaseException) -> BaseException | None:
+    reason = getattr(error, "reason", None)
+    held = (reason, *error.args, error.__cause__)
+    return next((one for one in held if isinstance(one, BaseException) and one is not error), None)
