@@ -11,7 +11,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/auvseg demo auvseg-demo
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup -m "slow or not slow" --cov --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "slow or not slow" --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

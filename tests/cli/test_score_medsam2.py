@@ -43,7 +43,7 @@ def test_two_hippocampi_are_scored_with_the_published_architecture(real_data, tm
         files = [(folder / "imagesTr" / name, folder / "labelsTr" / name) for name in names]
         csv.writer(handle).writerows([("image", "label"), *files])
     run, model = tmp_path / "run", write_checkpoint(tmp_path / "MedSAM2_latest.pt", MEDSAM2)
-    options = ["--extractor", "medsam2", "--model", str(model), "--modality", "mri", "--max-slices", "8"]
+    options = ["--extractor", "medsam2", "--model", str(model), "--modality", "mri", "--max-slices", "2"]
     result = CliRunner().invoke(app, ["score", str(tmp_path / "two.csv"), "-o", str(run), "--device", "cpu", *options])
     assert result.exit_code == 0, result.output
     table = load_scores(run)

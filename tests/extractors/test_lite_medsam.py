@@ -193,13 +193,13 @@ def test_boxes_on_real_lesions_reach_the_dice_the_weights_are_known_to_give(real
 def test_boxes_on_the_same_lesions_as_a_run_reads_them_are_no_worse(exact, real_data):
     # Stored, these planes lie on their side; the affine says so, and a run turns them upright.
     found = []
-    for case in read_dataset(real_data / "ct_lesions").cases[:5]:
+    for case in read_dataset(real_data / "ct_lesions").cases[:3]:
         volume = load_volume(case)
         image = normalise(volume, Normalisation(input="raw", modality="windowed", window_hu=(40.0, 400.0)), None)
         label = (volume.label > 0).astype(np.int32)
         found.append(dice_of_boxes(exact, ExtractorInput(image, label, volume.spacing_mm)))
-    assert all(dice > known - 0.03 for dice, known in zip(found, KNOWN_DICE, strict=True)), found
-    assert np.mean(found) > np.mean(KNOWN_DICE)
+    assert all(dice > known - 0.03 for dice, known in zip(found, KNOWN_DICE[:3], strict=True)), found
+    assert np.mean(found) > np.mean(KNOWN_DICE[:3])
 
 
 def encoded(network, case, plane):

@@ -25,8 +25,6 @@ from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.table import load_scores
 from medsam2_weights import SMALL, write_checkpoint
 
-pytestmark = pytest.mark.xdist_group("medsam2")
-
 ONE, TWO = ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,))
 
 

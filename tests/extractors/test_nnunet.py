@@ -23,7 +23,6 @@ from nnunet_models import save, write_images, write_model
 
 LABELS = {"background": 0, "outer": 1, "inner": 2}
 CLASSES = (ClassDef(1, "outer", (1,)), ClassDef(2, "inner", (2,)))
-pytestmark = pytest.mark.xdist_group("nnunet")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from auvseg.integrations.nnunet import with_search_folder
 from nnunet_models import SPACING, write_images, write_model
 
 pytest.importorskip("nnunetv2")
-pytestmark = pytest.mark.xdist_group("nnunet")
 
 LABELS = {"background": 0, "outer": 1, "inner": 2}
 REGIONS = {"background": 0, "whole": [1, 2], "inner": 2, "ignore": 3}

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 pytest.importorskip("nnunetv2")
-# One process: the data sets are prepared once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nnunet")]
+pytestmark = pytest.mark.slow
 
 NAMES = (
     "nnUNetTrainerAuvsegBaseline",
