@@ -59,10 +59,7 @@ class Plan:
         Raises:
             UsageError: an unknown corruption, a severity outside (0, 1] or twice, no draw, too few cases.
         """
-        unknown = [name for name in self.corruptions if name not in CORRUPTIONS]
-        if unknown or not self.corruptions:
-            wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
-            raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+        check_corruptions(self.corruptions)
         if not self.severities or not all(0 < s <= 1 for s in self.severities):
             raise UsageError("severities must be above 0 and at most 1, such as 0.5,1")
         if list(self.severities) != sorted(set(self.severities)):
@@ -85,14 +82,7 @@ class Plan:
         Raises:
             UsageError: the data set has too few labelled training cases.
         """
-        labelled = sorted(
-            (case for case in dataset.cases if case.subset == "training" and case.label is not None),
-            key=lambda case: case.case_id,
-        )
-        if len(labelled) < FEWEST_CASES:
-            raise UsageError(
-                f"{dataset.name} has {len(labelled)} labelled training cases; at least {FEWEST_CASES} are needed"
-            )
+        labelled = labelled_cases(dataset, FEWEST_CASES)
         order = np.random.default_rng([self.seed, 0]).permutation(len(labelled))
         return tuple(labelled[index] for index in order[: self.cases])
 
@@ -124,3 +114,27 @@ class Plan:
         """
         severities = tuple(float(value) for value in values["severities"])
         return cls(values["cases"], tuple(values["corruptions"]), severities, values["draws"], values["seed"])
+
+
+def check_corruptions(names: Sequence[str]) -> None:
+    """Refuse names that are no corruption's.
+
+    Raises:
+        UsageError: one is unknown, or there are none.
+    """
+    unknown = [name for name in names if name not in CORRUPTIONS]
+    if unknown or not names:
+        wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
+        raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+
+
+def labelled_cases(dataset: Dataset, fewest: int) -> list[Case]:
+    """The training cases that have a label, by id.
+
+    Raises:
+        UsageError: there are fewer than `fewest`.
+    """
+    labelled = [case for case in dataset.cases if case.subset == "training" and case.label is not None]
+    if len(labelled) < fewest:
+        raise UsageError(f"{dataset.name} has {len(labelled)} labelled training cases; at least {fewest} are needed")
+    return sorted(labelled, key=lambda case: case.case_id)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.bench.detection.plan import check_corruptions, labelled_cases
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 
@@ -42,10 +43,7 @@ class NoisePlan:
         Raises:
             UsageError: a share, a severity, a corruption or the number of cases makes no sense.
         """
-        unknown = [name for name in self.corruptions if name not in CORRUPTIONS]
-        if unknown or not self.corruptions:
-            wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
-            raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+        check_corruptions(self.corruptions)
         if not self.severities or not all(0 < severity <= 1 for severity in self.severities):
             raise UsageError("severities must be above 0 and at most 1, such as 0.5,1")
         if not 0 < self.held_out < 1 or not 0 <= self.noise_level < 1:
@@ -59,14 +57,7 @@ class NoisePlan:
         Raises:
             UsageError: the data set has too few labelled training cases.
         """
-        labelled = sorted(
-            (case for case in dataset.cases if case.subset == "training" and case.label is not None),
-            key=lambda case: case.case_id,
-        )
-        if len(labelled) < FEWEST_CASES:
-            raise UsageError(
-                f"{dataset.name} has {len(labelled)} labelled training cases; at least {FEWEST_CASES} are needed"
-            )
+        labelled = labelled_cases(dataset, FEWEST_CASES)
         drawn = [labelled[i] for i in self._rng("cases").permutation(len(labelled))[: self.cases]]
         count = max(round(self.held_out * len(drawn)), 1)
         held_out, training = drawn[:count], drawn[count:]
