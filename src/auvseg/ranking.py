@@ -7,17 +7,18 @@ import pandas as pd
 from auvseg.aleatoric import normalise_scale
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.default import AUV, default_measure
 from auvseg.measures.direction import suspicion_of
 
 Scope = Literal["case", "class"]
 
 
-def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.DataFrame:
+def rank(table: pd.DataFrame, *, by: str | None = None, scope: Scope = "case") -> pd.DataFrame:
     """Order the scored cases from the most to the least suspicious.
 
     Args:
         table: a scores table (`auvseg.load_scores`).
-        by: `AUV` or a measure of the table; its suspicious end comes first.
+        by: `AUV` or a measure of the table; its suspicious end comes first. None takes the `default_measure`.
         scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2), for the
             measures that compare with the cohort the farthest class; `class` ranks every case and class, with AUV among
             the cases that hold the class.
@@ -32,6 +33,7 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
     Raises:
         UsageError: `by` is no column of the ranking.
     """
+    by = by or default_measure(table)
     measures = [name for name in MEASURES if name in table.columns]
     scored = table[(table["status"] == "ok") | _judged_absent(table, by, scope)]
     both = by in measures and MEASURES[by].suspicious == "both"
@@ -47,11 +49,11 @@ def rank(table: pd.DataFrame, *, by: str = "AUV", scope: Scope = "case") -> pd.D
         keys = ["case", "class_id", "class"]
         ranking = scored[[*keys, *columns]].reset_index(drop=True)
     if "S" in measures:
-        ranking.insert(len(keys), "AUV", _auv_column(ranking, scope))
-    if by not in ("AUV", *measures) or by not in ranking.columns:
+        ranking.insert(len(keys), AUV, _auv_column(ranking, scope))
+    if by not in (AUV, *measures) or by not in ranking.columns:
         choices = ", ".join(name for name in ranking.columns if name not in keys)
         raise UsageError(f"cannot rank by {by!r}; this run has {choices}")
-    ascending = by != "AUV" and MEASURES[by].suspicious == "low"
+    ascending = by != AUV and MEASURES[by].suspicious == "low"
     order = ["distance" if both else by, *keys]
     ranking = ranking.sort_values(order, ascending=[ascending, *[True] * len(keys)], na_position="last", kind="stable")
     ranking.insert(0, "rank", range(1, len(ranking) + 1))

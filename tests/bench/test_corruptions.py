@@ -207,7 +207,7 @@ def _assert_sound(result, image, label):
 
 
 @every_label
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(severity=st.floats(0.01, 1.0), seed=st.integers(0, 1000), class_id=st.sampled_from([LIVER, SPLEEN, LESION]))
 def test_a_fault_of_one_class_leaves_the_voxels_of_the_others(name, severity, seed, class_id):
     _, label = liver_case()

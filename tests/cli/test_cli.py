@@ -137,7 +137,7 @@ def test_rank_shows_the_main_columns_and_all_of_them_when_asked(run):
 def test_without_a_foundation_model_the_distance_from_the_cohort_ranks(dataset, tmp_path):
     assert invoke("score", dataset, "-o", tmp_path / "alone", "--extractor", "none").exit_code == 0
     assert "S" not in pd.read_csv(tmp_path / "alone" / "scores.csv").columns
-    assert invoke("rank", tmp_path / "alone").stdout.split()[:2] == ["case", "label_outlier"]
+    assert invoke("rank", tmp_path / "alone").stdout.split()[:2] == ["case", "outlier"]
 
 
 def test_filter_writes_shows_and_takes_back(run):

@@ -166,7 +166,7 @@ def outcome(path):
 @example(value=math.nan)
 @example(value="9" * 5000)
 @example(value={"9" * 5000: "x"})
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_of_any_key_gives_a_data_set_or_one_line(place, kind, key, value):
     path = write(
         place / ("datalist.json" if kind == "datalist" else "dataset.json"), {**DESCRIPTIONS[kind], key: value}
@@ -183,7 +183,7 @@ def test_any_value_of_any_key_gives_a_data_set_or_one_line(place, kind, key, val
 
 
 @given(content=VALUES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("name", ["dataset.json", "datalist.json"])
 def test_any_json_gives_a_data_set_or_one_line(place, name, content):
     dataset, refusal = outcome(write(place / name, content))

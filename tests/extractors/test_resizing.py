@@ -21,7 +21,7 @@ def test_the_longer_side_fits_and_the_aspect_ratio_is_kept(shape, expected):
     assert fitted_shape(*shape, 256) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 80), st.integers(2, 80), st.integers(2, 96), st.integers(2, 96))
 def test_any_resize_equals_opencvs_area_interpolation(height, width, new_height, new_width):
     plane = np.random.default_rng(height * 97 + width).random((height, width)).astype(np.float32)

@@ -68,7 +68,7 @@ def test_a_dry_run_writes_nothing(tmp_path, nnunet_dataset, scores, snapshot):
     assert snapshot(tmp_path) == before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(min_size=1, max_size=12))
 def test_any_id_is_written_exactly_or_refused(tmp_path_factory, make_table, case_id):
     folder = tmp_path_factory.mktemp("exclude")

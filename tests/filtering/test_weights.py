@@ -34,7 +34,7 @@ def select():
     return make
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.floats(0.01, 1), st.sampled_from(["zero", "floor"]))
 def test_weights_fall_with_suspicion_and_have_mean_one(select, values, floor, excluded):
     selection, cases = select(values, keep=0.8)

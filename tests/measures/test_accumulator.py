@@ -46,7 +46,7 @@ def test_slices_in_any_order_give_the_scale_of_the_whole(shape, unfold, energy, 
     assert torch.allclose(accumulator.result(), expected, rtol=0, atol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(2, 8)] * 3),
     sides=st.tuples(*[st.integers(1, 8)] * 3),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z
+from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together
 
 NAN = float("nan")
 numbers = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=3, max_size=30)
@@ -162,3 +162,17 @@ def test_too_few_cases_or_no_variation_have_no_distance():
     assert np.isnan(mahalanobis(features(count=4))).all()
     assert np.isfinite(mahalanobis(features(count=5))).all()
     assert np.isnan(mahalanobis(np.full((10, 3), 0.1))).all()
+
+
+def test_distances_together_are_those_of_a_right_angle_and_a_missing_one_adds_nothing():
+    far = together(np.array([[3.0, 4.0], [NAN, 7.0], [2.0, NAN], [NAN, NAN], [0.0, 0.0]]))
+    np.testing.assert_array_equal(far, [5.0, 7.0, 2.0, NAN, 0.0])
+
+
+@given(numbers, numbers)
+def test_what_lies_farther_in_one_lies_farther_together(first, second):
+    count = min(len(first), len(second))
+    distances = np.abs(np.stack([first[:count], second[:count]], axis=1))
+    farther = together(distances + np.array([1.0, 0.0]))
+    assert (farther > together(distances)).all()
+    assert (together(distances) >= distances.max(axis=1) - 1e-9).all()

@@ -114,7 +114,7 @@ def test_float32_maps_agree_with_a_float64_svd_to_1e_6(name, unfold, energy, cen
     assert scale.item() == pytest.approx(reference(one, unfold, energy, centre), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(2, 9)] * 3),
     variant=st.sampled_from(VARIANTS),

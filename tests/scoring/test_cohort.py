@@ -122,5 +122,25 @@ def test_a_cohort_of_fewer_than_five_has_no_mahalanobis_distance(cohort):
 
 def test_columns_exist_where_their_inputs_do_and_stand_after_the_measures(cohort, make_record):
     table = scores_table(cohort(spread(6)))
-    assert list(table.columns)[6:] == ["volume_ml", "mahalanobis", "label_outlier", "site"]
+    assert list(table.columns)[6:] == ["volume_ml", "mahalanobis", "label_outlier", "outlier", "site"]
     assert list(scores_table([make_record()]).columns)[6:] == ["S", "site"]
+
+
+def test_outlier_is_far_where_the_image_or_the_label_is(make_record):
+    rng = np.random.default_rng(3)
+    records = []
+    for number in range(20):
+        measures = {"noise": rng.uniform(1, 2), "spike": rng.uniform(1, 2), "volume_ml": rng.uniform(4, 6)}
+        if number == 3:
+            measures["noise"] *= 20
+        if number == 8:
+            measures["volume_ml"] /= 20
+        score = ClassScore(1, "c1", "ok", "", 3, 3, measures)
+        missing = ClassScore(1, "c1", "absent", "not there", 0, 0, {})
+        setup = {"config": {"measures": list(measures)}}
+        records.append(make_record(f"case_{number:02d}", setup=setup, classes=(missing if number == 13 else score,)))
+    table = scores_table(records)
+    assert set(of(table, "outlier").nlargest(3).index) == {"case_03", "case_08", "case_13"}
+    held = table[table["status"] == "ok"]
+    np.testing.assert_allclose(held["outlier"], np.hypot(held["image_outlier"], held["label_outlier"]))
+    assert of(table, "outlier")["case_13"] == of(table, "label_outlier")["case_13"]

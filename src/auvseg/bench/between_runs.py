@@ -12,9 +12,9 @@ import pandas as pd
 from auvseg.bench.statistics import spearman
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.default import AUV
 from auvseg.ranking import Scope, rank
 
-AUV = "AUV"
 WORST_SHARE = 0.1
 
 

@@ -30,7 +30,7 @@ from auvseg import atomic
 from auvseg.bench.detection.evidence import Evidence, cohort_z
 from auvseg.bench.detection.run import check_same_setup
 from auvseg.errors import RunError, UsageError
-from auvseg.measures.catalogue import COMBINED
+from auvseg.measures.catalogue import COMBINED, OUTLIER
 
 COMBINATION_FILE = "combined.json"
 FOLDS = 5
@@ -126,7 +126,7 @@ def combine(evidence: Evidence, *, without: str | None = None, seed: int = 0) ->
     folds = tuple(tuple(sorted(order[n::FOLDS].tolist())) for n in range(FOLDS))
     seen = (evidence.rows["corruption"] != without).to_numpy()
     fitted = [_fit(evidence, seen & ~evidence.rows["case"].isin(unseen).to_numpy()) for unseen in folds]
-    return Combination(tuple(evidence.z.columns), folds, tuple(fitted), _fit(evidence, seen))
+    return Combination(tuple(_combined(evidence)), folds, tuple(fitted), _fit(evidence, seen))
 
 
 def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.DataFrame:
@@ -171,8 +171,8 @@ def read_combination(folder: Path) -> Combination:
 
 def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:
     chosen = chosen & (evidence.clean | evidence.rows["changed"].to_numpy())
-    names = list(evidence.z.columns)
-    z = evidence.z.to_numpy()[chosen]
+    names = _combined(evidence)
+    z = evidence.z[names].to_numpy()[chosen]
     features = np.concatenate([_hinge(-z), _hinge(z)], axis=1)
     faulty = ~evidence.clean[chosen]
     shares = _shares(evidence, chosen)
@@ -181,6 +181,11 @@ def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:
     found = minimize(_loss, start, (features, faulty, shares), jac=True, bounds=bounds, method="L-BFGS-B")
     low, high = np.split(found.x[1:], 2)
     return Weights(float(found.x[0]), _named(names, low), _named(names, high))
+
+
+def _combined(evidence: Evidence) -> list[str]:
+    """What is combined: every measure but `outlier`, which two of the others make."""
+    return [name for name in evidence.z.columns if name != OUTLIER]
 
 
 def _loss(

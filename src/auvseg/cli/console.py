@@ -20,13 +20,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-_WIDTH_OF_A_FILE = 200
+_WIDTH_OF_A_FILE = 1000
 """Where no terminal says how wide it is: room for every column."""
 
 out = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 err = Console(stderr=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
+_BETWEEN_COLUMNS = 2
 
 
 class Step(Protocol):
@@ -75,9 +76,9 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> int:
-    widths = [max(len(text) for text in (column, *(row[n] for row in rows))) + 1 for n, column in enumerate(columns)]
+    widths = [max(len(text) for text in (column, *(row[n] for row in rows))) for n, column in enumerate(columns)]
     shown = len(columns)
-    while shown > left + 1 and sum(widths[:shown]) > out.width:
+    while shown > left + 1 and sum(widths[:shown]) + _BETWEEN_COLUMNS * (shown - 1) > out.width:
         shown -= 1
     return shown
 

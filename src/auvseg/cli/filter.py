@@ -9,6 +9,7 @@ import typer
 from auvseg.cli.console import progress, say, say_warning, show_table
 from auvseg.cli.rank import ScopeName
 from auvseg.measures.catalogue import COMBINED
+from auvseg.measures.default import default_measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def command(
     ] = "0.95",
     by: Annotated[
         str | None,
-        typer.Option(help="AUV, a measure, or any numeric column; with --bench combined by default, else AUV."),
+        typer.Option(help="AUV, a measure, or any numeric column; not given: combined with --bench, else outlier."),
     ] = None,
     scope: Annotated[
         ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
@@ -96,13 +97,13 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
-    by = by or (COMBINED if bench else "AUV")
+    by = by or (COMBINED if bench else default_measure(table))
     if by == COMBINED:
         table = with_combined(table, run, bench)
     share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else _share(keep)
     selection = filter_cases(
         table,
-        by="auv" if by == "AUV" else by,
+        by=by,
         keep=share,
         scope=scope.value,
         combine=combine.value,
@@ -149,7 +150,7 @@ def _advised(
         advice = advise_run(
             bench,
             table,
-            by="auv" if by == "AUV" else by,
+            by=by,
             scope=scope.value,
             suspicious=suspicious.value if suspicious else None,
             faulty_share=faulty_share,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auvseg.cli.console import out, say, say_warning, show_table
-from auvseg.measures.catalogue import COMBINED, LABEL_OUTLIER, MEASURES
+from auvseg.measures.catalogue import COMBINED, MEASURES
+from auvseg.measures.default import AUV, default_measure
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -33,8 +34,8 @@ def command(
     by: Annotated[
         str | None,
         typer.Option(
-            help="AUV, any measure, or combined, with --bench; the suspicious end comes first. Not given: AUV, or in a "
-            "run without a foundation model the distance from the cohort."
+            help="AUV, any measure, or combined, with --bench; the suspicious end comes first. Not given: outlier, the "
+            "distance from the cohort; for two runs AUV."
         ),
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
@@ -64,10 +65,10 @@ def command(
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run, bench)
-    by = by or _default(table)
     if other is not None:
-        _compare(table, load_scores(other), by, scope, top, all_columns=all_columns, as_csv=as_csv)
+        _compare(table, load_scores(other), by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv)
         return
+    by = by or default_measure(table)
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
         out.file.write(ranking.to_csv(index=False, lineterminator="\n"))
@@ -125,11 +126,6 @@ def _compare(
 def _interval(row: "Mapping[Hashable, Any]") -> str:
     value = _number(row["spearman"])
     return value if row["low"] != row["low"] else f"{value} [{row['low']:.2f}, {row['high']:.2f}]"
-
-
-def _default(table: "pd.DataFrame") -> str:
-    known = [name for name in ("S", LABEL_OUTLIER, "image_outlier") if name in table and table[name].notna().any()]
-    return known[0] if known and known[0] != "S" else "AUV"
 
 
 def _is_shown(name: str) -> bool:

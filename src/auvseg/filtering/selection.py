@@ -19,6 +19,7 @@ from auvseg.aleatoric import FLOOR, Scope, without_variation
 from auvseg.errors import UsageError
 from auvseg.filtering.losses import cautions, count_losses
 from auvseg.filtering.suspicion import Criterion, Direction, find_criterion, held_classes, suspicions, training_rows
+from auvseg.measures.default import default_measure
 
 Combine = Literal["union", "intersection"]
 
@@ -103,7 +104,7 @@ class Selection:
 def filter_cases(
     table: pd.DataFrame,
     *,
-    by: str = "auv",
+    by: str | None = None,
     keep: float = 0.95,
     scope: Scope = "case",
     combine: Combine = "union",
@@ -114,7 +115,7 @@ def filter_cases(
 
     Args:
         table: a scores table (`auvseg.load_scores`); the order of its rows does not matter.
-        by: `auv`, a measure of the table, or any numeric column of it.
+        by: `auv`, a measure of the table, or any numeric column of it; None takes the `default_measure`.
         keep: the p of the quantile, in (0, 1]; the paper's best is 0.9. Ties with the threshold are kept.
         scope: `case` compares cases by the mean over their classes; `class` compares every class with the same class in
             the other cases.
@@ -130,7 +131,7 @@ def filter_cases(
     if not 0 < keep <= 1:
         raise UsageError(f"keep is the share of cases to keep, above 0 and at most 1; got {keep:g}")
     rows = training_rows(table)
-    criterion = find_criterion(rows, by, suspicious)
+    criterion = find_criterion(rows, by or default_measure(rows), suspicious)
     rule = Rule(criterion.name, criterion.suspicious, keep, scope, combine, strata)
     compared = suspicions(rows, criterion, scope)
     if compared["value"].isna().all():

@@ -13,7 +13,9 @@ Group = Literal["scale", "companion", "baseline", "quality", "geometry", "trivia
 image's `quality`; the label's `geometry`; what is `trivial` and printed beside every claim; or, made when a table is
 read, the distance from the `cohort`."""
 
+IMAGE_OUTLIER = "image_outlier"
 LABEL_OUTLIER = "label_outlier"
+OUTLIER = "outlier"
 COMBINED = "combined"
 
 Suspicious = Literal["low", "high", "both"]
@@ -52,7 +54,7 @@ class Measure:
     @property
     def judges_absence(self) -> bool:
         """Whether a structure that the case lacks has a number too: that it is missing."""
-        return self.name in (LABEL_OUTLIER, COMBINED)
+        return self.name in (LABEL_OUTLIER, OUTLIER, COMBINED)
 
 
 Unfold = Literal["D_HW", "H_DW", "W_DH"]
@@ -134,8 +136,9 @@ _GEOMETRY = (
 
 COHORT_MEASURES = (
     Measure("mahalanobis", "cohort", "high", 0.0, _INF, False, True, "distance of the pooled features from the mean"),
-    Measure("image_outlier", "cohort", "high", 0.0, 10.0, False, False, "distance from the cohort in image quality"),
+    Measure(IMAGE_OUTLIER, "cohort", "high", 0.0, 10.0, False, False, "distance from the cohort in image quality"),
     Measure(LABEL_OUTLIER, "cohort", "high", 0.0, _INF, True, False, "distance from the cohort in label geometry"),
+    Measure(OUTLIER, "cohort", "high", 0.0, _INF, False, False, "distance from the cohort in image and label together"),
     Measure(COMBINED, "cohort", "high", -_INF, _INF, True, False, "all of them, weighted by what found planted faults"),
 )
 """Measures that need all cases: made when a table is read, never recorded."""

@@ -82,6 +82,21 @@ def outlyingness(z: Float64[np.ndarray, "N M"]) -> Float64[np.ndarray, "N"]:
     return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), np.nan)
 
 
+def together(distances: Float64[np.ndarray, "N K"]) -> Float64[np.ndarray, "N"]:
+    """One distance out of several that look at different things: far in any of them is far.
+
+        d_i = sqrt(Σ_k d_ik²)
+
+    Args:
+        distances: (N, K) not negative, high = far; NaN is missing and adds nothing.
+
+    Returns:
+        (N,) not negative; NaN for a case without any number.
+    """
+    total = np.sqrt(np.nansum(np.square(distances), axis=1))
+    return np.where(np.isfinite(distances).any(axis=1), total, np.nan)
+
+
 def absence(holding: int, others: int) -> float:
     """How suspicious it is that a case lacks a structure, on the scale of `outlyingness`.
 

@@ -1,4 +1,4 @@
-"""The measures that need all cases, as columns of a scores table: `mahalanobis`, `image_outlier`, `label_outlier`.
+"""The measures that need all cases, as columns of a scores table: `mahalanobis` and the distances from the cohort.
 
 Who is compared with whom: the training cases are the cohort, as for AUV, and a structure is compared with the same
 structure in the cohort. A training case is one of those that it is compared with; a validation or test case moves
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float32, Float64
 
-from auvseg.measures.catalogue import LABEL_OUTLIER, MEASURES, Group
-from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z
+from auvseg.measures.catalogue import IMAGE_OUTLIER, LABEL_OUTLIER, MEASURES, OUTLIER, Group
+from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together
 
 Features = Mapping[tuple[str, int], Float32[np.ndarray, "F"]]
 """Pooled features by case and class."""
@@ -29,19 +29,22 @@ def cohort_columns(table: pd.DataFrame, features: Features) -> pd.DataFrame:
         features: of the structures that have some, all of one length.
 
     Returns:
-        The table's index and up to three columns: `mahalanobis` where there are features, `image_outlier` where there
-        is a measure of image quality, `label_outlier` where there is a measure of label geometry or a volume. A row
-        without a number of its own has none here either (NaN), but for `label_outlier` of a structure that the case
-        lacks, which says how unusual that is (`auvseg.measures.cohort.absence`).
+        The table's index and up to four columns: `mahalanobis` where there are features, `image_outlier` where there
+        is a measure of image quality, `label_outlier` where there is a measure of label geometry or a volume, `outlier`
+        where there is one of the two. A row without a number of its own has none here either (NaN), but for
+        `label_outlier` of a structure that the case lacks, which says how unusual that is
+        (`auvseg.measures.cohort.absence`), and with it `outlier`.
     """
     found = {}
     if features:
         found["mahalanobis"] = _by_class(table, lambda rows, members: _mahalanobis(rows, members, features))
     if names := _inputs(table, "quality"):
-        found["image_outlier"] = _by_class(table, lambda rows, members: _outlyingness(rows[names], members))
+        found[IMAGE_OUTLIER] = _by_class(table, lambda rows, members: _outlyingness(rows[names], members))
     if names := [*_inputs(table, "geometry"), *_inputs(table, "volume_ml")]:
         far = _by_class(table, lambda rows, members: _outlyingness(rows[names], members))
         found[LABEL_OUTLIER] = far.where(table["status"] != "absent", _by_class(table, _absence))
+    if apart := [found[name].to_numpy() for name in (IMAGE_OUTLIER, LABEL_OUTLIER) if name in found]:
+        found[OUTLIER] = pd.Series(together(np.stack(apart, axis=1)), index=table.index)
     return pd.DataFrame(found, index=table.index)
 
 

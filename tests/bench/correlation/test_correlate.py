@@ -23,7 +23,7 @@ def one(result, measure, method, *, partial, class_id=None):
     return result.select(method, partial=partial, class_id=class_id).loc[measure]
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 2**16))
 def test_one_class_has_the_correlations_of_scipy(seed):
     table = draw_scores(25, classes=("liver",), seed=seed)
@@ -80,7 +80,7 @@ def test_what_differs_between_classes_alone_is_no_correlation():
         assert row["high"] < -0.5
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(st.integers(0, 2**16))
 def test_a_measure_that_is_volume_and_noise_says_nothing_once_volume_is_given(seed):
     table = draw_scores(200, seed=seed, agreement=lambda rng, log_volume: log_volume + 0.5 * rng.normal())

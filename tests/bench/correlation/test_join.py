@@ -20,7 +20,7 @@ def statuses(pairs):
     return {(row["case"], row["class"]): row["status"] for row in pairs.accounts.to_dict("records")}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**16))
 def test_every_row_of_either_side_is_accounted_for_once(seed):
     rng = np.random.default_rng(seed)

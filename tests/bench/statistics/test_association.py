@@ -13,7 +13,7 @@ def draw(n=40, seed=0, rho=0.6):
     return x, rho * x + np.sqrt(1 - rho**2) * rng.normal(size=n)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 20))
 def test_pearson_and_spearman_are_those_of_scipy_also_with_ties(seed, levels):
     rng = np.random.default_rng(seed)
