@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -59,12 +60,59 @@ def test_the_bench_says_what_to_filter_by_and_writes_its_tables(done):
     assert all(0 <= float(row["auroc"]) <= 1 for row in rows if row["auroc"])
 
 
-def test_the_combined_measure_ranks_the_faulty_case_of_the_run_first(done):
+@pytest.mark.parametrize("by", [[], ["--by", "combined"], ["--by", "outlier"]])
+def test_with_a_bench_the_faulty_case_of_the_run_comes_first(done, by):
     folder, _ = done
-    ranked = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(folder / "bench"), "--csv"])
+    ranked = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(folder / "bench"), "--csv", *by])
     assert ranked.exit_code == 0, ranked.output
     first = next(csv.DictReader(ranked.stdout.splitlines()))
     assert first["case"] == "case_03"
+
+
+def recommending(bench, copy, measures):
+    """A copy of a bench whose verdicts are others."""
+    shutil.copytree(bench, copy)
+    rows = "".join(f'"{name}",{area},{verdict}\n' for name, area, verdict in measures)
+    (copy / "measures.csv").write_text(f"measure,auroc,verdict\n{rows}")
+    return copy
+
+
+def test_rank_and_filter_take_what_the_bench_recommends(done, tmp_path):
+    folder, _ = done
+    measures = [("combined, unseen", 0.99, "finds it"), ("snr", 0.9, "no usable signal"), ("edge", 0.8, "finds it")]
+    bench = recommending(folder / "bench", tmp_path / "bench", measures)
+    ranked = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(bench)])
+    assert ranked.stdout.split()[:2] == ["case", "edge"]
+    command = ["filter", str(folder / "run"), "--dry-run", "--keep", "0.8"]
+    filtered = runner.invoke(app, [*command, "--bench", str(bench)])
+    said, *shown = filtered.output.splitlines()
+    assert said.endswith("recommends edge")
+    assert shown == runner.invoke(app, [*command, "--by", "edge"]).output.splitlines()
+
+
+def test_a_bench_without_signal_is_not_filtered_by(done, tmp_path):
+    folder, _ = done
+    bench = recommending(folder / "bench", tmp_path / "bench", [("edge", 0.5, "no usable signal")])
+    ranked = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(bench)])
+    assert ranked.exit_code == 0
+    assert "no usable signal" in ranked.output
+    filtered = runner.invoke(app, ["filter", str(folder / "run"), "--bench", str(bench)])
+    assert filtered.exit_code != 0
+    assert "--by" in str(filtered.exception)
+    by_name = runner.invoke(app, ["filter", str(folder / "run"), "--bench", str(bench), "--by", "edge", "--dry-run"])
+    assert by_name.exit_code == 0
+
+
+@pytest.mark.parametrize("content", [None, "measure\n1,2", ""])
+def test_a_bench_whose_verdicts_are_missing_or_damaged_is_refused(done, tmp_path, content):
+    folder, _ = done
+    bench = recommending(folder / "bench", tmp_path / "bench", [])
+    (bench / "measures.csv").unlink()
+    if content is not None:
+        (bench / "measures.csv").write_text(content)
+    result = runner.invoke(app, ["rank", str(folder / "run"), "--bench", str(bench)])
+    assert result.exit_code != 0
+    assert "bench detect" in str(result.exception)
 
 
 def test_auto_says_what_its_cut_costs_and_removes_what_it_says(done):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import progress, say, say_warning, show_table
-from auvseg.cli.rank import ScopeName
+from auvseg.cli.rank import ScopeName, recommended
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
 
@@ -52,7 +52,7 @@ def command(
     ] = "0.95",
     by: Annotated[
         str | None,
-        typer.Option(help="AUV, a measure, or any numeric column; not given: combined with --bench, else outlier."),
+        typer.Option(help="AUV, a measure, or any numeric column; not given: what --bench recommends, else outlier."),
     ] = None,
     scope: Annotated[
         ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
@@ -63,7 +63,7 @@ def command(
     strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count losses for.")] = None,
     suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
     bench: Annotated[
-        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: for combined and for auto.")
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: says what to filter by.")
     ] = None,
     faulty_share: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="auto: share of faulty cases that you reckon with.")
@@ -81,8 +81,8 @@ def command(
 ) -> None:
     """Keep the least suspicious training cases; validation and test cases and originals are never touched.
 
-    With a bench, cases are compared by the measure that was fitted to planted faults, and --keep auto takes the cut
-    that would have gained most on them.
+    With a bench, cases are compared by the measure that found most planted faults, and --keep auto takes the cut that
+    would have gained most on them.
 
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
@@ -91,13 +91,18 @@ def command(
         return
     from auvseg.bench.combination import with_combined
     from auvseg.data.dataset import read_dataset
+    from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.selection import filter_cases, losses
     from auvseg.scoring.run import read_run
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
-    by = by or (COMBINED if bench else default_measure(table))
+    if bench and not by:
+        by = recommended(bench, run)
+        if by is None:
+            raise UsageError(f"{bench} says not to filter by any measure; to do it all the same name one with --by")
+    by = by or default_measure(table)
     if by == COMBINED:
         table = with_combined(table, run, bench)
     share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else _share(keep)

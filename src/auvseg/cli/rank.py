@@ -40,7 +40,7 @@ def command(
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
     bench: Annotated[
-        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: ranks by combined.")
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: ranks by what it recommends.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
     all_columns: Annotated[
@@ -60,7 +60,8 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
-    by = by or (COMBINED if bench else None)
+    if bench and not by:
+        by = recommended(bench, run)
     if by == COMBINED:
         from auvseg.bench.combination import with_combined
 
@@ -86,6 +87,18 @@ def command(
     failed = table[table["status"] == "failed"]
     if len(failed):
         say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
+
+
+def recommended(bench: Path, run: Path) -> str | None:
+    """The measure that a bench recommends for a run, said aloud; None where it found no usable signal."""
+    from auvseg.bench.detection.recommendation import read_recommendation
+
+    by = read_recommendation(bench, run)
+    if by is None:
+        say_warning(f"{bench}: no usable signal, no measure finds planted faults better than chance here")
+    else:
+        say(f"{bench} recommends {by}")
+    return by
 
 
 def _compare(

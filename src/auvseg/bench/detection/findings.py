@@ -20,10 +20,8 @@ from auvseg.bench.detection.judge import (
     monotonicity,
     rank_stability,
 )
+from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
 from auvseg.measures.catalogue import COMBINED, MEASURES
-
-UNSEEN = "combined, unseen"
-"""The combined measure on faults that its weights were not fitted to."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,8 @@ class Findings:
 
     @property
     def recommended(self) -> str | None:
-        """The measure with the largest mean area whose interval lies above chance; None if there is none."""
-        usable = self.overall[(self.overall["verdict"] == FINDS) & (self.overall["measure"] != UNSEEN)]
-        return None if usable.empty else str(usable["measure"].iloc[0])
+        """The measure to filter by (`recommended_of`); None: no usable signal."""
+        return recommended_of(self.overall)
 
     def sentences(self) -> list[str]:
         """What a person should take away."""
@@ -131,7 +128,7 @@ def find(
     overall = verdicts.overall().assign(rises=lambda table: table["measure"].map(rises))
     by_fault = verdicts.by_fault(budget=budget, faulty_share=faulty_share)
     atomic.write_text(folder / "detection.csv", by_fault.to_csv(index=False, lineterminator="\n"))
-    atomic.write_text(folder / "measures.csv", overall.to_csv(index=False, lineterminator="\n"))
+    atomic.write_text(folder / MEASURES_FILE, overall.to_csv(index=False, lineterminator="\n"))
     write_combination(folder, combination)
     return Findings(evidence, combination, overall, by_fault, rank_stability(evidence, suspicions))
 

@@ -1,0 +1,40 @@
+"""Which measure a bench says to filter by."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from auvseg.bench.detection.judge import FINDS
+from auvseg.bench.detection.run import check_same_setup
+from auvseg.errors import RunError
+
+UNSEEN = "combined, unseen"
+"""The combined measure on faults that its weights were not fitted to: to be read, not to filter by."""
+
+MEASURES_FILE = "measures.csv"
+
+
+def recommended_of(overall: pd.DataFrame) -> str | None:
+    """The measure with the largest mean area whose interval lies above chance; None if there is none.
+
+    Args:
+        overall: a row a measure (`Verdicts.overall`), the largest area first.
+    """
+    usable = overall[(overall["verdict"] == FINDS) & (overall["measure"] != UNSEEN)]
+    return None if usable.empty else str(usable["measure"].iloc[0])
+
+
+def read_recommendation(bench: Path, run: Path) -> str | None:
+    """What a bench's folder says to filter a run by; None: no usable signal.
+
+    Raises:
+        RunError: the folder is no judged bench, or was scored differently from the run.
+    """
+    check_same_setup(bench, run)
+    path = bench / MEASURES_FILE
+    try:
+        return recommended_of(pd.read_csv(path))
+    except OSError:
+        raise RunError(f"{bench} has not been judged yet; run the same auvseg bench detect command again") from None
+    except (KeyError, ValueError):
+        raise RunError(f"{path} is damaged; run auvseg bench detect again, it keeps what is scored") from None
