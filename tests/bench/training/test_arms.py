@@ -26,7 +26,13 @@ def test_every_measure_is_an_arm():
 
 def test_the_default_holds_every_question():
     filters = {(ARMS[name].filter, ARMS[name].loss) for name in DEFAULT_ARMS}
-    assert {("none", "baseline"), ("random", "baseline"), ("none", "duo"), ("auv", "duo")} <= filters
+    assert {
+        ("none", "baseline"),
+        ("random", "baseline"),
+        ("none", "duo"),
+        ("auv", "duo"),
+        ("outlier", "baseline"),
+    } <= filters
 
 
 def test_as_many_as_asked_are_drawn_and_every_seed_draws_others():

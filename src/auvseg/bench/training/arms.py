@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.catalogue import MEASURES, OUTLIER
 
 Loss = Literal["baseline", "duo"]
 
@@ -39,6 +39,7 @@ ARMS = {
         Arm(BASELINE, "none", "baseline", "every training case, faulty ones too"),
         Arm(RANDOM, "random", "baseline", "as many cases left out as the filters do, drawn anew for every seed"),
         Arm("auv", "auv", "baseline", "the paper's filter: the highest AUV left out"),
+        Arm(OUTLIER, OUTLIER, "baseline", "the cases farthest from the cohort left out: the default of auvseg filter"),
         Arm("combined", "combined", "baseline", "the combined measure's most suspicious left out"),
         Arm("duo", "none", "duo", "every training case, trained with DUO"),
         Arm("auv+duo", "auv", "duo", "the paper's filter, then DUO"),

@@ -34,8 +34,8 @@ def command(
     arms: Annotated[
         str,
         typer.Option(
-            help="baseline, random, auv, combined, duo, auv+duo, combined+duo, oracle, any measure with or without "
-            "+duo; default: the first six and oracle."
+            help="baseline, random, auv, outlier, combined, duo, auv+duo, combined+duo, oracle, any measure with or "
+            "without +duo; default: all named here but combined+duo."
         ),
     ] = "",
     seeds: Annotated[str, typer.Option(help="Of the trainings; further ones can be added later.")] = "0,1,2",
