@@ -338,7 +338,11 @@ def test_other_weights_have_another_id(tmp_path, small):
     [
         ("medsam2", ModelFolder, "takes a ModelFile"),
         ("nnunet", ModelFile, "takes a ModelFolder"),
-        ("lite-medsam", ModelFile, "add --extractor nnunet or --extractor medsam2"),
+        (
+            "lite-medsam",
+            ModelFile,
+            "no meaning for the extractor lite-medsam; add --extractor nnunet",
+        ),
     ],
 )
 def test_a_model_of_the_wrong_kind_is_refused_before_anything_is_read(dataset, tmp_path, extractor, model, words):

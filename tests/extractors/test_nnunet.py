@@ -206,12 +206,40 @@ def test_a_class_is_found_by_its_name_and_else_by_its_values():
     assert match(classes, outputs) == {1: 2, 2: 1, 3: 3}
 
 
+def test_a_class_map_goes_before_name_and_value():
+    outputs = outputs_of({"background": 0, "liver": 1, "spleen": 2}, regions=False)
+    classes = (ClassDef(1, "liver", (1,)), ClassDef(2, "milt", (7,)))
+    assert match(classes, outputs, {"Milt": ("spleen",)}) == {1: 1, 2: 2}
+    assert match(classes, outputs, {"liver": ("spleen",)}) == {1: 2}
+    with pytest.raises(UsageError, match="the model has no class 'kidney'"):
+        match(classes, outputs, {"milt": ("kidney",)})
+    with pytest.raises(UsageError, match="one output a class, not liver and spleen"):
+        match(classes, outputs, {"milt": ("liver", "spleen")})
+
+
+def test_the_class_map_of_a_run_reaches_the_network_and_the_record(model, tmp_path):
+    dataset = make_dataset(tmp_path, (ClassDef(1, "schale", (1,)), ClassDef(7, "kern", (2,))), cases=1)
+    with_map = config_of(model, class_map=(("kern", ("inner",)), ("schale", ("outer",))))
+    score(dataset, tmp_path / "run", with_map)
+    record = read_record(record_path(tmp_path / "run", "case_0"))
+    assert record.setup["config"]["class_map"] == [["kern", ["inner"]], ["schale", ["outer"]]]
+    assert [one.status for one in record.classes] == ["ok", "ok"]
+    assert "class_map" not in config_of(model).as_dict()
+
+
+def test_a_class_map_without_classes_of_the_models_own_is_refused(tmp_path):
+    dataset = make_dataset(tmp_path, cases=1)
+    config = ScoreConfig(modality="mri", extractor="lite-medsam", class_map=(("a", ("b",)),))
+    with pytest.raises(UsageError, match="--class-map is for models with classes of their own; lite-medsam takes"):
+        score(dataset, tmp_path / "run", config)
+
+
 def test_unmatched_and_renamed_classes_are_told_before_the_first_case(model, tmp_path):
     extractor = get_extractor("nnunet", model=model)
     classes = (ClassDef(1, "rim", (1,)), CLASSES[1], ClassDef(7, "vessel", (7,)))
     text = " / ".join(extractor.notes(classes))
     assert "in-sample" in text
-    assert "matched by label value: rim is the network's outer" in text
+    assert "matched by class map or label value: rim is the network's outer" in text
     assert "no output for vessel" in text
     assert "predicted_iou and mahalanobis have no number" in text
     with pytest.raises(UsageError, match="none of the data set's classes \\(vessel\\); it was trained on outer, inner"):

@@ -79,8 +79,8 @@ def command(
     extractor: Annotated[
         str,
         typer.Option(
-            help="Foundation model, lite-medsam or medsam2; nnunet: a network of your own; none: image and label "
-            "alone, milliseconds a plane."
+            help="Told boxes from the label: lite-medsam, medsam2. nnunet: a network of your own. none: image and "
+            "label alone, milliseconds a plane. What each is trained on, needs and allows: docs/models.md."
         ),
     ] = "lite-medsam",
     model: Annotated[
@@ -97,6 +97,10 @@ def command(
     mirroring: Annotated[
         bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
     ] = False,
+    class_map: Annotated[
+        Path | None,
+        typer.Option(help="JSON or CSV: the data set's class names and the model's, where they do not say the same."),
+    ] = None,
     prompt: Annotated[
         PromptName, typer.Option(help="A box from the label, or none: the whole image, label-free.")
     ] = PromptName.label,
@@ -156,6 +160,7 @@ def command(
         scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
         measures=measures_named(measures, extractor),
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
+        class_map=named_class_map(class_map),
     )
     from auvseg.scoring.local import CaseDone, score
 
@@ -191,13 +196,27 @@ def command(
 
 def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     """The measures asked for; `all` leaves out what the extractor has no map for, or no estimate of its mask."""
+    from auvseg.extractors.catalogue import facts_of
     from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 
     if names != "all":
         return tuple(name.strip() for name in names.split(","))
-    if extractor == "nnunet":
-        return tuple(name for name in CASE_MEASURES if name != "predicted_iou")
-    return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)
+    facts = facts_of(extractor)
+    without = set() if facts is None or facts.predicted_iou else {"predicted_iou"}
+    if extractor == "none":
+        without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
+    return tuple(name for name in CASE_MEASURES if name not in without)
+
+
+def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The pairs of a class map's file, sorted; empty without one.
+
+    Raises:
+        UsageError: the file cannot be read, or is no class map.
+    """
+    from auvseg.extractors.class_map import read_class_map
+
+    return () if path is None else tuple(sorted(read_class_map(path).items()))
 
 
 def named_model(
@@ -209,12 +228,14 @@ def named_model(
         UsageError: what chooses among the contents of a folder, without a folder.
     """
     from auvseg.errors import UsageError
+    from auvseg.extractors.catalogue import facts_of
     from auvseg.scoring.config import ModelFile, ModelFolder
 
-    if extractor == "medsam2":
+    facts = facts_of(extractor)
+    if facts is not None and facts.takes == "file":
         if folds is not None or mirroring or checkpoint != ModelFolder.checkpoint:
             raise UsageError(
-                "--folds, --checkpoint and --mirroring are for the extractor nnunet, not medsam2; omit them"
+                f"--folds, --checkpoint and --mirroring are for the extractor nnunet, not {extractor}; omit them"
             )
         return None if path is None else ModelFile(path)
     if path is not None:

@@ -6,23 +6,16 @@ from typing import Any
 
 from auvseg.errors import UsageError
 from auvseg.extractors.base import Extractor
+from auvseg.extractors.catalogue import EXTRACTORS, facts_of
 
 ExtractorFactory = Callable[..., Extractor]
-
-_HOMES = {
-    "lite-medsam": "auvseg.extractors.lite_medsam:LiteMedSAM",
-    "medsam2": "auvseg.extractors.medsam2:MedSAM2",
-    "nnunet": "auvseg.extractors.nnunet:NnUNet",
-    "none": "auvseg.extractors.no_model:NoModel",
-}
-"""Every model that auvseg brings, and `none`, imported when it is asked for."""
 
 _REGISTERED: dict[str, ExtractorFactory] = {}
 
 
 def extractor_names() -> list[str]:
     """Every name that `get_extractor` knows."""
-    return sorted({*_HOMES, *_REGISTERED})
+    return sorted({*(facts.name for facts in EXTRACTORS), *_REGISTERED})
 
 
 def register_extractor(name: str, factory: ExtractorFactory) -> None:
@@ -31,12 +24,13 @@ def register_extractor(name: str, factory: ExtractorFactory) -> None:
     Args:
         name: what `--extractor` and `ScoreConfig` will say.
         factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`, and where a
-            model folder was named with those of `ModelFolder.options`; returns an `auvseg.extractors.base.Extractor`.
+            model folder was named with those of `ModelFolder.options`, where a class map was given with `class_map`;
+            returns an `auvseg.extractors.base.Extractor`.
 
     Raises:
         UsageError: the name is one of auvseg's own.
     """
-    if name in _HOMES:
+    if facts_of(name) is not None:
         raise UsageError(f"the extractor name {name!r} is taken; choose another")
     _REGISTERED[name] = factory
 
@@ -48,6 +42,7 @@ def get_extractor(name: str, **options: Any) -> Extractor:
         name: one of `extractor_names()`.
         options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`. For `nnunet` also
             `model`, `folds`, `checkpoint`, `mirroring`; see `ModelFolder`. For `medsam2` also `model`; see `ModelFile`.
+            For a model with classes of its own also `class_map`, the model's names of a class by the data set's.
 
     Raises:
         UsageError: no model has this name.
@@ -55,7 +50,8 @@ def get_extractor(name: str, **options: Any) -> Extractor:
     """
     if name in _REGISTERED:
         return _REGISTERED[name](**options)
-    if name not in _HOMES:
+    facts = facts_of(name)
+    if facts is None:
         raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
-    module, _, attribute = _HOMES[name].partition(":")
+    module, _, attribute = facts.home.partition(":")
     return getattr(import_module(module), attribute)(**options)

@@ -11,14 +11,13 @@ from pathlib import Path
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, UsageError
 from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt, RawImage
+from auvseg.extractors.class_names import ClassNameMap, listed
 from auvseg.extractors.nnunet_classes import match
 from auvseg.extractors.nnunet_logits import CaseLogits, NetworkLogits, predict
 from auvseg.extractors.nnunet_model import CHECKPOINT, open_model
 from auvseg.extractors.no_model import values_by_plane
 
 NAME = "nnunet"
-
-_SHOWN = 8
 
 
 class NnUNet:
@@ -29,6 +28,7 @@ class NnUNet:
         folds: numbers separated by commas, or `all`; None takes every numbered fold. Logits are averaged.
         checkpoint: file name of the checkpoints.
         mirroring: whether predictions are averaged over mirrored copies, as nnU-Net predicts: eight times the time.
+        class_map: the network's name of a class by the data set's, where they differ; one name each.
         prompt: `label`, rows for the classes that the label holds; `none`, the label is not used: rows for all classes.
         box_margin: must be 0: there are no boxes.
         max_slices: must be None: a volume is predicted as a whole.
@@ -49,6 +49,7 @@ class NnUNet:
         folds: str | None = None,
         checkpoint: str = CHECKPOINT,
         mirroring: bool = False,
+        class_map: ClassNameMap | None = None,
         prompt: Prompt = "label",
         box_margin: int = 0,
         max_slices: int | None = None,
@@ -64,6 +65,7 @@ class NnUNet:
                 f"{given[0]} has no meaning for the extractor nnunet, which predicts whole volumes; omit it"
             )
         self.prompt: Prompt = prompt
+        self._class_map = class_map
         self._model = open_model(Path(model), folds=folds, checkpoint=checkpoint, mirroring=mirroring, device=device)
         self._remembers = False
         self._last: tuple[bytes, NetworkLogits] | None = None
@@ -89,7 +91,7 @@ class NnUNet:
 
     def unmatched(self, classes: Sequence[ClassDef]) -> dict[int, str]:
         """Why there is no map of some of the data set's classes, by class id."""
-        found = match(classes, self._model.outputs)
+        found = match(classes, self._model.outputs, self._class_map)
         return {c.class_id: "the network has no output for this class" for c in classes if c.class_id not in found}
 
     def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ class NnUNet:
         Raises:
             CaseError: the case has another number of channels than the network, or none of the classes is its own.
         """
-        outputs = match(classes, self._model.outputs)
+        outputs = match(classes, self._model.outputs, self._class_map)
         if not classes:
             return
         if not outputs:
@@ -151,7 +153,7 @@ class NnUNet:
 
     def _about(self, classes: Sequence[ClassDef]) -> list[str]:
         outputs = self._model.outputs
-        found = match(classes, outputs)
+        found = match(classes, outputs, self._class_map)
         if not found:
             raise UsageError(
                 f"the network segments none of the data set's classes ({_names(classes)}); "
@@ -163,10 +165,9 @@ class NnUNet:
             if c.class_id in found and c.name.casefold() != outputs[found[c.class_id]].name.casefold()
         ]
         lacking = [c for c in classes if c.class_id not in found]
-        notes = [f"matched by label value: {'; '.join(renamed[:_SHOWN])}"] if renamed else []
+        notes = [f"matched by class map or label value: {listed(renamed, '; ')}"] if renamed else []
         return notes + ([f"the network has no output for {_names(lacking)}"] if lacking else [])
 
 
 def _names(classes: Sequence[ClassDef]) -> str:
-    shown = [c.name for c in classes[:_SHOWN]]
-    return ", ".join(shown) + (f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else "")
+    return listed([c.name for c in classes])

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
 from auvseg.errors import UsageError
+from auvseg.extractors.catalogue import facts_of, names_that
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
 InputKind = Literal["raw", "mask"]
@@ -42,7 +43,7 @@ class ModelFolder:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The weights of a foundation model that auvseg does not bring, for the extractor `medsam2`.
+    """The weights of a foundation model that auvseg does not bring, such as those of `medsam2`.
 
     Attributes:
         path: the checkpoint file.
@@ -53,10 +54,6 @@ class ModelFile:
     def options(self) -> dict[str, Any]:
         """The keywords of `get_extractor` that say the same."""
         return {"model": self.path}
-
-
-_MODELS: dict[str, type | None] = {"lite-medsam": None, "medsam2": ModelFile, "nnunet": ModelFolder, "none": None}
-"""What auvseg's own extractors take their weights from, where a user must name it."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,11 @@ class ScoreConfig:
         precision: arithmetic of the network; `auto` takes what was measured to be best on this kind of processor.
         scale: which variant of the semantic perception scale is computed.
         measures: names of the measures to compute; those of the cohort are made when a table is read.
-        model: the trained network, for `nnunet`, or the weights, for `medsam2`. Where they lie is no part of the
-            record; what they hold is, with the extractor's settings.
+        model: the trained network, for `nnunet`, or the weights, such as for `medsam2`. Where they lie is no part of
+            the record; what they hold is, with the extractor's settings.
+        class_map: for a model with classes of its own, its names of a class by the data set's name, where they differ:
+            pairs, the model's names a tuple. What it does not name is matched by name
+            (`auvseg.extractors.class_names`).
     """
 
     modality: Modality
@@ -91,11 +91,15 @@ class ScoreConfig:
     scale: ScaleOptions = field(default_factory=ScaleOptions)
     measures: tuple[str, ...] = CASE_MEASURES
     model: ModelFolder | ModelFile | None = None
+    class_map: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain JSON values, without `model`."""
+        """The configuration as plain JSON values, without `model`, and without `class_map` where there is none."""
         values = asdict(self)
         del values["model"]
+        if not self.class_map:
+            # Runs of the time before class maps go on.
+            del values["class_map"]
         return json.loads(json.dumps(values))
 
 
@@ -133,18 +137,27 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
 
 
 def _check_model(config: ScoreConfig) -> None:
-    if config.model is None or config.extractor not in _MODELS:
+    facts = facts_of(config.extractor)
+    if facts is None:
         return
-    wanted = _MODELS[config.extractor]
-    if wanted is None:
+    if config.class_map and not facts.own_classes:
         raise UsageError(
-            f"--model is for the extractors nnunet and medsam2, not {config.extractor}; "
-            "add --extractor nnunet or --extractor medsam2"
+            f"--class-map is for models with classes of their own; {config.extractor} takes the data set's; omit it"
         )
+    if config.model is None:
+        return
+    if facts.takes == "nothing":
+        raise UsageError(f"--model has no meaning for the extractor {config.extractor}; {_takers()}")
+    wanted = ModelFile if facts.takes == "file" else ModelFolder
     if not isinstance(config.model, wanted):
         raise UsageError(
             f"the extractor {config.extractor} takes a {wanted.__name__}, not a {type(config.model).__name__}"
         )
+
+
+def _takers() -> str:
+    takers = [*names_that("folder"), *names_that("file")]
+    return "add " + " or ".join(f"--extractor {name}" for name in takers)
 
 
 def fingerprint(values: dict[str, Any]) -> str:

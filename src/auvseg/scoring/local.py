@@ -166,6 +166,7 @@ def make_extractor(config: ScoreConfig, device: str) -> Extractor:
         precision=config.precision,
         device=device,
         **({} if config.model is None else config.model.options()),
+        **({"class_map": dict(config.class_map)} if config.class_map else {}),
     )
 
 

@@ -8,7 +8,15 @@ import typer
 
 from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_warning, show_table
-from auvseg.cli.score import InputName, ModalityName, PrecisionName, PromptName, measures_named, named_model
+from auvseg.cli.score import (
+    InputName,
+    ModalityName,
+    PrecisionName,
+    PromptName,
+    measures_named,
+    named_class_map,
+    named_model,
+)
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -45,6 +53,7 @@ def command(
     mirroring: Annotated[
         bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
     ] = False,
+    class_map: Annotated[Path | None, typer.Option(help="As for auvseg score.")] = None,
     prompt: Annotated[PromptName, typer.Option(help="As for auvseg score.")] = PromptName.label,
     input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
     modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
@@ -52,7 +61,7 @@ def command(
     channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
     box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; nnunet always takes all.")
+        int | None, typer.Option(min=1, help="At most so many planes a structure; models that see volumes take all.")
     ] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
@@ -71,11 +80,12 @@ def command(
     from auvseg.bench.detection.plan import Plan
     from auvseg.bench.detection.run import detect
     from auvseg.data.dataset import read_dataset
+    from auvseg.extractors.catalogue import facts_of
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
     from auvseg.scoring.local import CaseDone
 
-    known = read_dataset(dataset)
+    known, facts = read_dataset(dataset), facts_of(extractor)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     config = ScoreConfig(
         modality=resolve_modality(known, modality.value if modality else None),
@@ -85,10 +95,11 @@ def command(
         window_hu=window,
         channel=channel,
         box_margin=box_margin,
-        max_slices=None if extractor == "nnunet" else max_slices,
+        max_slices=None if facts is not None and facts.whole_volumes else max_slices,
         precision=precision.value,
         measures=measures_named("all", extractor),
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
+        class_map=named_class_map(class_map),
     )
     plan = Plan(
         cases=cases or None,

@@ -92,10 +92,11 @@ def command(
     from auvseg.bench.training.removal import FilterOptions
     from auvseg.bench.training.run import bench_training
     from auvseg.data.dataset import read_dataset
+    from auvseg.extractors.catalogue import facts_of
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
 
-    known = read_dataset(dataset)
+    known, facts = read_dataset(dataset), facts_of(extractor)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     chosen = choose_device(device)
     small = chosen == "cpu" if size is None else size is SizeName.small
@@ -108,7 +109,7 @@ def command(
             extractor=extractor,
             input=input_kind.value,
             window_hu=window,
-            max_slices=max_slices,
+            max_slices=None if facts is not None and facts.whole_volumes else max_slices,
             measures=measures_named("all", extractor),
             model=named_model(extractor, model, None, "checkpoint_final.pth", mirroring=False),
         ),
