@@ -37,8 +37,8 @@ def test_the_small_network_has_the_first_stages_of_the_large_one():
     assert arguments["conv_bias"] is True
 
 
-def test_patches_are_at_most_64_and_can_be_halved_as_often_as_the_network_does():
-    assert small_configuration({"3d": PLAIN}, "3d")["patch_size"] == [40, 64, 64]
+def test_patches_are_at_most_32_and_can_be_halved_as_often_as_the_network_does():
+    assert small_configuration({"3d": PLAIN}, "3d")["patch_size"] == [32, 32, 32]
     odd = {**PLAIN, "patch_size": [7, 30, 30]}
     assert small_configuration({"3d": odd}, "3d")["patch_size"] == [6, 28, 28]
 

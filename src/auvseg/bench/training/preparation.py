@@ -24,7 +24,7 @@ SMALL = "auvseg_small"
 """Configuration of the plans that `small` adds."""
 
 _SMALL_FEATURES = (16, 32, 64)
-_SMALL_PATCH = 64
+_SMALL_PATCH = 32
 _SMALL_BATCH = 2
 _MODULE = "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints"
 _LAST_LINES = 3
@@ -130,7 +130,7 @@ def last_words(log: Path) -> str:
 
 
 def small_configuration(configurations: Mapping[str, Any], parent: str) -> dict[str, Any]:
-    """A network that a processor trains: three stages of 16, 32 and 64 features, batch 2, patches of at most 64 voxels.
+    """A network that a processor trains: three stages of 16, 32 and 64 features, batch 2, patches of at most 32 voxels.
 
     Everything else, preprocessing above all, is the parent's.
 
