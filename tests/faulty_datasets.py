@@ -8,6 +8,7 @@ import numpy as np
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.check import check_dataset
 from deadly_path import DeadlyPath
+from dicom_files import AXIAL, Scan, rectangle, write_contours, write_series
 
 SHAPE = (6, 5, 4)
 PAIR = {"faulty": 1, "other": 2}
@@ -77,8 +78,26 @@ def unreadable(folder):
 
 def unsupported_format(folder):
     case = folder.case("faulty", 1)
-    path = case.images[0].rename(folder.root / "faulty_image.dcm")
+    path = case.images[0].rename(folder.root / "faulty_image.vox")
     return folder.dataset(replace(case, images=(path,)))
+
+
+def ambiguous_case(folder):
+    return folder.dataset(replace(folder.case("faulty", 1), problem="its study has 2 series"))
+
+
+def unusable_series(folder):
+    paths = write_series(folder.root / "faulty_series", folder.image(1), Scan())
+    paths[2].unlink()
+    return folder.dataset(replace(folder.case("faulty", 1), images=(folder.root / "faulty_series",)))
+
+
+def altered_label(folder):
+    # The grid of the images, whose axes point to the right, the front and upwards.
+    scan = Scan(origin=(0.0, 0.0, 0.0), axes=-AXIAL, pixel_mm=(1.0, 1.0), step_mm=2.0)
+    curves = [rectangle(scan, (0.5, 3.5), (0.5, 3.5), plane) for plane in (0, 2)]
+    label = write_contours(folder.root / "faulty_label.dcm", scan, {"liver": curves})
+    return folder.dataset(replace(folder.case("faulty", 1), label=label, label_values={"liver": 1}))
 
 
 def reader_crashed(folder):
@@ -176,6 +195,9 @@ FAULTS = [
     missing_label,
     unreadable,
     unsupported_format,
+    ambiguous_case,
+    unusable_series,
+    altered_label,
     reader_crashed,
     too_many_axes,
     channel_mismatch,

@@ -25,6 +25,10 @@ class ReadError(CaseError):
     """A file of a case cannot be read: missing, truncated, of an unknown format or of an unusable shape."""
 
 
+class SeriesError(ReadError):
+    """The files of a DICOM series are readable, but are not one volume: mixed, gapped, or several series."""
+
+
 class WeightsError(AuvsegError):
     """Weights are missing, or their sha256 is not the published one."""
 

@@ -46,7 +46,10 @@ def test_a_finding_names_the_case_and_the_file_at_fault(folder, fault):
     of_the_label |= {"non_integer_label", "unexpected_label", "label_overflow", "empty_label"}
     expected = {
         "missing_label": {("faulty", "")},
-        "unsupported_format": {("faulty", "faulty_image.dcm")},
+        "unsupported_format": {("faulty", "faulty_image.vox")},
+        "ambiguous_case": {("faulty", "")},
+        "unusable_series": {("faulty", "faulty_series")},
+        "altered_label": {("faulty", "faulty_label.dcm")},
         "channel_mismatch": {("faulty", "")},
         "default_geometry": {("faulty", "")},
         "mixed_orientation": {("", "")},

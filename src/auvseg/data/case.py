@@ -36,11 +36,16 @@ class Case:
 
     Attributes:
         case_id: unique in its data set; nnU-Net's case identifier where there is one.
-        images: the image files, one a channel, or a single file that holds every channel.
+        images: the image files, one a channel, or a single file that holds every channel. A DICOM series is named by
+            its folder, or by one of its files.
         label: the label file; None where the data set has none for this case. The same file as the image
             where one file holds both (`.npz`).
         subset: what the case is for.
         attributes: further columns of the data set's table or datalist (site, scanner, fold ...), as text.
+        label_values: label value by the structure's name, for labels that name their structures instead of numbering
+            them (DICOM SEG and RTSTRUCT); structures that are not in it are left out. Empty for other labels.
+        problem: why the case cannot be read whatever its files hold, such as several series and nothing that says
+            which; empty where nothing stands against it.
     """
 
     case_id: str
@@ -48,6 +53,8 @@ class Case:
     label: Path | None
     subset: Subset = "training"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    label_values: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from auvseg.data.check_grid import grid_problems
 from auvseg.data.check_image import content_sha256, image_facts, image_problems
 from auvseg.data.check_label import LabelRules, label_facts, label_problems
 from auvseg.data.findings import Finding, Kind, Problem
-from auvseg.data.reading import Header, Part, RawArray, is_supported, read_array
-from auvseg.errors import ReadError
+from auvseg.data.reading import Header, Part, RawArray, is_dicom_source, is_supported, read_array, read_label
+from auvseg.errors import ReadError, SeriesError
 
 _FEWEST_VOXELS_TO_COMPARE = 1000
 """Labels with fewer foreground voxels are not compared with those of other cases."""
@@ -76,6 +76,9 @@ def read_only(task: FileTask) -> str:
 
 def check_case(task: CheckTask) -> CaseCheck:
     """Read a case's files one by one and list everything that is wrong with them."""
+    if task.case.problem:
+        refused = Problem(Kind.AMBIGUOUS_CASE, task.case.problem).at(task.case.case_id, "")
+        return CaseCheck((refused,), (), None, None, None)
     findings: list[Finding] = []
     images, hashes = _check_images(task, findings)
     reference = images[0] if images else None
@@ -121,9 +124,11 @@ def _check_label(
     findings: list[Finding],
 ) -> tuple[str | None, frozenset[int] | None]:
     """Hash and values of the label, each None where there is none to speak of."""
-    raw = _read(task, path, "label", findings)
+    raw = _read(task, path, "label", findings, image)
     if raw is None:
         return None, None
+    if task.case.label_values:
+        findings += (Problem(Kind.ALTERED_LABEL, note).at(task.case.case_id, path.name) for note in raw.header.notes)
     facts = label_facts(raw.array)
     digest = content_sha256(raw.array)
     problems = [*label_problems(raw, facts, task.rules)]
@@ -137,16 +142,19 @@ def _check_label(
     return (digest if facts.foreground >= _FEWEST_VOXELS_TO_COMPARE else None), facts.values
 
 
-def _read(task: CheckTask, path: Path, part: Part, findings: list[Finding]) -> RawArray | None:
+def _read(
+    task: CheckTask, path: Path, part: Part, findings: list[Finding], image: Header | None = None
+) -> RawArray | None:
     if path in task.crashing:
         return None
     try:
-        return read_array(path, part=part)
+        return read_array(path) if part == "image" else read_label(path, task.case.label_values, image)
     except OSError as error:
         # The system's own text names the whole path: of a name that is too long, of a folder without permission.
         problem = Problem(Kind.UNREADABLE, error.strerror or type(error).__name__)
     except ReadError as error:
-        problem = Problem(_why_unread(path), str(error).removeprefix(f"{path.name}: "))
+        kind = Kind.UNUSABLE_SERIES if isinstance(error, SeriesError) else _why_unread(path)
+        problem = Problem(kind, str(error).removeprefix(f"{path.name}: "))
     findings.append(problem.at(task.case.case_id, path.name))
     return None
 
@@ -155,7 +163,7 @@ def _why_unread(path: Path) -> Kind:
     try:
         if not path.exists():
             return Kind.MISSING_FILE
-        if not path.is_dir() and not is_supported(path):
+        if not is_supported(path) and not is_dicom_source(path):
             return Kind.UNSUPPORTED_FORMAT
     except OSError:
         # A name that is too long is no missing file; what the reader said stands.

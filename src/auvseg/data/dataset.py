@@ -1,21 +1,21 @@
-"""Find out what kind of data set a path is, and list its cases. No image is opened."""
+"""Find out what kind of data set a path is, and list its cases. No voxel is read; of DICOM files the headers are."""
 
 import os
 import re
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from auvseg.data.case import Dataset
-from auvseg.data.layouts import datalist, decathlon, folders, nnunet, npz, table
+from auvseg.data.layouts import datalist, decathlon, dicom, folders, nnunet, npz, table
+from auvseg.data.layouts.structures import number_structures
 from auvseg.errors import DatasetError
 
 # The most specific first: a folder with an nnU-Net description also has imagesTr and labelsTr.
 _DESCRIBED = (nnunet, decathlon, datalist, table)
-_PLAIN = (npz, folders)
+# The least specific last: any folder may hold a DICOM file somewhere.
+_PLAIN = (npz, folders, dicom)
 _DESCRIPTION = "dataset.json"
 _NUMBER = re.compile(r"[0-9]{1,3}")
-_MOST_LOOKED_AT = 1000
 
 
 def read_dataset(path: Path | str) -> Dataset:
@@ -23,8 +23,8 @@ def read_dataset(path: Path | str) -> Dataset:
 
     Args:
         path: an nnU-Net v2 raw or decathlon folder (or its dataset.json), a MONAI datalist, a CSV or TSV table, a
-            folder of MedSAM `.npz`, plain image and label folders; or the name or number of a data set below
-            `nnUNet_raw`.
+            folder of MedSAM `.npz`, plain image and label folders, a folder of DICOM files; or the name or number of a
+            data set below `nnUNet_raw`.
 
     Returns:
         The data set; `layout` says what was recognised and `notes` what a person should know.
@@ -34,7 +34,7 @@ def read_dataset(path: Path | str) -> Dataset:
     """
     try:
         place = _find(path)
-        return _read_described(place) or _read_plain(place)
+        return number_structures(_read_described(place) or _read_plain(place))
     except OSError as error:
         named = Path(error.filename).name if error.filename else str(path)
         raise DatasetError(f"{named}: cannot be read ({error.strerror or error})") from None
@@ -70,13 +70,11 @@ def _advice(place: Path) -> str:
         inside = next((folder.name for folder in sorted(place.iterdir()) if (folder / _DESCRIPTION).is_file()), None)
         if inside is not None:
             return f"it holds data sets: name one of them, such as {inside}"
-        if any(file.suffix.lower() == ".dcm" for file in islice(place.rglob("*"), _MOST_LOOKED_AT)):
-            return "convert its DICOM series to NIfTI first, for example with dcm2niix"
     elif place.suffix.lower() == ".json":
         return "a datalist has a list of cases under training, validation or test"
     return (
         "auvseg reads nnU-Net v2 raw and decathlon folders, MONAI datalists, imagesTr/labelsTr-like folders, folders "
-        "of MedSAM .npz, and anything else by a CSV with the columns image and label"
+        "of MedSAM .npz or DICOM, and anything else by a CSV with the columns image and label"
     )
 
 

@@ -1,16 +1,23 @@
 """Read one file: its header's promise first, its voxels only if the file can hold them.
 
 Chooses the reader by the file's ending: nibabel for NIfTI, Analyze and FreeSurfer, SimpleITK for NRRD, MetaImage and
-flat images, NumPy for the `.npz` of MedSAM. Nothing is reoriented, normalised or judged here.
+flat images, NumPy for the `.npz` of MedSAM; folders and files of no such ending are DICOM, through pydicom. Nothing is
+reoriented, normalised or judged here.
 """
 
 import hashlib
+import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from auvseg.data.formats import itk, nifti, npz
+from auvseg.data.formats.dicom import image as dicom
+from auvseg.data.formats.dicom.instance import is_dicom
+from auvseg.data.formats.dicom.label import read_label as read_dicom_label
+from auvseg.data.formats.dicom.series import files_of
 from auvseg.data.formats.header import Header, Part, RawArray, make_header
 from auvseg.data.formats.integrity import require_file, unreadable
 from auvseg.errors import ReadError
@@ -21,18 +28,27 @@ __all__ = [
     "Part",
     "RawArray",
     "file_sha256",
+    "image_sha256",
+    "is_dicom_source",
     "is_supported",
+    "label_sha256",
     "make_header",
     "read_array",
     "read_header",
+    "read_label",
 ]
 
 SUPPORTED_ENDINGS = (*nifti.ENDINGS, *itk.ENDINGS, *npz.ENDINGS)
 
 
 def is_supported(path: Path) -> bool:
-    """Whether the name's ending is one that `read_array` knows."""
+    """Whether the name's ending is one that `read_array` knows; DICOM files may have any."""
     return path.name.lower().endswith(SUPPORTED_ENDINGS)
+
+
+def is_dicom_source(path: Path) -> bool:
+    """Whether a path is read as DICOM: a folder, or a DICOM file whose ending says nothing else."""
+    return _is_folder(path) or (not is_supported(path) and is_dicom(path))
 
 
 def file_sha256(path: Path) -> str:
@@ -52,6 +68,43 @@ def file_sha256(path: Path) -> str:
         raise unreadable(path, error) from None
 
 
+def image_sha256(path: Path) -> str:
+    """Sha256 of an image's bytes; of a DICOM series that of its files' hashes, whatever the files are called.
+
+    Raises:
+        ReadError: a file is missing or cannot be opened, or the path names no series.
+    """
+    if not is_dicom_source(path):
+        return file_sha256(path)
+    return hashlib.sha256("".join(sorted(map(file_sha256, files_of(path)))).encode()).hexdigest()
+
+
+def label_sha256(path: Path, values: Mapping[str, int]) -> str:
+    """Sha256 of a label's bytes, and where it names its structures of the values that they are given.
+
+    Raises:
+        ReadError: the file is missing or cannot be opened.
+    """
+    own = file_sha256(path)
+    return own if not values else hashlib.sha256(json.dumps([own, sorted(values.items())]).encode()).hexdigest()
+
+
+def read_label(path: Path, values: Mapping[str, int], image: Header | None) -> RawArray:
+    """Read a label; one that names its structures is put onto the grid of its image.
+
+    Args:
+        path: the file.
+        values: label value by structure, as `Case.label_values`; other labels need none.
+        image: what the image promises; None where it could not be read.
+
+    Raises:
+        ReadError: as `read_array`; or a DICOM label does not fit the image's grid, or there is no image.
+    """
+    if image is None or not is_dicom_source(path):
+        return read_array(path, part="label")
+    return read_dicom_label(path, values, image)
+
+
 def read_header(path: Path, *, part: Part = "image") -> Header:
     """Read what a file promises, without its voxels.
 
@@ -61,7 +114,11 @@ def read_header(path: Path, *, part: Part = "image") -> Header:
 
     Raises:
         ReadError: the file is missing, of an unknown format, damaged, or promises more than it can hold.
+        SeriesError: the files of a DICOM series are not one volume.
     """
+    if is_dicom_source(path):
+        _require_image(path, part)
+        return dicom.read_header(path)
     ending = _ending(path)
     if ending in npz.ENDINGS:
         return npz.read_header(path, part)
@@ -79,13 +136,33 @@ def read_array(path: Path, *, part: Part = "image", max_bytes: int | None = None
     Raises:
         ReadError: the file is missing, truncated, damaged, of an unknown format, promises more voxels than it can
             hold, or holds colours, vectors or complex numbers instead of intensities.
+        SeriesError: the files of a DICOM series are not one volume.
     """
     if max_bytes is not None:
         _check_size(path, read_header(path, part=part), max_bytes)
+    if is_dicom_source(path):
+        _require_image(path, part)
+        return dicom.read_array(path)
     ending = _ending(path)
     if ending in npz.ENDINGS:
         return npz.read_array(path, part)
     return (nifti if ending in nifti.ENDINGS else itk).read_array(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # A name that is too long, or holds a zero byte, is refused with its reason when it is opened.
+        return False
+
+
+def _require_image(path: Path, part: Part) -> None:
+    """A folder is an image; a file may be a label, which has no grid of its own."""
+    if part == "label" and path.is_dir():
+        raise ReadError(f"{path.name}: is a folder; name the label file inside it")
+    if part == "label":
+        raise ReadError(f"{path.name}: is drawn on the grid of its image, and that image could not be read")
 
 
 def _ending(path: Path) -> str:
@@ -93,9 +170,8 @@ def _ending(path: Path) -> str:
     name = path.name.lower()
     ending = next((ending for ending in SUPPORTED_ENDINGS if name.endswith(ending)), None)
     if ending is None:
-        advice = "; convert a DICOM series with dcm2niix" if name.endswith((".dcm", ".ima")) else ""
         raise ReadError(
-            f"{path.name}: unknown format; auvseg reads NIfTI, MGZ, NRRD, MetaImage, PNG, TIFF and .npz{advice}"
+            f"{path.name}: unknown format; auvseg reads NIfTI, MGZ, NRRD, MetaImage, PNG, TIFF, .npz and DICOM"
         )
     return ending
 

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from auvseg.data.case import Case
-from auvseg.data.reading import Header, RawArray, read_array
+from auvseg.data.reading import Header, RawArray, read_array, read_label
 from auvseg.errors import CaseError
 from auvseg.shapes import ImageArray, LabelArray
 
@@ -77,9 +77,10 @@ def load_volume(
 
     Raises:
         ReadError: a file cannot be read.
-        CaseError: the channel does not exist, the image has further axes or holds NaN or infinity, or the label has
-            another shape or is not of whole numbers.
+        CaseError: the layout reader refused the case, the channel does not exist, the image has further axes or holds
+            NaN or infinity, or the label has another shape or is not of whole numbers.
     """
+    require_usable(case)
     path = _image_file(case, channel, channel_count)
     channels_in_file = 1 if len(case.images) > 1 else channel_count
     whole = read_array(path, part="image")
@@ -95,9 +96,19 @@ def load_volume(
         others = tuple(_read_channel(file, raw.header, path.name, warnings) for file in files)
     label = None
     if with_label and case.label is not None:
-        label = _read_label(case.label, raw.header, warnings)
+        label = _read_label(case, case.label, raw.header, warnings)
     x, y, z = (raw.header.spacing_mm[axis] for axis in _axis_order(raw.header))
     return Volume(case.case_id, image, label, (x, y, z), raw.header.axcodes, tuple(warnings), channel, others)
+
+
+def require_usable(case: Case) -> None:
+    """Refuse a case that the layout reader could not make out.
+
+    Raises:
+        CaseError: the reader's reason.
+    """
+    if case.problem:
+        raise CaseError(f"{case.case_id}: {case.problem}")
 
 
 def as_stored(array: NDArray[Any], axcodes: str) -> NDArray[Any]:
@@ -172,8 +183,10 @@ def as_label(array: NDArray[Any], name: str) -> NDArray[np.int32]:
     return array.astype(np.int32)
 
 
-def _read_label(path: Path, image: Header, warnings: list[str]) -> LabelArray:
-    raw = read_array(path, part="label")
+def _read_label(case: Case, path: Path, image: Header, warnings: list[str]) -> LabelArray:
+    raw = read_label(path, case.label_values, image)
+    if case.label_values:
+        warnings += (f"{path.name}: {note}" for note in raw.header.notes)
     if raw.header.shape != image.shape:
         raise CaseError(
             f"{path.name}: the label has {_by(raw.header.shape)} voxels, the image {_by(image.shape)}; "

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset
+from auvseg.data.formats.dicom.series import stands_for_series
+from auvseg.data.reading import is_dicom_source
+from auvseg.errors import UsageError
 from auvseg.filtering.export import Export, check_belongs, path_from, read_json
 from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.selection import Selection
@@ -36,10 +39,11 @@ def export_datalist(
         What was written, and a warning where entries could not be told apart.
 
     Raises:
-        UsageError: the scores belong to another data set, or `target` is a file of the user's.
+        UsageError: the scores belong to another data set, `target` is a file of the user's, or an image is a DICOM
+            series that only one of its files names.
     """
     target = (target or folder / DATALIST_NAME).resolve()
-    warnings = check_belongs(selection, dataset)
+    warnings = [*check_belongs(selection, dataset), *_dicom_remarks(dataset)]
     original = _own_datalist(dataset)
     if original is None:
         content = _from_cases(dataset, selection, target.parent)
@@ -50,6 +54,23 @@ def export_datalist(
     data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
     plan = [PlannedFile(target, lambda: data)]
     return Export(write_files(folder, plan, selection.rule.in_words(), dry_run), tuple(warnings))
+
+
+def _dicom_remarks(dataset: Dataset) -> list[str]:
+    """What MONAI makes of DICOM.
+
+    Raises:
+        UsageError: a series shares its folder with others, which MONAI's readers cannot tell apart.
+    """
+    lone = [case for case in dataset.cases if any(stands_for_series(image) for image in case.images)]
+    if lone:
+        raise UsageError(
+            f"case {lone[0].case_id!r}: its DICOM series lies in one folder with others, and MONAI reads a series "
+            "from a folder of its own; give it one, or take --export exclude or weights"
+        )
+    if any(case.label is not None and is_dicom_source(case.label) for case in dataset.cases):
+        return ["labels are DICOM objects: auvseg reads them from this datalist, MONAI's own readers no RTSTRUCT"]
+    return []
 
 
 def _own_datalist(dataset: Dataset) -> dict[str, Any] | None:

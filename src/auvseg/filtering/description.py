@@ -14,6 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.reading import is_dicom_source
 from auvseg.errors import ReadError, UsageError
 from auvseg.filtering.export import read_json
 from auvseg.filtering.relabel import NIFTI_ENDINGS, SIMPLEITK_ENDINGS
@@ -118,6 +119,12 @@ def _check_case(case: Case, ending: str, channels: int) -> None:
     if "/" in case.case_id or "\\" in case.case_id or "\0" in case.case_id:
         raise UsageError(
             f"case {case.case_id!r}: nnU-Net uses case ids as file names, so they hold no slash; rename it"
+        )
+    dicom = [path for path in files if is_dicom_source(path)]
+    if dicom:
+        raise UsageError(
+            f"case {case.case_id!r}: {dicom[0].name} is DICOM, and nnU-Net reads no DICOM; convert the data set to "
+            "NIfTI first (dcm2niix for images), or take --export exclude, datalist or weights"
         )
     wrong = [path for path in files if not path.name.endswith(ending)]
     if ending not in _ENDINGS or wrong:

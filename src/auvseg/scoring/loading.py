@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from auvseg.data.case import Case
-from auvseg.data.reading import file_sha256
-from auvseg.data.volume import Volume, load_volume
+from auvseg.data.reading import image_sha256, label_sha256
+from auvseg.data.volume import Volume, load_volume, require_usable
 from auvseg.errors import CaseError
 from auvseg.scoring.record import CaseInputs
 
@@ -63,6 +63,7 @@ def load_case(task: LoadTask) -> LoadedCase:
     inputs = CaseInputs(None, None)
     volume, error = None, None
     try:
+        require_usable(task.case)
         inputs = _hash_files(task)
         if inputs != task.known:
             volume = load_volume(
@@ -82,11 +83,11 @@ def _hash_files(task: LoadTask) -> CaseInputs:
     image = images[task.channel] if len(images) > 1 and task.channel < len(images) else images[0]
     if task.every_channel and len(images) > 1:
         # One hash for all: that of the files' hashes in order.
-        image_sha256 = hashlib.sha256("".join(map(file_sha256, images)).encode()).hexdigest()
+        of_image = hashlib.sha256("".join(map(image_sha256, images)).encode()).hexdigest()
     else:
-        image_sha256 = file_sha256(image)
+        of_image = image_sha256(image)
     if not task.with_label or task.case.label is None:
-        return CaseInputs(image_sha256, None)
+        return CaseInputs(of_image, None)
     # One file may hold both (MedSAM's .npz).
-    label_sha256 = image_sha256 if task.case.label == image else file_sha256(task.case.label)
-    return CaseInputs(image_sha256, label_sha256)
+    same_file = task.case.label == image
+    return CaseInputs(of_image, of_image if same_file else label_sha256(task.case.label, task.case.label_values))

@@ -18,11 +18,11 @@ from image_files import refusal, write_itk, write_npz
         ("a.nii.gz", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
         ("a.nii.gz", b"\n<!DOCTYPE html>\n<html><body>Please log in</body></html>", "web page.*download it again"),
         ("a.nrrd", b"<html><body>404</body></html>", "web page"),
-        ("a.nii", bytes(128) + b"DICM" + bytes(600), "DICOM.*dcm2niix"),
-        ("a.mha", bytes(128) + b"DICM" + bytes(600), "DICOM.*dcm2niix"),
+        ("a.nii", bytes(128) + b"DICM" + bytes(600), "DICOM.*ends in .dcm"),
+        ("a.mha", bytes(128) + b"DICM" + bytes(600), "DICOM.*ends in .dcm"),
         ("a.nii", bytes(2000), "nothing but zeros.*copy it again"),
         ("a.png", bytes(2000), "nothing but zeros.*copy it again"),
-        ("a.dcm", bytes(128) + b"DICM" + bytes(600), "unknown format.*dcm2niix"),
+        ("a.dcm", bytes(128) + b"DICM" + bytes(600), "truncated or damaged DICOM"),
     ],
 )
 def test_a_file_that_is_no_image_is_named_for_what_it_is(tmp_path, capfd, name, content, words):

@@ -46,5 +46,7 @@ def test_the_folder_above_the_data_sets_names_one_of_them(touch, describe, refus
     assert "name one of them, such as Dataset004_Liver" in refusal(touch())
 
 
-def test_dicom_is_told_to_convert(touch, refusal):
-    assert "convert its DICOM series" in refusal(touch("patient/study/1.DCM"))
+def test_dicom_without_an_image_is_told_so(touch, refusal):
+    assert "hold no image of CT, MR or PET, 1 DICOM files cannot be parsed: 1.DCM" in refusal(
+        touch("patient/study/1.DCM")
+    )

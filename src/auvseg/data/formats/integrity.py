@@ -138,7 +138,7 @@ def _what_it_is(path: Path) -> str | None:
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "is a web page, not an image; download it again"
     if start[_DICOM_MAGIC_AT:].startswith(b"DICM"):
-        return "is a DICOM file; convert its series to NIfTI, for example with dcm2niix"
+        return "is a DICOM file; rename it so that it ends in .dcm"
     if start.startswith(_GZIP_MAGIC) and not name.endswith((".gz", ".mgz")):
         return f"is gzip-compressed; rename it to {path.name}.gz"
     if start[_NIFTI_MAGIC_AT:].startswith((b"n+1\0", b"ni1\0")) and not name.endswith((".nii", ".hdr")):

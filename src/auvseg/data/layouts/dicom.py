@@ -1,0 +1,233 @@
+"""A folder of DICOM files in any nesting and under any names: series of CT, MR and PET, with SEG and RTSTRUCT labels.
+
+Headers decide, never names: files are one image if they share a SeriesInstanceUID, and a label belongs to the series
+that it refers to. A study in which nothing says which series is meant is a case with that as its problem. Nothing of a
+header becomes an id or a note, apart from the names of structures.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from os.path import commonpath
+from pathlib import Path
+
+from auvseg.data.case import Case, Dataset
+from auvseg.data.formats.dicom.instance import Instance, is_dicom
+from auvseg.data.formats.dicom.series import folders_below, instances_in
+from auvseg.data.layouts.dicom_ids import case_ids
+from auvseg.data.layouts.modality import modality_of_words
+from auvseg.data.layouts.naming import some_of
+from auvseg.errors import DatasetError
+
+NAME = "DICOM"
+_MOST_LOOKED_AT = 1000
+_TABLE = "name one in a table (CSV) with the columns image and label"
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Images that share a SeriesInstanceUID, by file name; never empty."""
+
+    images: tuple[Instance, ...]
+
+    @property
+    def first(self) -> Instance:
+        """Any of them; what is asked of it is the same for all."""
+        return self.images[0]
+
+    @property
+    def folder(self) -> Path:
+        """The innermost folder that holds all of its files."""
+        return Path(commonpath([one.path.parent for one in self.images]))
+
+
+@dataclass
+class _Content:
+    """What a folder holds.
+
+    Attributes:
+        series: the images, by SeriesInstanceUID.
+        labels: segmentations and structure sets.
+        others: DICOM files that are neither, such as reports and screenshots.
+        damaged: DICOM files that cannot be parsed.
+        foreign: visible files that are no DICOM.
+    """
+
+    series: dict[str, _Series] = field(default_factory=dict)
+    labels: list[Instance] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    damaged: list[Path] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A case without its id.
+
+    Attributes:
+        series: its image; where nothing says which of several it is, one of them.
+        image: the path that names it.
+        label: its label.
+        problem: why it cannot be read.
+    """
+
+    series: _Series
+    image: Path
+    label: Path | None
+    problem: str = ""
+
+
+def recognises(path: Path) -> bool:
+    """A folder with a DICOM file somewhere below it."""
+    if not path.is_dir():
+        return False
+    files = (file for folder in folders_below(path) for file in sorted(folder.iterdir()))
+    return any(is_dicom(file) for file in islice(files, _MOST_LOOKED_AT))
+
+
+def read(path: Path) -> Dataset:
+    """List a case for every labelled series, and for every study without labels that has one series.
+
+    Raises:
+        DatasetError: there is no image of CT, MR or PET.
+    """
+    content = _content(path)
+    if not content.series:
+        raise DatasetError(
+            f"{path.name}: no data set recognised; its DICOM files hold no image of CT, MR or PET"
+            + "".join(f", {remark}" for remark in _remarks(content))
+        )
+    notes: list[str] = []
+    owners = _owners(content, notes)
+    found: list[_Found] = []
+    for study in _studies(content):
+        found += _cases_of_study(study, owners, content, notes)
+    ids = case_ids(path, [one.image for one in found], [one.series.first for one in found], notes)
+    cases = [
+        Case(case_id, (one.image,), one.label, problem=one.problem) for case_id, one in zip(ids, found, strict=True)
+    ]
+    # PET is neither CT nor MRI: whoever scores it must say how to read it.
+    modality, note = modality_of_words(one.series.first.modality.replace("PT", "PET") for one in found)
+    return Dataset(
+        name=path.resolve().name,
+        root=path,
+        layout=NAME,
+        source=None,
+        cases=tuple(sorted(cases, key=lambda case: case.case_id)),
+        modality=modality,
+        notes=(*notes, *_remarks(content), *([note] if note else [])),
+    )
+
+
+def _content(root: Path) -> _Content:
+    content = _Content()
+    images: dict[str, list[Instance]] = defaultdict(list)
+    for folder in folders_below(root):
+        instances = instances_in(folder, content.damaged)
+        for one in instances:
+            if one.kind == "image":
+                images[one.series].append(one)
+            elif one.kind == "other":
+                content.others.append(one.path)
+            else:
+                content.labels.append(one)
+        known = {one.path for one in instances} | set(content.damaged)
+        visible = (file for file in sorted(folder.iterdir()) if not file.name.startswith(".") and file.is_file())
+        content.foreign += [file for file in visible if file not in known and not is_dicom(file)]
+    content.series = {uid: _Series(tuple(sorted(found, key=lambda one: one.path))) for uid, found in images.items()}
+    return content
+
+
+def _studies(content: _Content) -> list[list[_Series]]:
+    studies: dict[str, list[_Series]] = defaultdict(list)
+    for series in content.series.values():
+        studies[series.first.study].append(series)
+    ordered = [sorted(study, key=lambda series: series.first.path) for study in studies.values()]
+    return sorted(ordered, key=lambda study: study[0].first.path)
+
+
+def _owners(content: _Content, notes: list[str]) -> dict[str, list[Instance]]:
+    """Labels by the series that they belong to."""
+    owners: dict[str, list[Instance]] = defaultdict(list)
+    homeless = []
+    for label in content.labels:
+        named = [uid for uid in label.refers_to if uid in content.series]
+        if not label.refers_to:
+            # An old structure set may name no series; one series in its space is then the only one it can mean.
+            named = [
+                uid
+                for uid, series in content.series.items()
+                if label.frame_of_reference and series.first.frame_of_reference == label.frame_of_reference
+            ]
+        if len(named) == 1:
+            owners[named[0]].append(label)
+        else:
+            homeless.append(label.path.name)
+    if homeless:
+        names = some_of(sorted(homeless))
+        notes.append(f"{len(homeless)} labels refer to no series, or to several, that are here: {names} ignored")
+    return owners
+
+
+def _cases_of_study(
+    study: Sequence[_Series], owners: dict[str, list[Instance]], content: _Content, notes: list[str]
+) -> list[_Found]:
+    labelled = [series for series in study if series.first.series in owners]
+    if labelled:
+        rest = [series.folder.name for series in study if series not in labelled]
+        if rest:
+            notes.append(f"{len(rest)} series without a label beside one with: {some_of(rest)} ignored")
+        return [_labelled(series, owners[series.first.series], content) for series in labelled]
+    candidates = [series for series in study if not series.first.is_localizer] or list(study)
+    # Beside CT or MR, PET is what was acquired with it.
+    candidates = [series for series in candidates if series.first.modality != "PT"] or candidates
+    rest = [series.folder.name for series in study if series not in candidates]
+    if rest:
+        notes.append(f"{len(rest)} series are scout views, or PET beside another scan: {some_of(rest)} ignored")
+    if len(candidates) == 1:
+        return [_labelled(candidates[0], [], content)]
+    names = some_of([_name_of(series) for series in candidates])
+    problem = f"its study has {len(candidates)} series, and no label says which is meant ({names}); {_TABLE}"
+    folder = Path(commonpath([series.folder for series in candidates]))
+    return [_Found(candidates[0], folder, None, problem)]
+
+
+def _labelled(series: _Series, labels: Sequence[Instance], content: _Content) -> _Found:
+    image, problem = _path_of(series, content)
+    if len(labels) > 1:
+        names = some_of(sorted(label.path.name for label in labels))
+        problem = problem or f"its series has {len(labels)} labels ({names}); {_TABLE}"
+    return _Found(series, image, labels[0].path if len(labels) == 1 else None, problem)
+
+
+def _path_of(series: _Series, content: _Content) -> tuple[Path, str]:
+    """A folder that holds no other image, or a file; and what stands against both."""
+    if len(series.images) == 1:
+        return series.first.path, ""
+    folder = series.folder
+    if not any(
+        folder in image.path.parents
+        for other in content.series.values()
+        if other is not series
+        for image in other.images
+    ):
+        return folder, ""
+    if len({image.path.parent for image in series.images}) == 1:
+        return series.first.path, ""
+    return folder, "its files lie in several folders, beside those of other series; put them into a folder of their own"
+
+
+def _name_of(series: _Series) -> str:
+    return series.first.path.name if len(series.images) == 1 else series.folder.name
+
+
+def _remarks(content: _Content) -> list[str]:
+    kinds = (
+        (content.damaged, "DICOM files cannot be parsed"),
+        (content.others, "DICOM files are no images of CT, MR or PET and no labels (reports, screenshots, doses ...)"),
+        (content.foreign, "files are no DICOM"),
+    )
+    return [
+        f"{len(files)} {what}: {some_of(sorted(file.name for file in files))} ignored" for files, what in kinds if files
+    ]
