@@ -91,6 +91,10 @@ def train(
     num_gpus: Annotated[int, typer.Option(min=1, help="GPUs of this machine.")] = 1,
     resume: Annotated[bool, typer.Option("--continue", help="Go on from the latest checkpoint.")] = False,
     validate: Annotated[bool, typer.Option("--validate", help="Only validate a finished training.")] = False,
+    mirroring: Annotated[
+        bool | None,
+        typer.Option("--mirroring/--no-mirroring", help="Validate over mirrored copies, or in an eighth of the time."),
+    ] = None,
     npz: Annotated[bool, typer.Option("--npz", help="Save the validation's probabilities.")] = False,
     pretrained: Annotated[Path | None, typer.Option(help="Weights to start from, nnU-Net's or ours.")] = None,
 ) -> None:
@@ -118,6 +122,7 @@ def train(
         "scale_gradient": scale_gradient,
         "scale_on": None if scale_on is None else scale_on.value,
         "seed": seed,
+        "mirroring": mirroring,
     }
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
     os.environ["nnUNet_extTrainer"] = with_search_folder(os.environ)  # noqa: SIM112 - nnU-Net's spelling

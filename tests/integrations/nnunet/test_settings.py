@@ -19,7 +19,9 @@ def test_the_environment_wins_over_the_plans():
 
 
 def test_settings_survive_the_way_through_the_environment():
-    settings = Settings(epochs=3, seed=7, keep="a b.txt", scale_gradient=False, noise="sampled", alpha=0.1)
+    settings = Settings(
+        epochs=3, seed=7, keep="a b.txt", scale_gradient=False, mirroring=False, noise="sampled", alpha=0.1
+    )
     assert Settings.read(settings.as_environment(), {}) == settings
 
 
@@ -35,6 +37,7 @@ def test_settings_survive_the_way_through_the_environment():
         ("LEARNING_RATE", "inf", "above 0"),
         ("NOISE", "loud", "case or sampled or none"),
         ("SCALE_GRADIENT", "perhaps", "true or false"),
+        ("MIRRORING", "often", "true or false"),
         ("SCALE_ON", "features", "logits or probabilities"),
     ],
 )

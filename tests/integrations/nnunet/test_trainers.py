@@ -50,6 +50,28 @@ def test_every_trainer_trains_validates_and_predicts(make_trainer, blobs, name):
     assert np.allclose(probabilities.sum(0), 1, atol=1e-3)
 
 
+@pytest.mark.parametrize("mirroring", [True, False])
+def test_mirrored_copies_are_predicted_or_not_and_the_checkpoint_is_the_same(
+    make_trainer, blobs, monkeypatch, mirroring
+):
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    seen = []
+    whole = nnUNetPredictor.manual_initialization
+
+    def spy(predictor, *arguments):
+        seen.append(arguments[-1])
+        whole(predictor, *arguments)
+
+    monkeypatch.setattr(nnUNetPredictor, "manual_initialization", spy)
+    trainer = make_trainer(blobs, "nnUNetTrainerAuvsegBaseline", MIRRORING=str(mirroring))
+    trainer.run_training()
+    trainer.perform_actual_validation()
+    saved = torch.load(trainer_folder(trainer) / "checkpoint_final.pth", weights_only=False)
+    assert seen == [(0, 1, 2) if mirroring else None]
+    assert tuple(saved["inference_allowed_mirroring_axes"]) == (0, 1, 2)
+
+
 @pytest.mark.parametrize("name", ["nnUNetTrainerAuvsegBaseline", "nnUNetTrainerDUO"])
 def test_regions_with_an_ignore_label_and_two_channels(make_trainer, regions, name):
     trainer = make_trainer(regions, name)

@@ -34,6 +34,7 @@ class Protocol:
         iterations: steps an epoch.
         learning_rate: at the start; None takes the paper's.
         device: `cpu`, `cuda` or `cuda:N`.
+        mirroring: whether held-out cases are predicted over mirrored copies too; eight times the time.
     """
 
     network: str
@@ -41,6 +42,7 @@ class Protocol:
     iterations: int
     learning_rate: float | None
     device: str
+    mirroring: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _start(
     command = [sys.executable, "-m", "auvseg", "train", str(int(dataset_name[len("Dataset") :][:3]))]
     command += [workspace.trained_configuration, "0", "--loss", cell.arm.loss, "--network", protocol.network]
     command += ["--epochs", str(protocol.epochs), "--iterations", str(protocol.iterations), "--seed", str(cell.seed)]
+    command += ["--mirroring" if protocol.mirroring else "--no-mirroring"]
     command += ["--results", str(folder.resolve()), "--device", protocol.device.split(":")[0]]
     if protocol.learning_rate is not None:
         command += ["--learning-rate", str(protocol.learning_rate)]

@@ -121,7 +121,12 @@ def command(
     )
     default_epochs, default_iterations = _EPOCHS["small" if small else "full"]
     protocol = Protocol(
-        network.value, epochs or default_epochs, iterations or default_iterations, learning_rate, chosen
+        network=network.value,
+        epochs=epochs or default_epochs,
+        iterations=iterations or default_iterations,
+        learning_rate=learning_rate,
+        device=chosen,
+        mirroring=not small,
     )
     with progress("bench") as step:
         result = bench_training(

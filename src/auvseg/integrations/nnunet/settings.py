@@ -24,6 +24,8 @@ class Settings:
         epochs: passes of `iterations` steps.
         iterations: steps an epoch.
         validation_iterations: patches an epoch on which nnU-Net estimates Dice.
+        mirroring: whether validation cases are predicted over mirrored copies too, as nnU-Net does: eight times the
+            time. Nothing of a checkpoint depends on it.
         learning_rate: of SGD at the start; it falls by nnU-Net's polynomial.
         seed: of everything that is drawn, reproducible with `nnUNet_n_proc_DA=0`; None draws anew.
         keep: file with the ids of the cases to train on, one a line; validation cases stay as they are.
@@ -40,6 +42,7 @@ class Settings:
     epochs: int = 100
     iterations: int = 250
     validation_iterations: int = 50
+    mirroring: bool = True
     learning_rate: float = 0.01
     seed: int | None = None
     keep: str | None = None
@@ -125,16 +128,20 @@ def _one_of(kind: Any) -> tuple[Callable[[str], str], str]:
     return parse, " or ".join(get_args(kind))
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "1", "false", "0"):
-        raise ValueError
-    return text.lower() in ("true", "1")
+def _boolean() -> tuple[Callable[[str], bool], str]:
+    def parse(text: str) -> bool:
+        if text.lower() not in ("true", "1", "false", "0"):
+            raise ValueError
+        return text.lower() in ("true", "1")
+
+    return parse, "true or false"
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "epochs": _integer(1),
     "iterations": _integer(1),
     "validation_iterations": _integer(1),
+    "mirroring": _boolean(),
     "learning_rate": _number(0, math.inf, above=True),
     "seed": _integer(0),
     "keep": (str, "a file"),
@@ -144,6 +151,6 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "noise": _one_of(NoiseKind),
     "correction_limit": _number(0, 1, above=True),
     "correction_share": _number(0, 1, above=True),
-    "scale_gradient": (_boolean, "true or false"),
+    "scale_gradient": _boolean(),
     "scale_on": _one_of(ScaleOn),
 }

@@ -36,6 +36,8 @@ _Variant = Literal["bottleneck", "encoder"]
 class nnUNetTrainerAuvsegBaseline(nnUNetTrainer):  # noqa: N801 - nnU-Net's spelling
     """The paper's protocol with nnU-Net's own network and loss: 100 epochs, SGD with learning rate 0.01, poly decay."""
 
+    inference_allowed_mirroring_axes: tuple[int, ...] | None
+
     def __init__(
         self,
         plans: dict[str, Any],
@@ -72,6 +74,16 @@ class nnUNetTrainerAuvsegBaseline(nnUNetTrainer):  # noqa: N801 - nnU-Net's spel
         )
         self.print_to_log_file(f"Training on {len(kept)} of this fold's {len(training)} training cases.")
         return kept, list(validation)
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """nnU-Net's, over mirrored copies or without them; what the checkpoint says of mirroring stays."""
+        axes = self.inference_allowed_mirroring_axes
+        try:
+            if not self.settings.mirroring:
+                self.inference_allowed_mirroring_axes = None
+            super().perform_actual_validation(save_probabilities)
+        finally:
+            self.inference_allowed_mirroring_axes = axes
 
     def on_train_start(self) -> None:
         """As nnU-Net, and leave the settings and the training cases beside the checkpoints."""
