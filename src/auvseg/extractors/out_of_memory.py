@@ -1,0 +1,106 @@
+"""What to do when the memory is not enough: fewer windows at a time, then lower precision, then the processor.
+
+The numbers of a run stay comparable only as long as they are computed alike, so whatever was given up is said, case by
+case. What once was not enough is not tried again by the same process: the windows of all cases are of one size.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import torch
+
+from auvseg.errors import CaseError
+
+Precision = Literal["fp32", "bf16"]
+
+T = TypeVar("T")
+
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+"""How PyTorch says it in a plain RuntimeError, for the processor's memory above all."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How windows go through a network.
+
+    Attributes:
+        device: `cpu`, `cuda` or `cuda:N`.
+        precision: `fp32`, or `bf16` where PyTorch's autocast has it so.
+        batch: windows at a time.
+    """
+
+    device: str
+    precision: Precision
+    batch: int = 1
+
+    def __str__(self) -> str:
+        many = "1 window" if self.batch == 1 else f"{self.batch} windows"
+        return f"{many} at a time in {self.precision} on {self.device}"
+
+
+def ways_from(first: Way) -> tuple[Way, ...]:
+    """The first way and all that need less memory, the nearest first; the last is the processor in full precision."""
+    ways = [first]
+    while ways[-1].batch > 1:
+        ways.append(replace(ways[-1], batch=ways[-1].batch // 2))
+    if first.precision == "fp32":
+        ways.append(replace(ways[-1], precision="bf16"))
+    if torch.device(first.device).type != "cpu":
+        ways.append(Way("cpu", first.precision))
+    return tuple(ways)
+
+
+class Fallback:
+    """Goes on with less where the memory is not enough.
+
+    Args:
+        first: the way that was asked for.
+    """
+
+    def __init__(self, first: Way) -> None:
+        self._ways = ways_from(first)
+        self._taken = 0
+
+    @property
+    def way(self) -> Way:
+        """The way that is taken now."""
+        return self._ways[self._taken]
+
+    def run(self, attempt: Callable[[Way], T]) -> T:
+        """The result of the first way for which the memory is enough.
+
+        Raises:
+            CaseError: it is not enough for any.
+        """
+        while True:
+            try:
+                return attempt(self.way)
+            except (RuntimeError, MemoryError) as problem:
+                if not is_out_of_memory(problem):
+                    raise
+            # Only here the error, and with it every tensor of the failed attempt, is gone.
+            if self._taken + 1 == len(self._ways):
+                raise CaseError(f"not enough memory, even with {self.way}; use a machine with more")
+            self._taken += 1
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def remarks(self) -> tuple[str, ...]:
+        """What was given up, in a sentence; empty where nothing was."""
+        if self._taken == 0:
+            return ()
+        return (f"not enough memory for {self._ways[0]}: computed with {self.way}",)
+
+
+def is_out_of_memory(problem: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that the memory is not enough."""
+    while problem is not None:
+        if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+            return True
+        if isinstance(problem, RuntimeError) and any(words in str(problem).lower() for words in _WORDS):
+            return True
+        problem = problem.__cause__
+    return False
