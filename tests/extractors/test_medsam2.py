@@ -256,8 +256,9 @@ def test_making_the_network_leaves_the_random_numbers_alone(checkpoint):
 # What is needed
 
 
-def test_without_a_checkpoint_it_says_which_one_is_needed():
-    with pytest.raises(UsageError, match=r"needs --model: the file MedSAM2_latest\.pt"):
+def test_without_a_checkpoint_here_or_in_the_cache_it_says_how_to_fetch_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUVSEG_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"weights of MedSAM2 are not here; .*auvseg weights pull medsam2"):
         get_extractor("medsam2")
 
 

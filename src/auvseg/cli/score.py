@@ -79,14 +79,15 @@ def command(
     extractor: Annotated[
         str,
         typer.Option(
-            help="Told boxes from the label: lite-medsam, medsam2. nnunet: a network of your own. none: image and "
-            "label alone, milliseconds a plane. What each is trained on, needs and allows: docs/models.md."
+            help="Told boxes from the label: lite-medsam, medsam2. Told nothing: vista3d (CT), nnunet, a network of "
+            "your own. none: image and label alone. What each is trained on, needs and allows: docs/models.md."
         ),
     ] = "lite-medsam",
     model: Annotated[
         Path | None,
         typer.Option(
-            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For medsam2: its checkpoint file."
+            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For others: a checkpoint file, if not "
+            "the one of auvseg weights pull."
         ),
     ] = None,
     folds: Annotated[

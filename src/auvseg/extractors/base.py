@@ -5,7 +5,8 @@ holds, the decoded logits of the planes that were looked at. It encodes a plane 
 out a class as soon as its last plane is done, so that no more classes are held than are open.
 
 What some extractors need or have beyond that is a protocol of its own, which the engine asks for with `isinstance`: raw
-intensities of every channel (`ReadsRawChannels`), classes that need no prompt (`HasOwnClasses`).
+intensities of every channel (`ReadsRawChannels`), classes that need no prompt (`HasOwnClasses`), a word on how a case
+was computed (`MakesRemarks`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -141,4 +142,13 @@ class HasOwnClasses(Protocol):
 
     def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
         """What a person should know before scoring these classes (None: undeclared), one sentence each."""
+        ...
+
+
+@runtime_checkable
+class MakesRemarks(Protocol):
+    """An extractor that computes otherwise than it was asked to where it must, and says so in the record."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """What was done otherwise for the last case, one sentence each."""
         ...

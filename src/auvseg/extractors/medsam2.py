@@ -24,7 +24,7 @@ from PIL import Image
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import UsageError, WeightsError
 from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
-from auvseg.extractors.medsam2_checkpoint import load_checkpoint
+from auvseg.extractors.checkpoint import Published, checkpoint_path, load_checkpoint
 from auvseg.extractors.medsam2_network import MEDSAM2, Architecture, Embedding, Network
 from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.planewise import Decoded, as_itk_stores, labelled_pixels, maps_of_boxes, prompts_of
@@ -32,6 +32,8 @@ from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts
 
 NAME = "medsam2"
+
+PUBLISHED = Published("MedSAM2", "MedSAM2_latest.pt", keys=("model",), bare=False)
 
 OLDEST_TRANSFORMERS = (5, 23)
 """The oldest version whose names of parameters are known to be those of `medsam2_names`."""
@@ -46,7 +48,7 @@ class MedSAM2:
     """The frozen model behind the extractor contract (`auvseg.extractors.base.Extractor`).
 
     Args:
-        model: the checkpoint file.
+        model: the checkpoint file; None takes the one that `auvseg weights pull medsam2` has fetched.
         prompt: `label`, a tight box a class and plane, or `none`, one box around the whole plane.
         box_margin: pixels of the volume's grid added to every side of a box.
         max_slices: at most so many planes a structure, evenly spaced; None takes all.
@@ -55,8 +57,8 @@ class MedSAM2:
         architecture: of the network that the checkpoint holds.
 
     Raises:
-        UsageError: no checkpoint is named, or transformers is missing or too old.
-        WeightsError: the checkpoint cannot be read, or does not hold exactly this network.
+        UsageError: transformers is missing or too old.
+        WeightsError: the checkpoint is missing, cannot be read, or does not hold exactly this network.
     """
 
     name = NAME
@@ -73,22 +75,19 @@ class MedSAM2:
         device: str = "cpu",
         architecture: Architecture = MEDSAM2,
     ) -> None:
-        if model is None:
-            raise UsageError(
-                "the extractor medsam2 needs --model: the file MedSAM2_latest.pt of huggingface.co/wanglab/MedSAM2"
-            )
         self._transformers = _transformers_version()
+        path = checkpoint_path(model, NAME)
         self.prompt: Prompt = prompt
         self._box_margin = box_margin
         self._max_slices = max_slices
         self._precision = "fp32" if precision == "auto" else precision
         self._architecture = architecture
         self._memory: PlaneMemory[Embedding] = PlaneMemory()
-        state, self.weights_id = load_checkpoint(Path(model))
+        state, self.weights_id = load_checkpoint(path, PUBLISHED)
         try:
             self._network = Network(state, architecture, device=device, bfloat16=self._precision == "bf16")
         except WeightsError as problem:
-            raise WeightsError(f"{model} is no checkpoint of MedSAM2: {problem}") from None
+            raise WeightsError(f"{path} is no checkpoint of MedSAM2: {problem}") from None
 
     def remember_planes(self, count: int) -> None:
         """Keep the embeddings of the last `count` different planes, 4 MB each; see `auvseg.extractors.memory`."""

@@ -52,6 +52,11 @@ def ways_from(first: Way) -> tuple[Way, ...]:
     return tuple(ways)
 
 
+def named_precision(name: str) -> Precision:
+    """The precision that a user names; `auto` is `fp32`."""
+    return "bf16" if name == "bf16" else "fp32"
+
+
 class Fallback:
     """Goes on with less where the memory is not enough.
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef
 from auvseg.data.volume import as_canonical, as_stored
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, UsageError
 from auvseg.extractors.base import ClassMap, ExtractorInput
 from auvseg.extractors.no_model import values_by_plane
 from auvseg.extractors.sliding_window import WindowedNetwork
@@ -148,6 +148,17 @@ def foreground(volume: Float32[Tensor, "K d h w"], above: float, margin: int) ->
             return slice(0, inside.shape[0]), slice(0, inside.shape[1]), slice(0, inside.shape[2])
         box.append(slice(max(int(where[0]) - margin, 0), min(int(where[-1]) + 1 + margin, size)))
     return box[0], box[1], box[2]
+
+
+def refuse_plane_options(name: str, box_margin: int, max_slices: int | None) -> None:
+    """Refuse what has a meaning only for models that see planes.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    given = [option for option, value in {"--box-margin": box_margin, "--max-slices": max_slices}.items() if value]
+    if given:
+        raise UsageError(f"{given[0]} has no meaning for the extractor {name}, which sees whole volumes; omit it")
 
 
 def windowed(low: float, high: float) -> Intensity:

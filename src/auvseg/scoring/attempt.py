@@ -42,8 +42,19 @@ def record_of(
     setup_sha256: str,
     scores: tuple[ClassScore, ...],
     reason: str,
+    remarks: tuple[str, ...] = (),
 ) -> Record:
-    """The record of an attempt; a case that holds none of the classes is `absent`, with its reason."""
+    """The record of an attempt; a case that holds none of the classes is `absent`, with its reason.
+
+    Args:
+        case: the case.
+        loaded: what was read of it.
+        setup: of the run.
+        setup_sha256: its fingerprint.
+        scores: of its classes; empty where there is a reason.
+        reason: why there are none.
+        remarks: what the extractor did otherwise than it was asked to.
+    """
     volume = loaded.volume
     nothing_found = not any(score.status != "absent" for score in scores)
     status: Status = "failed" if reason else "absent" if nothing_found else "ok"
@@ -56,7 +67,7 @@ def record_of(
         setup_sha256=setup_sha256,
         status=status,
         reason=reason or ("the label holds no class at all" if nothing_found else ""),
-        warnings=() if volume is None else volume.warnings,
+        warnings=(() if volume is None else volume.warnings) + remarks,
         shape=() if volume is None else volume.image.shape,
         spacing_mm=() if volume is None else volume.spacing_mm,
         classes=() if reason else scores,

@@ -16,7 +16,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
-from auvseg.extractors.base import Extractor, HasOwnClasses, ReadsRawChannels
+from auvseg.extractors.base import Extractor, HasOwnClasses, MakesRemarks, ReadsRawChannels
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
@@ -227,7 +227,8 @@ def _score_and_write(job: _Job, outcome: Outcome[LoadTask, LoadedCase]) -> Recor
     reason = loaded.error or ""
     if loaded.volume is not None:
         scores, reason = attempt(loaded.volume, job.dataset, job.extractor, job.config, seconds)
-    record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason)
+    remarks = job.extractor.remarks() if isinstance(job.extractor, MakesRemarks) and scores else ()
+    record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks)
     timings = {
         "read": loaded.seconds,
         "network": seconds.network,
