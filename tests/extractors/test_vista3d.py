@@ -3,7 +3,6 @@
 import csv
 from dataclasses import replace
 
-import nibabel
 import numpy as np
 import pytest
 import torch
@@ -20,6 +19,7 @@ from auvseg.scoring.config import ModelFile, ScoreConfig
 from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.table import load_scores
+from ct_files import SPACING, ct, write_ct_table
 
 FEATURES, WINDOW = 8, (32, 32, 32)
 SPLEEN, KIDNEYS, PELVIS = ClassDef(1, "Spleen", (1,)), ClassDef(2, "kidney", (2,)), ClassDef(3, "renal pelvis", (3,))
@@ -43,13 +43,8 @@ def small(checkpoint):
 
 
 def make_case(seed=0, label=True, channels=1):
-    rng = np.random.default_rng(seed)
-    image = np.full((20, 40, 44), -1000, dtype=np.float32)
-    image[2:18, 4:36, 5:40] = rng.normal(40, 60, (16, 32, 35))
-    values = np.zeros(image.shape, dtype=np.int32)
-    values[5:9, 10:20, 10:20], values[9:12, 20:26, 20:30] = 1, 2
-    raw = RawImage(np.stack([image] * channels), "RAS")
-    return ExtractorInput(image, values if label else None, (3.0, 1.5, 1.5), raw)
+    image, values = ct(seed)
+    return ExtractorInput(image, values if label else None, SPACING, RawImage(np.stack([image] * channels), "RAS"))
 
 
 def test_it_is_an_extractor_with_classes_and_preprocessing_of_its_own(small):
@@ -152,21 +147,6 @@ def test_another_networks_weights_are_refused_by_name(checkpoint, tmp_path):
         Vista3D(model=tmp_path / "less.pt", features=FEATURES)
 
 
-def write_ct(folder):
-    """A table of two CTs with a spleen, kidneys and a class that the model has not."""
-    rows = []
-    for number in range(2):
-        case = make_case(number)
-        affine = np.diag([1.5, 1.5, 3.0, 1.0])
-        for name, array in (("image", case.image), ("label", case.label.astype(np.uint8))):
-            stored = np.ascontiguousarray(array.transpose(2, 1, 0))
-            nibabel.save(nibabel.Nifti1Image(stored, affine), folder / f"{name}{number}.nii.gz")
-        rows.append((f"image{number}.nii.gz", f"label{number}.nii.gz"))
-    with (folder / "two.csv").open("w", newline="") as handle:
-        csv.writer(handle).writerows([("image", "label"), *rows])
-    return read_dataset(folder / "two.csv")
-
-
 @pytest.fixture
 def registered(checkpoint):
     register_extractor(
@@ -178,7 +158,7 @@ def registered(checkpoint):
 
 
 def test_a_run_has_a_row_a_class_and_the_same_bytes_however_it_is_sharded(registered, tmp_path):
-    dataset = replace(write_ct(tmp_path), classes=(SPLEEN, KIDNEYS, PELVIS))
+    dataset = replace(read_dataset(write_ct_table(tmp_path)), classes=(SPLEEN, KIDNEYS, PELVIS))
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert score(dataset, whole, registered).failed == ()
     for part in (1, 0):
@@ -201,7 +181,7 @@ def test_what_was_given_up_for_memory_is_in_the_record(registered, tmp_path, mon
         return real(self, windows, outputs)
 
     monkeypatch.setattr(Vista3D, "_predict", short_of_memory)
-    dataset = replace(write_ct(tmp_path), classes=(SPLEEN,))
+    dataset = replace(read_dataset(write_ct_table(tmp_path)), classes=(SPLEEN,))
     assert score(dataset, tmp_path / "run", registered).failed == ()
     for case in dataset.cases:
         warnings = read_record(record_path(tmp_path / "run", case.case_id)).warnings

@@ -71,6 +71,9 @@ class SubsetName(str, Enum):
     all = "all"
 
 
+_BENCH_PLANES = 8
+
+
 def command(
     dataset: Annotated[
         Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
@@ -207,6 +210,14 @@ def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     if extractor == "none":
         without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
     return tuple(name for name in CASE_MEASURES if name not in without)
+
+
+def planes_to_look_at(extractor: str, given: int | None) -> int | None:
+    """The most planes a structure that a bench looks at: those given, else 8, else all where a model sees volumes."""
+    from auvseg.extractors.catalogue import facts_of
+
+    facts = facts_of(extractor)
+    return _BENCH_PLANES if given is None and facts is not None and not facts.whole_volumes else given
 
 
 def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...]:

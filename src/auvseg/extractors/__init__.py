@@ -1,8 +1,8 @@
-"""Frozen foundation models, and a trained nnU-Net, all behind `base.Extractor`."""
+"""Frozen foundation models, a trained nnU-Net, and networks of the user's, all behind `base.Extractor`."""
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from auvseg.errors import UsageError
 from auvseg.extractors.base import Extractor
@@ -39,7 +39,8 @@ def get_extractor(name: str, **options: Any) -> Extractor:
     """Make a model ready.
 
     Args:
-        name: one of `extractor_names()`.
+        name: one of `extractor_names()`, or `package.file:name`, a factory as `register_extractor` takes it that is
+            imported from there.
         options: `prompt`, `box_margin`, `max_slices`, `precision`, `device`; see `ScoreConfig`. For `nnunet` also
             `model`, `folds`, `checkpoint`, `mirroring`; see `ModelFolder`. For `medsam2` also `model`; see `ModelFile`.
             For a model with classes of its own also `class_map`, the model's names of a class by the data set's.
@@ -51,7 +52,30 @@ def get_extractor(name: str, **options: Any) -> Extractor:
     if name in _REGISTERED:
         return _REGISTERED[name](**options)
     facts = facts_of(name)
+    if facts is None and ":" in name:
+        return _imported(name)(**options)
     if facts is None:
         raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
     module, _, attribute = facts.home.partition(":")
     return getattr(import_module(module), attribute)(**options)
+
+
+def module_extractor(*arguments: Any, **options: Any) -> ExtractorFactory:
+    """What `register_extractor` wants, for a network of your own; see `auvseg.extractors.module.module_extractor`."""
+    from auvseg.extractors import module
+
+    return module.module_extractor(*arguments, **options)
+
+
+def _imported(name: str) -> ExtractorFactory:
+    """The factory `package.file:name`."""
+    place, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(place), attribute)
+    except ImportError as problem:
+        raise UsageError(f"--extractor {name}: {problem}; is it installed, or its folder in PYTHONPATH?") from None
+    except AttributeError:
+        raise UsageError(f"--extractor {name}: {place} has no {attribute!r}") from None
+    if not callable(found):
+        raise UsageError(f"--extractor {name}: {attribute} is no factory; see docs/models.md")
+    return cast("ExtractorFactory", found)

@@ -16,6 +16,7 @@ from auvseg.cli.score import (
     measures_named,
     named_class_map,
     named_model,
+    planes_to_look_at,
 )
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def command(
     channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
     box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; models that see volumes take all.")
-    ] = 8,
+        int | None, typer.Option(min=1, help="At most so many planes a structure; default 8, of volume models all.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
@@ -80,12 +81,11 @@ def command(
     from auvseg.bench.detection.plan import Plan
     from auvseg.bench.detection.run import detect
     from auvseg.data.dataset import read_dataset
-    from auvseg.extractors.catalogue import facts_of
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
     from auvseg.scoring.local import CaseDone
 
-    known, facts = read_dataset(dataset), facts_of(extractor)
+    known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     config = ScoreConfig(
         modality=resolve_modality(known, modality.value if modality else None),
@@ -95,7 +95,7 @@ def command(
         window_hu=window,
         channel=channel,
         box_margin=box_margin,
-        max_slices=None if facts is not None and facts.whole_volumes else max_slices,
+        max_slices=planes_to_look_at(extractor, max_slices),
         precision=precision.value,
         measures=measures_named("all", extractor),
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),

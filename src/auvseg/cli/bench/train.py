@@ -10,7 +10,7 @@ from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
-from auvseg.cli.score import InputName, ModalityName, measures_named, named_model
+from auvseg.cli.score import InputName, ModalityName, measures_named, named_model, planes_to_look_at
 from auvseg.cli.train import NetworkName
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def command(
         str, typer.Option(help="Foundation model of the combined measure, or none.")
     ] = "none",
     detect_cases: Annotated[int, typer.Option(min=6, help="Cases to fit the combined measure on.")] = 40,
-    max_slices: Annotated[int | None, typer.Option(min=1, help="At most so many planes a structure.")] = 8,
+    max_slices: Annotated[
+        int | None, typer.Option(min=1, help="At most so many planes a structure; default 8, of volume models all.")
+    ] = None,
     input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
     modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
@@ -92,11 +94,10 @@ def command(
     from auvseg.bench.training.removal import FilterOptions
     from auvseg.bench.training.run import bench_training
     from auvseg.data.dataset import read_dataset
-    from auvseg.extractors.catalogue import facts_of
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
 
-    known, facts = read_dataset(dataset), facts_of(extractor)
+    known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     chosen = choose_device(device)
     small = chosen == "cpu" if size is None else size is SizeName.small
@@ -109,7 +110,7 @@ def command(
             extractor=extractor,
             input=input_kind.value,
             window_hu=window,
-            max_slices=None if facts is not None and facts.whole_volumes else max_slices,
+            max_slices=planes_to_look_at(extractor, max_slices),
             measures=measures_named("all", extractor),
             model=named_model(extractor, model, None, "checkpoint_final.pth", mirroring=False),
         ),

@@ -1,0 +1,255 @@
+"""A network of your own over volumes: any `torch.nn.Module`, with five lines, or a file with a description.
+
+    from auvseg.extractors import module_extractor, register_extractor
+
+    register_extractor("mine", module_extractor(network, {"liver": 1, "tumour": 2}, window=(96, 96, 96)))
+    score(dataset, "runs/mine", ScoreConfig(modality="ct", extractor="mine"))
+
+The network takes (B, K, x, y, z) windows and gives (B, C, x, y, z) logits, before any softmax or sigmoid. On the
+command line it is `--extractor module --model description.json` (`DescribedModule`), or `--extractor
+package.file:name`, where `name` is what `module_extractor` returned.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from auvseg.data.case import ClassDef, Modality
+from auvseg.errors import CaseError, UsageError
+from auvseg.extractors.base import ClassMap, Extractor, ExtractorInput, Prompt
+from auvseg.extractors.class_names import ClassNameMap, Match, listed, match_names
+from auvseg.extractors.module_facts import ModuleFacts, Outputs, as_channels, standardised
+from auvseg.extractors.out_of_memory import Precision, named_precision
+from auvseg.extractors.sliding_window import WindowedNetwork, Windows
+from auvseg.extractors.volumewise import Intensity, Preprocessing, planes_counted, prepare, refuse_plane_options
+
+NAME = "module"
+
+
+def module_extractor(
+    network: nn.Module,
+    classes: Mapping[str, int | Sequence[int]],
+    *,
+    window: tuple[int, int, int],
+    outputs: Outputs = "softmax",
+    spacing_mm: tuple[float, float, float] | None = None,
+    intensity: Intensity | None = None,
+    axcodes: str = "RAS",
+    overlap: float = 0.5,
+    channels: int = 1,
+    modalities: Sequence[Modality] = ("ct", "mri", "windowed"),
+) -> Callable[..., Extractor]:
+    """What `register_extractor` wants, for a network that is at hand.
+
+    Args:
+        network: takes (B, K, x, y, z) windows, gives (B, C, x, y, z) logits.
+        classes: output channel, or channels, by the class's name; without the background.
+        window: voxels along x, y and z that the network sees at a time.
+        outputs: `softmax`, channels exclude each other; `sigmoid`, every channel is a question of its own.
+        spacing_mm: voxel size along x, y and z that it wants; None keeps the case's.
+        intensity: raw (K, d, h, w) intensities to what it wants; None scales every channel to mean 0 and deviation 1.
+        axcodes: where its axes grow to.
+        overlap: share of a window that the next one covers again, in [0, 1).
+        channels: image channels that it wants, K.
+        modalities: what it was trained on.
+
+    Raises:
+        UsageError: no class, a negative channel, an overlap outside [0, 1).
+    """
+    facts = ModuleFacts(
+        classes=as_channels(classes),
+        outputs=outputs,
+        window=window,
+        overlap=overlap,
+        preprocessing=Preprocessing(spacing_mm, intensity or standardised, axcodes),
+        channels=channels,
+        modalities=frozenset(modalities),
+        about={"intensity": "mean 0, deviation 1" if intensity is None else "a function of the user's"},
+    )
+    if not 0 <= overlap < 1:
+        raise UsageError(f"the overlap of windows must be in [0, 1), not {overlap:g}")
+    weights_id = parameters_sha256(network)
+    return lambda **options: ModuleExtractor(network, facts, weights_id, **options)
+
+
+class ModuleExtractor:
+    """A network of the user's behind the extractor contract (`auvseg.extractors.base`).
+
+    Args:
+        network: see `module_extractor`.
+        facts: what auvseg must know of it.
+        weights_id: sha256 of its parameters, or of its file.
+        class_map: the network's names of a class by the data set's, where they do not say the same.
+        prompt: `label`, rows for the classes that the label holds; `none`, the label is not used: rows for all classes.
+        box_margin: must be 0: there are no boxes.
+        max_slices: must be None: a volume is segmented as a whole.
+        precision: `fp32`; `bf16`, where PyTorch's autocast has it so; `auto`, which is `fp32`.
+        device: where the network runs.
+
+    Raises:
+        UsageError: an option has no meaning here.
+    """
+
+    name = NAME
+
+    def __init__(
+        self,
+        network: nn.Module,
+        facts: ModuleFacts,
+        weights_id: str,
+        *,
+        class_map: ClassNameMap | None = None,
+        prompt: Prompt = "label",
+        box_margin: int = 0,
+        max_slices: int | None = None,
+        precision: str = "auto",
+        device: str = "cpu",
+    ) -> None:
+        refuse_plane_options(NAME, box_margin, max_slices)
+        self.prompt: Prompt = prompt
+        self.weights_id = weights_id
+        self.raw_channels = facts.channels
+        self.modalities = facts.modalities
+        self._facts = facts
+        self._class_map = class_map
+        self._precision: Precision = named_precision(precision)
+        self._network = network
+        self._names = list(facts.classes)
+        self._windowed = WindowedNetwork(
+            network,
+            self._predict,
+            Windows(facts.window, overlap=facts.overlap),
+            device=device,
+            precision=self._precision,
+        )
+
+    @property
+    def own_classes(self) -> tuple[ClassDef, ...]:
+        """The classes of the network, by their first output channel."""
+        return tuple(ClassDef(its[0], name, (its[0],)) for name, its in self._facts.classes.items())
+
+    def settings(self) -> dict[str, str | int | float | bool | None]:
+        """What changes the maps."""
+        how, facts = self._facts.preprocessing, self._facts
+        spacing = None if how.spacing_mm is None else " ".join(f"{mm:g}" for mm in how.spacing_mm)
+        return {
+            "prompt": self.prompt,
+            "precision": self._precision,
+            "outputs": facts.outputs,
+            "window": " ".join(map(str, facts.window)),
+            "overlap": facts.overlap,
+            "spacing_mm": spacing,
+            "axcodes": how.axcodes,
+            **facts.about,
+        }
+
+    def unmatched(self, classes: Sequence[ClassDef]) -> dict[int, str]:
+        """Why there is no map of some of the data set's classes, by class id."""
+        return self._match(classes).reasons("the network")
+
+    def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
+        """What a person should know before scoring these classes (None: undeclared), one sentence each.
+
+        Raises:
+            UsageError: the network has none of the classes.
+        """
+        always = f"{NAME} gives no predicted IoU and no embedding: predicted_iou and mahalanobis have no number"
+        own = () if classes is None else self._match(classes).notes("the network", self._names)
+        return (*own, always)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What was given up for lack of memory, up to now."""
+        return self._windowed.remarks()
+
+    def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
+        """Yield the map of every class that the network has, over all planes, one at a time.
+
+        With `softmax` a map has the class's own logits, and as odds those against all other channels.
+
+        Raises:
+            CaseError: the case has another number of channels, or none of the classes is the network's; the network
+                gives fewer channels than named, or another size; the memory is not enough.
+        """
+        if not classes:
+            return
+        names = self._match(classes).names
+        wanted = [one for one in classes if one.class_id in names]
+        if not wanted:
+            raise CaseError(f"the network has none of its classes; it has {listed(self._names)}")
+        prepared = prepare(case, self._facts.preprocessing, channels=self.raw_channels)
+        planes_with = planes_counted(case)
+        groups = []
+        for one in wanted:
+            places = [self._names.index(name) for name in names[one.class_id]]
+            groups += [tuple(2 * place for place in places), tuple(2 * place + 1 for place in places)]
+        softmax = self._facts.outputs == "softmax"
+        maps = self._windowed.logits(prepared.image, groups if softmax else groups[::2])
+        for one in wanted:
+            yield ClassMap(
+                class_def=one,
+                logits=prepared.on_planes(next(maps)),
+                odds=prepared.on_planes(next(maps)) if softmax else None,
+                planes=tuple(range(case.image.shape[0])),
+                planes_total=planes_with(one),
+            )
+
+    def _match(self, classes: Sequence[ClassDef]) -> Match:
+        return match_names(classes, self._names, self._class_map)
+
+    def _predict(self, windows: Float[Tensor, "B K x y z"], outputs: tuple[int, ...]) -> Float[Tensor, "B C x y z"]:
+        """Output 2n is the logit of the n-th class, 2n + 1 its logit against all other channels."""
+        logits = self._network(windows)
+        highest = max(max(channels) for channels in self._facts.classes.values())
+        if not isinstance(logits, Tensor) or logits.ndim != windows.ndim or logits.shape[2:] != windows.shape[2:]:
+            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise CaseError(
+                f"the network gives {found} for {tuple(windows.shape)}; it must give (B, C, x, y, z) logits"
+            )
+        if logits.shape[1] <= highest:
+            raise CaseError(f"the network gives {logits.shape[1]} channels, but channel {highest} is named")
+        return torch.stack([self._output(logits.float(), output) for output in outputs], dim=1)
+
+    def _output(self, logits: Float[Tensor, "B C x y z"], output: int) -> Float[Tensor, "B x y z"]:
+        inside = list(self._facts.classes[self._names[output // 2]])
+        if self._facts.outputs == "sigmoid":
+            return logits[:, inside].amax(dim=1)
+        own = torch.logsumexp(logits[:, inside], dim=1)
+        if output % 2 == 0:
+            return own
+        outside = [channel for channel in range(logits.shape[1]) if channel not in inside]
+        return own - torch.logsumexp(logits[:, outside], dim=1)
+
+
+def parameters_sha256(network: nn.Module) -> str:
+    """Sha256 of a network's parameters and buffers, their names and shapes; where they lie does not count."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        array = value.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(array.shape)} {array.dtype}\n".encode())
+        digest.update(array.view(-1).view(torch.uint8).numpy().data if array.numel() else b"")
+    return digest.hexdigest()
+
+
+class DescribedModule(ModuleExtractor):
+    """The extractor `module` of the command line: a file with its description.
+
+    Args:
+        model: the description; see `auvseg.extractors.module_description`.
+        options: as `ModuleExtractor`.
+
+    Raises:
+        UsageError: no description is named, or it is unusable.
+        WeightsError: the network's file is missing or damaged.
+    """
+
+    def __init__(self, *, model: Path | None = None, **options: Any) -> None:
+        from auvseg.extractors.module_description import open_module
+
+        if model is None:
+            raise UsageError("the extractor module needs --model: a description in JSON; see docs/models.md")
+        super().__init__(*open_module(Path(model)), **options)

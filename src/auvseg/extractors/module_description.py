@@ -1,0 +1,207 @@
+"""The description of a network of the user's, in JSON, beside the network's file.
+
+    {
+      "network": "network.pt",
+      "classes": {"liver": 1, "tumour": 2, "both kidneys": [3, 4]},
+      "window": [96, 96, 96],
+      "outputs": "softmax",
+      "spacing_mm": [1.5, 1.5, 1.5],
+      "intensity": {"from": -175, "to": 250},
+      "axcodes": "RAS",
+      "overlap": 0.5,
+      "channels": 1,
+      "modalities": ["ct"]
+    }
+
+The first three are needed, the others have the defaults of `module_extractor`. `intensity` is `"standardised"`, or the
+range that becomes 0 to 1. The network's file is one of `torch.export.save` (`.pt2`; exported in evaluation mode, for
+one window at a time) or of `torch.jit.save`. Such a file holds code that is run, unlike weights: take only your own.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor, nn
+
+from auvseg.errors import UsageError, WeightsError
+from auvseg.extractors.module_facts import ModuleFacts, as_channels, standardised
+from auvseg.extractors.volumewise import Intensity, Preprocessing, windowed
+
+_BLOCK = 1 << 20
+_MODALITIES = ("ct", "mri", "windowed")
+_AXES = ({"R", "L"}, {"A", "P"}, {"S", "I"})
+
+
+def open_module(description: Path) -> tuple[nn.Module, ModuleFacts, str]:
+    """A network, what is known of it, and the sha256 of its file.
+
+    Args:
+        description: the JSON file; `network` is taken relative to it.
+
+    Raises:
+        UsageError: the description cannot be read, or says something that cannot be.
+        WeightsError: the network's file is missing or damaged.
+    """
+    content = _content(description)
+    known = {"network", *_READERS}
+    unknown = sorted(content.keys() - known)
+    if unknown:
+        raise UsageError(f"{description}: unknown key {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    lacking = [key for key in ("network", "classes", "window") if key not in content]
+    if lacking:
+        raise UsageError(f"{description}: lacks {lacking[0]!r}; see docs/models.md")
+    read = {key: _value(description, key, content) for key in _READERS}
+    facts = ModuleFacts(
+        classes=read["classes"],
+        outputs=read["outputs"],
+        window=read["window"],
+        overlap=read["overlap"],
+        preprocessing=Preprocessing(read["spacing_mm"], read["intensity"], read["axcodes"]),
+        channels=read["channels"],
+        modalities=frozenset(read["modalities"]),
+        about={"intensity": json.dumps(content.get("intensity", "standardised"), sort_keys=True)},
+    )
+    if not isinstance(content["network"], str):
+        raise UsageError(f"{description}: network is {content['network']!r}; it must be the name of a file")
+    network, sha256 = _load(description.parent / content["network"])
+    return network, facts, sha256
+
+
+class ExportedNetwork(nn.Module):
+    """A program of `torch.export.save`, which has one mode alone, that in which it was exported."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self.program = torch.export.load(file).module()
+
+    def train(self, mode: bool = True) -> "ExportedNetwork":
+        """Nothing: an exported program can be asked for neither mode."""
+        del mode
+        return self
+
+    def forward(self, windows: Tensor) -> Any:
+        """What the program gives."""
+        return self.program(windows)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); --model is a description in JSON") from None
+    except ValueError:
+        raise UsageError(f"{path} is no JSON; --model is a description of the network, see docs/models.md") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} is no JSON object; see docs/models.md")
+    return content
+
+
+def _load(path: Path) -> tuple[nn.Module, str]:
+    exported = path.suffix == ".pt2"
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK):
+                digest.update(block)
+            # The very handle that was hashed: a file put in its place meanwhile is not the one that is loaded.
+            file.seek(0)
+            with warnings.catch_warnings():
+                # That TorchScript is to be replaced is nothing that a user of auvseg could change.
+                warnings.simplefilter("ignore")
+                network = ExportedNetwork(file) if exported else torch.jit.load(file, map_location="cpu")
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}); it is the description's network") from None
+    except Exception as problem:
+        if isinstance(problem, MemoryError):
+            raise
+        raise WeightsError(
+            f"{path} is damaged, or no such file; write it with torch.export.save (.pt2) or torch.jit.save"
+        ) from None
+    return network, digest.hexdigest()
+
+
+def _value(path: Path, key: str, content: Mapping[str, Any]) -> Any:
+    read, default, expected = _READERS[key]
+    if key not in content:
+        return default
+    try:
+        return read(content[key])
+    except UsageError as problem:
+        raise UsageError(f"{path}: {problem}") from None
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise UsageError(f"{path}: {key} is {json.dumps(content[key])}; it must be {expected}") from None
+
+
+def _classes(value: Any) -> dict[str, tuple[int, ...]]:
+    return as_channels(dict(value))
+
+
+def _three(kind: type) -> Callable[[Any], tuple[Any, Any, Any]]:
+    def read(value: Any) -> tuple[Any, Any, Any]:
+        first, second, third = (kind(one) for one in value)
+        if min(first, second, third) <= 0 or any(isinstance(one, str) for one in value):
+            raise ValueError
+        return first, second, third
+
+    return read
+
+
+def _optional_spacing(value: Any) -> tuple[float, float, float] | None:
+    return None if value is None else _three(float)(value)
+
+
+def _intensity(value: Any) -> Intensity:
+    if value == "standardised":
+        return standardised
+    if set(value) != {"from", "to"} or not float(value["from"]) < float(value["to"]):
+        raise ValueError
+    return windowed(float(value["from"]), float(value["to"]))
+
+
+def _axcodes(value: Any) -> str:
+    if len(value) != len(_AXES) or any(len(pair & set(value)) != 1 for pair in _AXES):
+        raise ValueError
+    return str(value)
+
+
+def _overlap(value: Any) -> float:
+    if not 0 <= float(value) < 1:
+        raise ValueError
+    return float(value)
+
+
+def _channels(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError
+    return value
+
+
+def _modalities(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not value or not set(value) <= set(_MODALITIES):
+        raise ValueError
+    return tuple(value)
+
+
+def _outputs(value: Any) -> str:
+    if value not in ("softmax", "sigmoid"):
+        raise ValueError
+    return str(value)
+
+
+_READERS: dict[str, tuple[Callable[[Any], Any], Any, str]] = {
+    "classes": (_classes, None, "an object of output channels by class name"),
+    "window": (_three(int), None, "three whole numbers above 0"),
+    "outputs": (_outputs, "softmax", "softmax or sigmoid"),
+    "spacing_mm": (_optional_spacing, None, "three numbers above 0, or null for the case's own"),
+    "intensity": (_intensity, standardised, '"standardised", or {"from": number, "to": larger number}'),
+    "axcodes": (_axcodes, "RAS", "three letters such as RAS or LPS"),
+    "overlap": (_overlap, 0.5, "a number from 0 to below 1"),
+    "channels": (_channels, 1, "a whole number from 1"),
+    "modalities": (_modalities, _MODALITIES, "a list of ct, mri, windowed"),
+}
+"""How every key is read, what it is where it is not given, and what is expected."""
