@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auvseg.extractors.catalogue import EXTRACTORS, facts_of, names_that
+from auvseg.extractors.catalogue import EXTRACTORS, facts_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 
@@ -29,4 +29,3 @@ def test_names_are_unique_and_found():
     assert len({facts.name for facts in EXTRACTORS}) == len(EXTRACTORS)
     assert facts_of("none").takes == "nothing"
     assert facts_of("no-such-model") is None
-    assert names_that("folder") == ["nnunet"]

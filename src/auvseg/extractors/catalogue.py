@@ -74,6 +74,58 @@ EXTRACTORS: tuple[Facts, ...] = (
         predicted_iou=False,
     ),
     Facts(
+        name="totalsegmentator",
+        home="auvseg.extractors.totalsegmentator:TotalSegmentator",
+        told="nothing",
+        classes="117 of CT",
+        modalities="CT",
+        licence="Apache-2.0",
+        memory="nnU-Net's own",
+        takes="folder",
+        own_classes=True,
+        whole_volumes=True,
+        predicted_iou=False,
+    ),
+    Facts(
+        name="totalsegmentator-fast",
+        home="auvseg.extractors.totalsegmentator:TotalSegmentatorFast",
+        told="nothing",
+        classes="117 of CT, at 3 mm",
+        modalities="CT",
+        licence="Apache-2.0",
+        memory="nnU-Net's own",
+        takes="folder",
+        own_classes=True,
+        whole_volumes=True,
+        predicted_iou=False,
+    ),
+    Facts(
+        name="totalsegmentator-mr",
+        home="auvseg.extractors.totalsegmentator:TotalSegmentatorMR",
+        told="nothing",
+        classes="50 of MRI",
+        modalities="MRI",
+        licence="Apache-2.0",
+        memory="nnU-Net's own",
+        takes="folder",
+        own_classes=True,
+        whole_volumes=True,
+        predicted_iou=False,
+    ),
+    Facts(
+        name="totalsegmentator-mr-fast",
+        home="auvseg.extractors.totalsegmentator:TotalSegmentatorMRFast",
+        told="nothing",
+        classes="50 of MRI, at 3 mm",
+        modalities="MRI",
+        licence="Apache-2.0",
+        memory="nnU-Net's own",
+        takes="folder",
+        own_classes=True,
+        whole_volumes=True,
+        predicted_iou=False,
+    ),
+    Facts(
         name="nnunet",
         home="auvseg.extractors.nnunet:NnUNet",
         told="nothing",
@@ -116,8 +168,3 @@ EXTRACTORS: tuple[Facts, ...] = (
 def facts_of(name: str) -> Facts | None:
     """What is known of an extractor; None where it is not one of auvseg's own."""
     return next((facts for facts in EXTRACTORS if facts.name == name), None)
-
-
-def names_that(takes: Takes) -> list[str]:
-    """The extractors whose `--model` is this."""
-    return [facts.name for facts in EXTRACTORS if facts.takes == takes]

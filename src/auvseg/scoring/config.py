@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
 from auvseg.errors import UsageError
-from auvseg.extractors.catalogue import facts_of, names_that
+from auvseg.extractors.catalogue import facts_of
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
 InputKind = Literal["raw", "mask"]
@@ -147,17 +147,15 @@ def _check_model(config: ScoreConfig) -> None:
     if config.model is None:
         return
     if facts.takes == "nothing":
-        raise UsageError(f"--model has no meaning for the extractor {config.extractor}; {_takers()}")
+        raise UsageError(
+            f"--model has no meaning for the extractor {config.extractor}; "
+            "add --extractor nnunet, or another that takes one (docs/models.md)"
+        )
     wanted = ModelFile if facts.takes == "file" else ModelFolder
     if not isinstance(config.model, wanted):
         raise UsageError(
             f"the extractor {config.extractor} takes a {wanted.__name__}, not a {type(config.model).__name__}"
         )
-
-
-def _takers() -> str:
-    takers = [*names_that("folder"), *names_that("file")]
-    return "add " + " or ".join(f"--extractor {name}" for name in takers)
 
 
 def fingerprint(values: dict[str, Any]) -> str:
