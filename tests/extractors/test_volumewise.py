@@ -12,7 +12,7 @@ from auvseg.data.volume import as_stored
 from auvseg.errors import CaseError
 from auvseg.extractors.base import ExtractorInput, RawImage
 from auvseg.extractors.sliding_window import WindowedNetwork, Windows
-from auvseg.extractors.volumewise import Preprocessing, canonical_order, maps_of_volume, prepare, turned, windowed
+from auvseg.extractors.volumewise import Preprocessing, canonical_order, planes_counted, prepare, turned, windowed
 
 SPACING = (3.0, 1.1, 0.8)
 CLASSES = (ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,)))
@@ -31,6 +31,11 @@ def make_case(axcodes="RAS", shape=(14, 20, 24), label=False, seed=0):
 def identity(size=(64, 64, 64)):
     module = nn.Identity()
     return WindowedNetwork(module, lambda w, outputs: w[:, :1].repeat(1, len(outputs), 1, 1, 1), Windows(size))
+
+
+def through(network, prepared):
+    """The case's planes after the network's first output."""
+    return prepared.on_planes(next(network.logits(prepared.image, [(0,)])))
 
 
 HOW = Preprocessing(spacing_mm=(1.5, 1.5, 1.5), intensity=windowed(-963.8, 1053.7), crop_above=0.0, crop_margin=3)
@@ -62,34 +67,29 @@ def test_preparation_is_that_of_monai_from_the_file_on(axcodes):
 def test_an_identity_network_gives_the_case_back():
     case = make_case()
     keep = Preprocessing(spacing_mm=None, intensity=lambda volume: volume)
-    found = list(maps_of_volume(case, [(CLASSES[0], (0,))], identity(), prepare(case, keep)))
-    assert torch.allclose(found[0].logits, torch.from_numpy(case.image), atol=1e-3)
-    assert found[0].planes == tuple(range(14))
+    assert torch.allclose(through(identity(), prepare(case, keep)), torch.from_numpy(case.image), atol=1e-3)
 
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPI"])
 def test_through_windows_it_is_the_case_resampled_there_and_back(axcodes):
     case = make_case(axcodes)
     prepared = prepare(case, Preprocessing((1.5, 1.5, 1.5), lambda volume: volume))
-    found = next(iter(maps_of_volume(case, [(CLASSES[0], (0,))], identity((16, 16, 16)), prepared)))
-    expected = prepared.on_planes(prepared.image[0])
-    assert found.logits.shape == (14, 15, 13)
-    assert torch.allclose(found.logits, expected, atol=2e-3)
+    found = through(identity((16, 16, 16)), prepared)
+    assert found.shape == (14, 15, 13)
+    assert torch.allclose(found, prepared.on_planes(prepared.image[0]), atol=2e-3)
 
 
 def test_where_the_foreground_was_cut_a_class_has_its_lowest_logit():
     case = make_case()
-    prepared = prepare(case, HOW)
-    found = next(iter(maps_of_volume(case, [(CLASSES[0], (0,))], identity(), prepared))).logits
+    found = through(identity(), prepare(case, HOW))
     assert found[0].eq(found.min()).all()
     assert found[7].max() > 0.5
 
 
 def test_planes_that_hold_a_class_are_counted_from_the_label():
-    case = make_case(label=True)
-    found = list(maps_of_volume(case, [(one, (0,)) for one in CLASSES], identity(), prepare(case, HOW)))
-    assert [one.planes_total for one in found] == [2, 0]
-    assert [one.class_def for one in found] == list(CLASSES)
+    counted = planes_counted(make_case(label=True))
+    assert [counted(one) for one in CLASSES] == [2, 0]
+    assert planes_counted(make_case())(CLASSES[0]) == 14
 
 
 def test_other_axes_of_the_model_are_undone():

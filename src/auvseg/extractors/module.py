@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, UsageError
-from auvseg.extractors.base import ClassMap, Extractor, ExtractorInput, Prompt
-from auvseg.extractors.class_names import ClassNameMap, Match, listed, match_names
+from auvseg.extractors.base import Extractor
 from auvseg.extractors.module_facts import ModuleFacts, Outputs, as_channels, standardised
-from auvseg.extractors.out_of_memory import Precision, named_precision
-from auvseg.extractors.sliding_window import WindowedNetwork, Windows
-from auvseg.extractors.volumewise import Intensity, Preprocessing, planes_counted, prepare, refuse_plane_options
+from auvseg.extractors.sliding_window import Windows
+from auvseg.extractors.volume_model import Options, VolumeModel
+from auvseg.extractors.volumewise import Intensity, PreparedVolume, Preprocessing
 
 NAME = "module"
 
@@ -77,19 +76,14 @@ def module_extractor(
     return lambda **options: ModuleExtractor(network, facts, weights_id, **options)
 
 
-class ModuleExtractor:
+class ModuleExtractor(VolumeModel):
     """A network of the user's behind the extractor contract (`auvseg.extractors.base`).
 
     Args:
         network: see `module_extractor`.
         facts: what auvseg must know of it.
         weights_id: sha256 of its parameters, or of its file.
-        class_map: the network's names of a class by the data set's, where they do not say the same.
-        prompt: `label`, rows for the classes that the label holds; `none`, the label is not used: rows for all classes.
-        box_margin: must be 0: there are no boxes.
-        max_slices: must be None: a volume is segmented as a whole.
-        precision: `fp32`; `bf16`, where PyTorch's autocast has it so; `auto`, which is `fp32`.
-        device: where the network runs.
+        options: `auvseg.extractors.volume_model.Options`.
 
     Raises:
         UsageError: an option has no meaning here.
@@ -97,36 +91,16 @@ class ModuleExtractor:
 
     name = NAME
 
-    def __init__(
-        self,
-        network: nn.Module,
-        facts: ModuleFacts,
-        weights_id: str,
-        *,
-        class_map: ClassNameMap | None = None,
-        prompt: Prompt = "label",
-        box_margin: int = 0,
-        max_slices: int | None = None,
-        precision: str = "auto",
-        device: str = "cpu",
-    ) -> None:
-        refuse_plane_options(NAME, box_margin, max_slices)
-        self.prompt: Prompt = prompt
-        self.weights_id = weights_id
+    def __init__(self, network: nn.Module, facts: ModuleFacts, weights_id: str, **options: Any) -> None:
+        chosen = Options(**options)
+        chosen.check(NAME)
+        # The logit of the n-th class is output 2n, its logit against all other channels 2n + 1.
+        outputs = {name: (2 * place,) for place, name in enumerate(facts.classes)}
+        windows = Windows(facts.window, overlap=facts.overlap)
+        super().__init__(network, self._predict, outputs, facts.preprocessing, windows, weights_id, chosen)
         self.raw_channels = facts.channels
         self.modalities = facts.modalities
         self._facts = facts
-        self._class_map = class_map
-        self._precision: Precision = named_precision(precision)
-        self._network = network
-        self._names = list(facts.classes)
-        self._windowed = WindowedNetwork(
-            network,
-            self._predict,
-            Windows(facts.window, overlap=facts.overlap),
-            device=device,
-            precision=self._precision,
-        )
 
     @property
     def own_classes(self) -> tuple[ClassDef, ...]:
@@ -137,72 +111,22 @@ class ModuleExtractor:
         """What changes the maps."""
         how, facts = self._facts.preprocessing, self._facts
         spacing = None if how.spacing_mm is None else " ".join(f"{mm:g}" for mm in how.spacing_mm)
-        return {
-            "prompt": self.prompt,
-            "precision": self._precision,
-            "outputs": facts.outputs,
-            "window": " ".join(map(str, facts.window)),
-            "overlap": facts.overlap,
-            "spacing_mm": spacing,
-            "axcodes": how.axcodes,
-            **facts.about,
-        }
+        own = {"outputs": facts.outputs, "spacing_mm": spacing, "axcodes": how.axcodes}
+        return {**super().settings(), **own, **facts.about}
 
-    def unmatched(self, classes: Sequence[ClassDef]) -> dict[int, str]:
-        """Why there is no map of some of the data set's classes, by class id."""
-        return self._match(classes).reasons("the network")
-
-    def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
-        """What a person should know before scoring these classes (None: undeclared), one sentence each.
-
-        Raises:
-            UsageError: the network has none of the classes.
-        """
-        always = f"{NAME} gives no predicted IoU and no embedding: predicted_iou and mahalanobis have no number"
-        own = () if classes is None else self._match(classes).notes("the network", self._names)
-        return (*own, always)
-
-    def remarks(self) -> tuple[str, ...]:
-        """What was given up for lack of memory, up to now."""
-        return self._windowed.remarks()
-
-    def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
-        """Yield the map of every class that the network has, over all planes, one at a time.
-
-        With `softmax` a map has the class's own logits, and as odds those against all other channels.
-
-        Raises:
-            CaseError: the case has another number of channels, or none of the classes is the network's; the network
-                gives fewer channels than named, or another size; the memory is not enough.
-        """
-        if not classes:
+    def _maps(
+        self, prepared: PreparedVolume, groups: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[Float32[Tensor, "D h w"], Float32[Tensor, "D h w"] | None]]:
+        """With `softmax` a map has the class's own logits, and as odds those against all other channels."""
+        if self._facts.outputs == "sigmoid":
+            yield from super()._maps(prepared, groups)
             return
-        names = self._match(classes).names
-        wanted = [one for one in classes if one.class_id in names]
-        if not wanted:
-            raise CaseError(f"the network has none of its classes; it has {listed(self._names)}")
-        prepared = prepare(case, self._facts.preprocessing, channels=self.raw_channels)
-        planes_with = planes_counted(case)
-        groups = []
-        for one in wanted:
-            places = [self._names.index(name) for name in names[one.class_id]]
-            groups += [tuple(2 * place for place in places), tuple(2 * place + 1 for place in places)]
-        softmax = self._facts.outputs == "softmax"
-        maps = self._windowed.logits(prepared.image, groups if softmax else groups[::2])
-        for one in wanted:
-            yield ClassMap(
-                class_def=one,
-                logits=prepared.on_planes(next(maps)),
-                odds=prepared.on_planes(next(maps)) if softmax else None,
-                planes=tuple(range(case.image.shape[0])),
-                planes_total=planes_with(one),
-            )
-
-    def _match(self, classes: Sequence[ClassDef]) -> Match:
-        return match_names(classes, self._names, self._class_map)
+        pairs = [part for group in groups for part in (group, tuple(output + 1 for output in group))]
+        maps = self._windowed.logits(prepared.image, pairs)
+        for _ in groups:
+            yield prepared.on_planes(next(maps)), prepared.on_planes(next(maps))
 
     def _predict(self, windows: Float[Tensor, "B K x y z"], outputs: tuple[int, ...]) -> Float[Tensor, "B C x y z"]:
-        """Output 2n is the logit of the n-th class, 2n + 1 its logit against all other channels."""
         logits = self._network(windows)
         highest = max(max(channels) for channels in self._facts.classes.values())
         if not isinstance(logits, Tensor) or logits.ndim != windows.ndim or logits.shape[2:] != windows.shape[2:]:
@@ -215,7 +139,7 @@ class ModuleExtractor:
         return torch.stack([self._output(logits.float(), output) for output in outputs], dim=1)
 
     def _output(self, logits: Float[Tensor, "B C x y z"], output: int) -> Float[Tensor, "B x y z"]:
-        inside = list(self._facts.classes[self._names[output // 2]])
+        inside = list(self._facts.classes[self._known[output // 2]])
         if self._facts.outputs == "sigmoid":
             return logits[:, inside].amax(dim=1)
         own = torch.logsumexp(logits[:, inside], dim=1)

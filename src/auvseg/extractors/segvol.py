@@ -30,7 +30,8 @@ from auvseg.extractors.out_of_memory import Fallback, Precision, Way, named_prec
 from auvseg.extractors.segvol_network import PUBLISHED_SIZES, UNUSED, Architecture, SegVolNetwork, full_size, own_name
 from auvseg.extractors.segvol_words import spoken, tokens, unknown_words
 from auvseg.extractors.volume_grid import Axis, Grid, map_grid, resample
-from auvseg.extractors.volumewise import planes_counted, refuse_plane_options
+from auvseg.extractors.volume_model import refuse_plane_options
+from auvseg.extractors.volumewise import planes_counted
 
 NAME = "segvol"
 

@@ -21,12 +21,13 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
-from auvseg.errors import CaseError, UsageError
+from auvseg.errors import UsageError
 from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt, RawImage
-from auvseg.extractors.class_names import ClassNameMap, Match, listed, match_names
+from auvseg.extractors.class_names import ClassNameMap
 from auvseg.extractors.nnunet_logits import CaseLogits, predict
 from auvseg.extractors.nnunet_model import CHECKPOINT, NnUNetModel, open_model
-from auvseg.extractors.volumewise import planes_counted, refuse_plane_options
+from auvseg.extractors.volume_model import NamesItsClasses, refuse_plane_options
+from auvseg.extractors.volumewise import planes_counted
 
 CANONICAL = "RAS"
 """The orientation to which TotalSegmentator turns every image."""
@@ -47,7 +48,7 @@ class Task:
     trainer: str
 
 
-class TotalSegmentator:
+class TotalSegmentator(NamesItsClasses):
     """TotalSegmentator on CT at 1.5 mm, five networks, behind the extractor contract (`auvseg.extractors.base`).
 
     Args:
@@ -90,13 +91,13 @@ class TotalSegmentator:
         if precision != "auto":
             raise UsageError(f"--precision has no meaning for the extractor {self.name}: nnU-Net chooses; omit it")
         self.prompt: Prompt = prompt
-        self._class_map = class_map
         folders = _folders(weights_folder() if model is None else Path(model), self.task)
         self._networks = [
             open_model(folder, folds=folds, checkpoint=checkpoint, mirroring=mirroring, device=device)
             for folder in folders
         ]
         self._places = _places(self._networks)
+        super().__init__(list(self._places), class_map)
 
     @property
     def weights_id(self) -> str:
@@ -118,20 +119,6 @@ class TotalSegmentator:
         }
         return {"prompt": self.prompt, "orientation": CANONICAL, **networks}
 
-    def unmatched(self, classes: Sequence[ClassDef]) -> dict[int, str]:
-        """Why there is no map of some of the data set's classes, by class id."""
-        return self._match(classes).reasons(self.name)
-
-    def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
-        """What a person should know before scoring these classes (None: undeclared), one sentence each.
-
-        Raises:
-            UsageError: the model has none of the classes.
-        """
-        always = f"{self.name} gives no predicted IoU and no embedding: predicted_iou and mahalanobis have no number"
-        own = () if classes is None else self._match(classes).notes(self.name, list(self._places))
-        return (*own, always)
-
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the model has, over all planes, one network after the other.
 
@@ -140,13 +127,9 @@ class TotalSegmentator:
         """
         if not classes:
             return
-        names = self._match(classes).names
-        wanted = {one: [self._places[name] for name in names[one.class_id]] for one in classes if one.class_id in names}
-        if not wanted:
-            raise CaseError(f"{self.name} has none of its classes; it has {listed(list(self._places))}")
-        if case.raw is None or case.raw.channels.shape[0] != 1:
-            found = 0 if case.raw is None else case.raw.channels.shape[0]
-            raise CaseError(f"has {found} channels, the network was trained on 1")
+        named = self.named(case, classes, self.raw_channels)
+        assert case.raw is not None
+        wanted = {one: [self._places[name] for name in names] for one, names in named.items()}
         turned = RawImage(case.raw.channels, CANONICAL)
         planes, planes_with = tuple(range(case.image.shape[0])), planes_counted(case)
         for one, logits, odds in self._maps(turned, case.spacing_mm, wanted):
@@ -169,9 +152,6 @@ class TotalSegmentator:
                     begun[one] = torch.maximum(before[0], pair[0]), torch.maximum(before[1], pair[1])
                 if outputs and max(n for n, _ in wanted[one]) == number:
                     yield (one, *begun.pop(one))
-
-    def _match(self, classes: Sequence[ClassDef]) -> Match:
-        return match_names(classes, list(self._places), self._class_map)
 
 
 class TotalSegmentatorFast(TotalSegmentator):

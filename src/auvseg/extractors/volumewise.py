@@ -8,7 +8,7 @@ Where the foreground was cut away a class gets its lowest logit of the case.
 Axes: K channels; (d, h, w) the model's voxels in the case's axes (S, A, R); (x, y, z) the model's own axes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,9 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef
 from auvseg.data.volume import as_canonical, as_stored
-from auvseg.errors import CaseError, UsageError
-from auvseg.extractors.base import ClassMap, ExtractorInput
+from auvseg.errors import CaseError
+from auvseg.extractors.base import ExtractorInput
 from auvseg.extractors.no_model import values_by_plane
-from auvseg.extractors.sliding_window import WindowedNetwork
 from auvseg.extractors.volume_grid import Grid, case_grid, map_grid, resample, spaced_grid
 
 Intensity = Callable[[Float32[Tensor, "K d h w"]], Float32[Tensor, "K d h w"]]
@@ -100,34 +99,6 @@ def prepare(case: ExtractorInput, how: Preprocessing, *, channels: int = 1) -> P
     return PreparedVolume(image, grid, map_grid(shape, case.spacing_mm, wanted), how.axcodes)
 
 
-def maps_of_volume(
-    case: ExtractorInput,
-    wanted: Sequence[tuple[ClassDef, tuple[int, ...]]],
-    network: WindowedNetwork,
-    prepared: PreparedVolume,
-) -> Iterator[ClassMap]:
-    """The map of every class, one at a time, over all planes of the case.
-
-    Args:
-        case: the case.
-        wanted: the classes and their outputs; of several the highest logit counts.
-        network: whose logits are those of a class against everything else.
-        prepared: the case as the network wants it.
-
-    Raises:
-        CaseError: the memory is not enough.
-    """
-    planes_with = planes_counted(case)
-    maps = network.logits(prepared.image, [outputs for _, outputs in wanted])
-    for (class_def, _), logits in zip(wanted, maps, strict=True):
-        yield ClassMap(
-            class_def=class_def,
-            logits=prepared.on_planes(logits),
-            planes=tuple(range(case.image.shape[0])),
-            planes_total=planes_with(class_def),
-        )
-
-
 def planes_counted(case: ExtractorInput) -> Callable[[ClassDef], int]:
     """How many planes hold a class; without a label, all."""
     depth = case.image.shape[0]
@@ -148,17 +119,6 @@ def foreground(volume: Float32[Tensor, "K d h w"], above: float, margin: int) ->
             return slice(0, inside.shape[0]), slice(0, inside.shape[1]), slice(0, inside.shape[2])
         box.append(slice(max(int(where[0]) - margin, 0), min(int(where[-1]) + 1 + margin, size)))
     return box[0], box[1], box[2]
-
-
-def refuse_plane_options(name: str, box_margin: int, max_slices: int | None) -> None:
-    """Refuse what has a meaning only for models that see planes.
-
-    Raises:
-        UsageError: one of them was given.
-    """
-    given = [option for option, value in {"--box-margin": box_margin, "--max-slices": max_slices}.items() if value]
-    if given:
-        raise UsageError(f"{given[0]} has no meaning for the extractor {name}, which sees whole volumes; omit it")
 
 
 def windowed(low: float, high: float) -> Intensity:
