@@ -84,7 +84,7 @@ class SegVol:
         refuse_plane_options(NAME, box_margin, max_slices)
         if find_spec("transformers") is None:
             raise UsageError(
-                "the extractor segvol needs transformers, which is not installed; pip install 'auvseg[medsam2]'"
+                "the extractor segvol needs transformers, which is not installed; pip install 'auvseg[segvol]'"
             )
         self.prompt: Prompt = prompt
         self._asked_for = {spoken(own): its for own, its in (class_map or {}).items()}
