@@ -12,7 +12,15 @@ from auvseg.data.volume import as_stored
 from auvseg.errors import CaseError
 from auvseg.extractors.base import ExtractorInput, RawImage
 from auvseg.extractors.sliding_window import WindowedNetwork, Windows
-from auvseg.extractors.volumewise import Preprocessing, canonical_order, planes_counted, prepare, turned, windowed
+from auvseg.extractors.volumewise import (
+    Preprocessing,
+    above,
+    canonical_order,
+    planes_counted,
+    prepare,
+    turned,
+    windowed,
+)
 
 SPACING = (3.0, 1.1, 0.8)
 CLASSES = (ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,)))
@@ -38,7 +46,7 @@ def through(network, prepared):
     return prepared.on_planes(next(network.logits(prepared.image, [(0,)])))
 
 
-HOW = Preprocessing(spacing_mm=(1.5, 1.5, 1.5), intensity=windowed(-963.8, 1053.7), crop_above=0.0, crop_margin=3)
+HOW = Preprocessing(spacing_mm=(1.5, 1.5, 1.5), intensity=windowed(-963.8, 1053.7), crop=above(0.0), crop_margin=3)
 
 
 @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "IPL", "ALI"])

@@ -19,7 +19,7 @@ from auvseg.extractors.checkpoint import Published, checkpoint_path, fill, load_
 from auvseg.extractors.clip_driven_network import UniversalNetwork
 from auvseg.extractors.sliding_window import Windows
 from auvseg.extractors.volume_model import Options, VolumeModel
-from auvseg.extractors.volumewise import Preprocessing, windowed
+from auvseg.extractors.volumewise import Preprocessing, above, windowed
 
 NAME = "clip-driven"
 
@@ -43,7 +43,7 @@ PREPROCESSING = Preprocessing(
     intensity=windowed(-175.0, 250.0),
     axcodes="RAS",
     resampled_as_stored=False,
-    crop_above=-175.0,
+    crop=above(-175.0),
 )
 
 _BACKBONE = ("swinViT.", "encoder", "decoder")

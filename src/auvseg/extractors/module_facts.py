@@ -43,7 +43,7 @@ class ModuleFacts:
 def standardised(volume: Float[Tensor, "K d h w"]) -> Float[Tensor, "K d h w"]:
     """Every channel with mean 0 and deviation 1; a constant one is 0."""
     mean = volume.mean(dim=(1, 2, 3), keepdim=True)
-    deviation = volume.std(dim=(1, 2, 3), keepdim=True)
+    deviation = volume.std(dim=(1, 2, 3), keepdim=True, correction=0)
     return (volume - mean) / deviation.clamp_min(torch.finfo(volume.dtype).tiny)
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -85,7 +85,7 @@ def open_model(
             plain data; the network is the second of a cascade, or is not of a known package.
     """
     _require_nnunet()
-    plans, dataset = _read_json(folder, "plans.json"), _read_json(folder, "dataset.json")
+    plans, dataset = read_model_json(folder, "plans.json"), read_model_json(folder, "dataset.json")
     chosen = _folds(folder, folds, checkpoint)
     loaded = [load_checkpoint(folder / f"fold_{fold}" / checkpoint) for fold in chosen]
     hashes = [sha256 for _, sha256 in loaded]
@@ -129,7 +129,12 @@ def _require_nnunet() -> None:
         raise UsageError("the extractor nnunet needs nnU-Net, which is not installed; pip install 'auvseg[nnunet]'")
 
 
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_model_json(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON file of a model folder.
+
+    Raises:
+        UsageError: it is missing or damaged.
+    """
     try:
         content = json.loads((folder / name).read_text(encoding="utf-8"))
     except OSError:
@@ -223,11 +228,25 @@ def _check_architecture(folder: Path, configuration: Any) -> None:
     layers = [arguments.get(name) for name in configuration.network_arch_init_kwargs_req_import]
     named = [(configuration.network_arch_class_name, _NETWORKS), *((one, _PARTS) for one in layers if one is not None)]
     for name, known in named:
-        if not str(name).startswith(known):
-            raise UsageError(
-                f"{folder / 'plans.json'} builds its network from {name}; auvseg takes networks of "
-                "dynamic_network_architectures and its own, with layers of torch.nn"
-            )
+        _require_known(folder, str(name), known)
+
+
+def require_known_classes(folder: Path, names: Iterable[str]) -> None:
+    """Refuse layers that plans name outside the packages from which networks are built.
+
+    Raises:
+        UsageError: a name is another package's.
+    """
+    for name in names:
+        _require_known(folder, str(name), _PARTS)
+
+
+def _require_known(folder: Path, name: str, known: tuple[str, ...]) -> None:
+    if not name.startswith(known):
+        raise UsageError(
+            f"{folder / 'plans.json'} builds its network from {name}; auvseg takes networks of "
+            "dynamic_network_architectures and its own, with layers of torch.nn"
+        )
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from auvseg.extractors.checkpoint import Published, checkpoint_path, fill, load_
 from auvseg.extractors.sliding_window import Windows
 from auvseg.extractors.vista3d_classes import VISTA3D_CLASSES
 from auvseg.extractors.volume_model import Options, VolumeModel
-from auvseg.extractors.volumewise import Preprocessing, windowed
+from auvseg.extractors.volumewise import Preprocessing, above, windowed
 
 NAME = "vista3d"
 
@@ -34,7 +34,7 @@ FEATURES = 48
 HU = (-963.8247715525971, 1053.678477684517)
 WINDOW = (128, 128, 128)
 PREPROCESSING = Preprocessing(
-    spacing_mm=(1.5, 1.5, 1.5), intensity=windowed(*HU), axcodes="RAS", crop_above=0.0, crop_margin=10
+    spacing_mm=(1.5, 1.5, 1.5), intensity=windowed(*HU), axcodes="RAS", crop=above(0.0), crop_margin=10
 )
 OVERLAP = 0.3
 

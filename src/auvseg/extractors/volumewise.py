@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef
@@ -37,7 +37,7 @@ class Preprocessing:
         axcodes: where its axes grow to; MONAI's models take RAS.
         resampled_as_stored: whether the volume is resampled before its axes are turned, so that the first voxel on disk
             stays where it is; else the first along the model's axes does.
-        crop_above: raw intensity above which a voxel is foreground; None: nothing is cut away.
+        crop: which voxels of raw intensities (K, d, h, w) are foreground, as (K, d, h, w); None: nothing is cut away.
         crop_margin: voxels of the model that are kept around the foreground.
     """
 
@@ -45,7 +45,7 @@ class Preprocessing:
     intensity: Intensity
     axcodes: str = "RAS"
     resampled_as_stored: bool = True
-    crop_above: float | None = None
+    crop: Callable[[Float32[Tensor, "K d h w"]], Bool[Tensor, "K d h w"]] | None = None
     crop_margin: int = 0
 
 
@@ -90,8 +90,8 @@ def prepare(case: ExtractorInput, how: Preprocessing, *, channels: int = 1) -> P
     grid = spaced_grid(shape, case.spacing_mm, wanted, axcodes=first)
     whole = case_grid(shape)
     volume = torch.stack([resample(torch.from_numpy(one), whole, grid) for one in case.raw.channels])
-    if how.crop_above is not None:
-        box = foreground(volume, how.crop_above, how.crop_margin)
+    if how.crop is not None:
+        box = bounding_box(how.crop(volume), how.crop_margin)
         volume = volume[:, box[0], box[1], box[2]]
         depth, height, width = (axis.cropped(part.start, part.stop) for axis, part in zip(grid, box, strict=True))
         grid = (depth, height, width)
@@ -108,9 +108,19 @@ def planes_counted(case: ExtractorInput) -> Callable[[ClassDef], int]:
     return lambda one: sum(not values.isdisjoint(one.values) for values in held)
 
 
-def foreground(volume: Float32[Tensor, "K d h w"], above: float, margin: int) -> tuple[slice, slice, slice]:
-    """The box around all voxels above a value in any channel, and a margin; the whole volume where there is none."""
-    inside = (volume > above).any(dim=0)
+def above(value: float) -> Callable[[Float32[Tensor, "K d h w"]], Bool[Tensor, "K d h w"]]:
+    """Foreground is what is above a value."""
+    return lambda volume: volume > value
+
+
+def nonzero(volume: Float32[Tensor, "K d h w"]) -> Bool[Tensor, "K d h w"]:
+    """Foreground is what is not 0."""
+    return volume != 0
+
+
+def bounding_box(found: Bool[Tensor, "K d h w"], margin: int) -> tuple[slice, slice, slice]:
+    """The box around the foreground of any channel, and a margin; the whole volume where there is none."""
+    inside = found.any(dim=0)
     box = []
     for dim, size in enumerate(inside.shape):
         others = tuple(d for d in range(3) if d != dim)
