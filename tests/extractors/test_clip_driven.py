@@ -1,5 +1,6 @@
 """The CLIP-Driven Universal Model on random weights: its merging, its heads, its checkpoint, and a run."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,9 @@ from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
 
 WINDOW = (64, 32, 32)
+
+UPSTREAM_NAMES = "32e1b906a305cc0f592e934b9d5801671470c62fb8afcaebca1f1ba3cc945f7d"
+"""Sha256 of names and shapes of the parameters of upstream's own network, a line each, sorted."""
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +102,10 @@ def test_the_published_layout_is_exactly_this_network(checkpoint, network, tmp_p
     extractor = ClipDriven(model=checkpoint, window=WINDOW)
     loaded = extractor._network.state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in network.state_dict().items())
-    # What the published file holds, counted from upstream's own network.
+    # Of upstream's own network.
     assert len(loaded) == 170
-    assert sum(value.numel() for value in loaded.values()) == 63_552_891
+    listed = "\n".join(f"{name} {tuple(value.shape)}" for name, value in sorted(loaded.items()))
+    assert hashlib.sha256(listed.encode()).hexdigest() == UPSTREAM_NAMES
     state = published(network)
     del state["module.text_to_vision.bias"]
     torch.save({"net": state}, tmp_path / "less.pth")

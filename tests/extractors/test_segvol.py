@@ -1,11 +1,13 @@
 """SegVol on random weights: words to tokens, the published layout, its maps, and a run."""
 
+import hashlib
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from auvseg.data.case import ClassDef
 from auvseg.data.dataset import read_dataset
@@ -15,6 +17,7 @@ from auvseg.extractors.base import ExtractorInput, HasOwnClasses, MakesRemarks, 
 from auvseg.extractors.segvol import SegVol, look, normalised
 from auvseg.extractors.segvol_network import UNUSED, Architecture, SegVolNetwork, full_size, own_name
 from auvseg.extractors.segvol_words import spoken, tokens, unknown_words
+from auvseg.extractors.volume_grid import case_grid, map_grid, resample
 from auvseg.scoring.config import ModelFile, ScoreConfig
 from auvseg.scoring.local import score
 from auvseg.scoring.table import load_scores
@@ -26,6 +29,9 @@ SMALL = Architecture(
     image=(8, 32, 32), patch=(4, 8, 8), hidden=32, layers=2, heads=4,
     text={"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2},
 )  # fmt: skip
+UPSTREAM_NAMES = "1ff004fd80aa3ed3d1e88e8fda452edcdaf42d78fd9f0ce00ec9567dd34b455c"
+"""Sha256 of names and shapes of what upstream's own network uses for text, a line each, sorted."""
+
 LIVER, MURMUR = ClassDef(1, "liver", (1,)), ClassDef(2, "murmur_7b", (2,))
 
 
@@ -69,6 +75,13 @@ def small(checkpoint):
     return SegVol(model=checkpoint, architecture=SMALL)
 
 
+def published_of(architecture):
+    """Random parameters of a network of other sizes, as a published file has them."""
+    torch.manual_seed(0)
+    state = published(SegVolNetwork(architecture))
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
 def make_case(label=True, channels=1, seed=0):
     image, values = ct(seed)
     return ExtractorInput(image, values if label else None, SPACING, RawImage(np.stack([image] * channels), "RAS"))
@@ -101,9 +114,17 @@ def test_words_that_are_no_anatomy_are_named():
 def test_the_published_sizes_are_those_of_the_published_file():
     with torch.device("meta"):
         state = SegVolNetwork().state_dict()
-    used = {name: value for name, value in state.items() if not UNUSED.match(name)}
-    # Counted in upstream's own network, 498 tensors of 180,909,648 numbers, without what text alone does not use.
-    assert (len(used), sum(math.prod(value.shape) for value in used.values())) == (435, 176_845_280)
+    used = {name: tuple(value.shape) for name, value in state.items() if not UNUSED.match(name)}
+    # Of upstream's own network, 498 tensors of 180,909,648 numbers, without what text alone does not use.
+    assert (len(used), sum(map(math.prod, used.values()))) == (435, 176_845_280)
+    theirs = {
+        (name.replace("mlp.linear", "mlp.lin") if name.startswith("mask_decoder.") else name).replace(
+            "clip_text_model.text_model.", "clip_text_model."
+        ): shape
+        for name, shape in used.items()
+    }
+    listed = "\n".join(f"{name} {shape}" for name, shape in sorted(theirs.items()))
+    assert hashlib.sha256(listed.encode()).hexdigest() == UPSTREAM_NAMES
 
 
 def test_the_published_layout_is_exactly_this_network(small, network, checkpoint, tmp_path):
@@ -151,10 +172,13 @@ def test_what_it_sees_is_the_cut_volume_scaled_to_0_and_1_and_where_it_lies_is_k
 def test_small_volumes_are_padded_to_what_it_sees():
     volume = np.random.default_rng(0).normal(0, 1, (6, 10, 12)).astype(np.float32)
     seen, grid = look(volume, (8, 32, 32))
-    inside = [(axis.positions(axis) >= 0).all() for axis in grid]
     assert seen.shape == (8, 32, 32)
-    assert all(inside)
     assert [axis.step < 1 for axis in grid] == [True, True, True]
+    # Every voxel of the case is where the grid says, since it is seen several times over.
+    middles = [
+        np.rint(axis.positions(side)).astype(int) for axis, side in zip(grid, case_grid(volume.shape), strict=True)
+    ]
+    assert np.array_equal(seen.numpy()[np.ix_(*middles)], normalised(volume))
 
 
 def test_a_volume_without_anything_is_seen_as_zeros():
@@ -180,13 +204,29 @@ def test_a_map_is_what_the_network_says_to_the_sentence(small, network):
     with torch.inference_mode():
         embedding = network.encode_image(seen[None, None])
         logits = full_size(network.decode(embedding, network.encode_text(tokens("liver"))), SMALL.image)
+    pixels = map_grid(case.image.shape, SPACING, tuple(a.step * mm for a, mm in zip(grid, SPACING, strict=True)))
+    assert torch.allclose(found.logits, resample(logits, grid, pixels), atol=1e-5)
     assert found.planes == tuple(range(20))
     assert found.planes_total == 4
-    # In the middle of one of the network's voxels a class map has that voxel's value.
-    plane = int(np.rint(grid[0].start + 3 * grid[0].step))
-    assert found.logits.shape[0] == 20
-    assert found.logits[plane].min() >= logits.min() - 1e-5
-    assert found.logits[plane].max() <= logits.max() + 1e-5
+
+
+def test_a_map_lies_on_the_case_as_it_stands(checkpoint, monkeypatch):
+    # A network that answers with what it sees: its map must be the case again, neither mirrored nor shifted.
+    fine = Architecture(image=(32, 64, 64), patch=(4, 8, 8), hidden=32, layers=1, heads=4, text=SMALL.text)
+    seen = []
+    monkeypatch.setattr(segvol, "load_checkpoint", lambda path, published: (published_of(fine), "0" * 64))
+    extractor = SegVol(model=checkpoint, architecture=fine)
+    monkeypatch.setattr(extractor, "_embedding", lambda image, way: seen.append(image) or image)
+    monkeypatch.setattr(extractor, "_logits", lambda embedding, names, way: seen[-1])
+    case = make_case()
+    (found,) = extractor.class_maps(case, [LIVER])
+    body = torch.from_numpy(normalised(case.image))
+    pixels = functional.interpolate(body[:, None], size=tuple(found.logits.shape[1:]), mode="bilinear")[:, 0]
+    inside = (slice(4, 16), slice(8, 30), slice(8, 34))
+    same, mirrored = (torch.corrcoef(torch.stack([found.logits[inside].flatten(), other[inside].flatten()]))[0, 1]
+                      for other in (pixels, pixels.flip(2)))  # fmt: skip
+    assert same > 0.8
+    assert mirrored < 0.2
 
 
 def test_text_and_only_text_decides(small):

@@ -171,7 +171,9 @@ MODELS: tuple[Model, ...] = (
     _clip_driven(
         "clip-driven", "CT volumes, 32 organs and tumours, Swin UNETR", "clip_driven_universal_swin_unetr.pth"
     ),
-    _clip_driven("clip-driven-unet", "the same with a U-Net", "clip_driven_universal_unet.pth"),
+    _clip_driven(
+        "clip-driven-unet", "the same with a U-Net; no extractor of auvseg takes it", "clip_driven_universal_unet.pth"
+    ),
     Model(
         name="vista3d",
         title="VISTA3D",
