@@ -1,6 +1,7 @@
 """MedSAM2 with random weights; most tests take a smaller network of the same make."""
 
 import socket
+from dataclasses import replace
 from importlib import metadata
 
 import nibabel as nib
@@ -16,6 +17,7 @@ from auvseg.extractors import extractor_names, get_extractor, register_extractor
 from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
 from auvseg.extractors.medsam2 import MedSAM2, corners, eight_bit, prepare_plane
 from auvseg.extractors.medsam2_network import Embedding
+from auvseg.extractors.medsam2_propagation import Track
 from auvseg.extractors.memory import RemembersPlanes
 from auvseg.extractors.prompts import Box
 from auvseg.measures.catalogue import CASE_MEASURES
@@ -251,6 +253,124 @@ def test_making_the_network_leaves_the_random_numbers_alone(checkpoint):
     torch.manual_seed(5)
     MedSAM2(model=checkpoint, architecture=SMALL)
     assert torch.equal(torch.rand(3), expected)
+
+
+# Carried from the middle plane
+
+FILM = replace(SMALL, channels=128)
+"""The memory has 64 channels, and a pointer to the object is cut into as many as there are of them."""
+
+
+@pytest.fixture(scope="module")
+def film_checkpoint(tmp_path_factory):
+    return write_checkpoint(tmp_path_factory.mktemp("film") / "film.pt", FILM)
+
+
+@pytest.fixture(scope="module")
+def carrying(film_checkpoint):
+    return MedSAM2(model=film_checkpoint, architecture=FILM, prompt="middle")
+
+
+def long_case(depth=23):
+    return two_organs(depth=depth)
+
+
+def test_the_middle_plane_is_what_a_box_on_every_plane_gives_and_the_others_are_not(film_checkpoint, carrying):
+    case = long_case(depth=5)
+    each = maps_by_class(MedSAM2(model=film_checkpoint, architecture=FILM), case, [ONE])[1]
+    carried = maps_by_class(carrying, case, [ONE])[1]
+    assert carried.planes == each.planes
+    assert carried.logits.shape == each.logits.shape
+    assert torch.equal(carried.logits[2], each.logits[2])
+    assert torch.equal(carried.embedding, each.embedding)
+    for plane in (0, 1, 3, 4):
+        assert not torch.allclose(carried.logits[plane], each.logits[plane], atol=0.1)
+
+
+def test_only_the_middle_planes_box_is_told(carrying):
+    case = long_case(depth=5)
+    other = ExtractorInput(case.image, np.where(case.label == 1, 1, 0).astype(np.int32), case.spacing_mm)
+    other.label[[0, 1, 3, 4], 8:20, 10:12] = 0
+    ours, theirs = (maps_by_class(carrying, one, [ONE])[1].logits for one in (case, other))
+    assert torch.equal(ours, theirs)
+    other.label[2, 8:20, 10:12] = 0
+    assert not torch.allclose(ours, maps_by_class(carrying, other, [ONE])[1].logits, atol=0.1)
+
+
+def test_a_plane_depends_on_those_between_it_and_the_middle_one_alone(carrying):
+    case = long_case(depth=7)
+    brighter = case.image.copy()
+    brighter[5] = brighter[5, ::-1]
+    ours, theirs = (
+        maps_by_class(carrying, ExtractorInput(image, case.label, case.spacing_mm), [ONE])[1].logits
+        for image in (case.image, brighter)
+    )
+    assert [torch.equal(one, other) for one, other in zip(ours, theirs, strict=True)] == [True] * 5 + [False] * 2
+
+
+def test_structures_on_their_way_together_do_not_meet(carrying):
+    case = long_case(depth=4)
+    together = maps_by_class(carrying, case, [ONE, TWO])
+    for one in (ONE, TWO):
+        alone = maps_by_class(carrying, case, [one])[one.class_id]
+        assert torch.equal(alone.logits, together[one.class_id].logits)
+        assert torch.equal(alone.predicted_iou, together[one.class_id].predicted_iou)
+
+
+def test_what_no_later_plane_looks_at_is_forgotten_without_a_trace(carrying, monkeypatch):
+    case = long_case(depth=40)
+    forgetful = maps_by_class(carrying, case, [ONE])[1].logits
+    held = []
+    forget = Track._forget
+
+    def count(track, index):
+        forget(track, index)
+        held.append(len(track.session.output_dict_per_obj[0]["non_cond_frame_outputs"]))
+
+    monkeypatch.setattr(Track, "_forget", count)
+    assert torch.equal(maps_by_class(carrying, case, [ONE])[1].logits, forgetful)
+    assert max(held) == 16
+    monkeypatch.setattr(Track, "_forget", lambda *_: None)
+    assert torch.equal(maps_by_class(carrying, case, [ONE])[1].logits, forgetful)
+
+
+def test_an_object_that_is_held_to_be_absent_keeps_its_logits(tmp_path):
+    absent = {"sam_mask_decoder.pred_obj_score_head.layers.2.bias": torch.tensor([-50.0])}
+    extractor = MedSAM2(model=write_checkpoint(tmp_path / "a.pt", FILM, **absent), architecture=FILM, prompt="middle")
+    logits = maps_by_class(extractor, long_case(depth=3), [ONE])[1].logits
+    assert logits.abs().max() < 1000
+    assert (logits.std(dim=(1, 2)) > 0).all()
+
+
+def test_thinned_planes_are_the_frames(film_checkpoint):
+    extractor = MedSAM2(model=film_checkpoint, architecture=FILM, prompt="middle", max_slices=3)
+    case = long_case(depth=9)
+    found = maps_by_class(extractor, case, [ONE])[1]
+    assert (found.planes, found.planes_total) == ((0, 4, 8), 9)
+    thin = ExtractorInput(case.image[::4], case.label[::4], case.spacing_mm)
+    low, high = (float(bound) for bound in (case.image.min(), case.image.max()))
+    thin.image[0, 0, 0], thin.image[0, 0, 1] = low, high
+    case.image[0, 0, 0], case.image[0, 0, 1] = low, high
+    assert torch.equal(maps_by_class(extractor, case, [ONE])[1].logits, maps_by_class(extractor, thin, [ONE])[1].logits)
+
+
+def test_no_label_no_middle_plane(carrying):
+    with pytest.raises(CaseError, match="--prompt none"):
+        list(carrying.class_maps(ExtractorInput(two_organs(depth=1).image, None, (1.0, 1.0, 1.0)), [ONE]))
+
+
+@pytest.mark.parametrize("name", ["lite-medsam", "none", "segvol"])
+def test_a_model_that_carries_no_masks_refuses_the_middle_plane(name):
+    with pytest.raises(UsageError, match=rf"--prompt middle: {name} carries no mask from plane to plane; medsam2 does"):
+        get_extractor(name, prompt="middle")
+
+
+def test_a_run_with_the_middle_plane_has_the_same_layout(dataset, film_checkpoint, tmp_path):
+    register_extractor("medsam2-film", lambda **options: MedSAM2(architecture=FILM, **options))
+    config = ScoreConfig(modality="mri", extractor="medsam2-film", prompt="middle", model=ModelFile(film_checkpoint))
+    assert score(dataset, tmp_path / "run", config).failed == ()
+    assert load_scores(tmp_path / "run")[list(CASE_MEASURES)].notna().all(axis=None)
+    assert read_record(record_path(tmp_path / "run", "case_0")).setup["config"]["prompt"] == "middle"
 
 
 # What is needed

@@ -1,4 +1,4 @@
-"""Every tensor of a published checkpoint has its place, or is deliberately left out."""
+"""Every tensor of a published checkpoint has its place in the video model, and in the image model or nowhere."""
 
 import math
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from auvseg.errors import WeightsError
-from auvseg.extractors.medsam2_names import POINTS, UNUSED, to_transformers
+from auvseg.extractors.medsam2_names import POINTS, to_transformers
 from auvseg.extractors.medsam2_network import MEDSAM2, Network
+from auvseg.extractors.medsam2_propagation import VideoNetwork
 from medsam2_weights import SMALL, memory_shapes, random_state, upstream_shapes
 
 
@@ -17,24 +18,29 @@ def test_a_published_checkpoint_has_as_many_tensors_and_values_as_is_known():
     assert sum(math.prod(shape) for shape in shapes.values()) == 38_962_754
 
 
+MEMORY = memory_shapes(SMALL).keys() - {"no_mem_embed"}
+"""What carries a mask from plane to plane."""
+
+
 def test_a_published_checkpoint_fills_the_image_model_exactly():
     state = {name: torch.zeros(shape) for name, shape in upstream_shapes(MEDSAM2).items()}
     parameters = Network(state, MEDSAM2, device="cpu")._model.state_dict()
     assert len(parameters) == 309
     # Four rows of one parameter come from four tensors, and one tensor has two places.
-    assert len(parameters) == sum(not name.startswith(UNUSED) for name in state) - 3 + 1
+    assert len(parameters) == len(state.keys() - MEMORY) - 3 + 1
 
 
-def test_what_is_left_out_is_what_only_propagation_needs():
-    left_out = {name for name in upstream_shapes(SMALL) if name.startswith(UNUSED)}
-    assert left_out == memory_shapes(SMALL).keys() - {"no_mem_embed"}
+def test_a_published_checkpoint_fills_the_video_model_exactly():
+    state = {name: torch.zeros(shape) for name, shape in upstream_shapes(MEDSAM2).items()}
+    assert len(VideoNetwork(state, MEDSAM2, device="cpu")._model.state_dict()) == 469 == len(state) - 3 + 1
 
 
-def test_every_value_arrives_and_none_arrives_twice_where_it_should_not():
+@pytest.mark.parametrize("memory", [False, True])
+def test_every_value_arrives_and_none_arrives_twice_where_it_should_not(memory):
     state = {name: torch.tensor(float(number)) for number, name in enumerate(random_state(SMALL))}
     state |= {name: state[name].view(1, 1) for name in POINTS}
-    arrived = [float(one) for value in to_transformers(state).values() for one in value.flatten()]
-    used = [float(value) for name, value in state.items() if not name.startswith(UNUSED)]
+    arrived = [float(one) for value in to_transformers(state, memory=memory).values() for one in value.flatten()]
+    used = [float(value) for name, value in state.items() if memory or name not in MEMORY]
     frequencies = float(state["sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"])
     assert sorted(arrived) == sorted([*used, frequencies])
 
@@ -75,6 +81,8 @@ def test_a_network_that_is_not_exactly_filled_is_refused(change, words):
         Network(state, SMALL, device="cpu")
 
 
-def test_what_only_propagation_needs_may_be_missing():
-    state = {name: value for name, value in random_state(SMALL).items() if not name.startswith(UNUSED)}
+def test_what_carries_a_mask_from_plane_to_plane_may_be_missing_where_none_is_carried():
+    state = {name: value for name, value in random_state(SMALL).items() if name not in MEMORY}
     Network(state, SMALL, device="cpu")
+    with pytest.raises(WeightsError, match="lacks 160 parameters of MedSAM2's video model"):
+        VideoNetwork(state, SMALL, device="cpu")

@@ -24,6 +24,7 @@ class PromptName(str, Enum):
     """What the model is told."""
 
     label = "label"
+    middle = "middle"
     none = "none"
 
 
@@ -107,7 +108,11 @@ def command(
         typer.Option(help="JSON or CSV: the data set's class names and the model's, where they do not say the same."),
     ] = None,
     prompt: Annotated[
-        PromptName, typer.Option(help="A box from the label, or none: the whole image, label-free.")
+        PromptName,
+        typer.Option(
+            help="A box from the label on every plane; on the middle plane alone, whose mask the model carries on "
+            "(medsam2); or none: the whole image, label-free."
+        ),
     ] = PromptName.label,
     input_kind: Annotated[
         InputName,

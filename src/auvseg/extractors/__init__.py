@@ -46,7 +46,7 @@ def get_extractor(name: str, **options: Any) -> Extractor:
             For a model with classes of its own also `class_map`, the model's names of a class by the data set's.
 
     Raises:
-        UsageError: no model has this name.
+        UsageError: no model has this name, or it cannot be prompted so.
         WeightsError: its weights are missing or not the published ones.
     """
     if name in _REGISTERED:
@@ -56,6 +56,9 @@ def get_extractor(name: str, **options: Any) -> Extractor:
         return _imported(name)(**options)
     if facts is None:
         raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
+    if options.get("prompt") == "middle" and not facts.carries_masks:
+        able = ", ".join(one.name for one in EXTRACTORS if one.carries_masks)
+        raise UsageError(f"--prompt middle: {name} carries no mask from plane to plane; {able} does")
     module, _, attribute = facts.home.partition(":")
     return getattr(import_module(module), attribute)(**options)
 

@@ -11,17 +11,15 @@ was computed (`MakesRemarks`).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
+from auvseg.extractors.catalogue import Prompt
 from auvseg.shapes import ImageArray, LabelArray
-
-Prompt = Literal["label", "none"]
-"""What the model is told: boxes drawn from the `label`, or `none` (the whole image)."""
 
 WHOLE_IMAGE = ClassDef(class_id=0, name="whole image", values=())
 """The class of the one map that a promptless extractor makes of a case."""

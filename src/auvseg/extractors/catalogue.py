@@ -6,6 +6,10 @@ Facts alone, so that help texts and checks of options need no torch. `docs/model
 from dataclasses import dataclass
 from typing import Literal
 
+Prompt = Literal["label", "middle", "none"]
+"""What a model is told: boxes drawn from the `label`, one on every plane of a structure; the box on its `middle` plane
+alone, from where the model carries its own mask to the others; or `none` (the whole image)."""
+
 Takes = Literal["nothing", "file", "folder"]
 
 
@@ -23,6 +27,7 @@ class Facts:
         memory: what it needs beside the case itself.
         takes: what `--model` is.
         own_classes: whether it segments classes of its own, so that a class map means something.
+        carries_masks: whether it can carry a mask from plane to plane, and so be told a box on the middle one alone.
         whole_volumes: whether it sees volumes and not planes, so that `--max-slices` means nothing.
         predicted_iou: whether it estimates its own mask's quality.
     """
@@ -36,6 +41,7 @@ class Facts:
     memory: str
     takes: Takes = "nothing"
     own_classes: bool = False
+    carries_masks: bool = False
     whole_volumes: bool = False
     predicted_iou: bool = True
 
@@ -88,12 +94,13 @@ EXTRACTORS: tuple[Facts, ...] = (
     Facts(
         name="medsam2",
         home="auvseg.extractors.medsam2:MedSAM2",
-        told="a box from the label, or the whole plane",
+        told="a box from the label on every plane or on the middle one, or the whole plane",
         classes="any: those of the data set",
         modalities="CT, MRI, other",
         licence="research and education only",
         memory="1 GB",
         takes="file",
+        carries_masks=True,
     ),
     _of_volumes(
         "vista3d",

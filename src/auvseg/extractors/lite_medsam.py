@@ -20,7 +20,8 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import WeightsError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part

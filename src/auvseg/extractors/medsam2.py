@@ -1,12 +1,13 @@
-"""MedSAM2, a foundation model for 3-D scans, on single planes; its weights are not ours to bring.
+"""MedSAM2, a foundation model for 3-D scans; its weights are not ours to bring.
 
 Ma et al., MedSAM2: Segment Anything in 3D Medical Images and Videos, 2025: SAM 2.1 with the tiny encoder, trained at
 512 pixels. The preprocessing is upstream's: the volume is scaled by its own minimum and maximum to whole numbers from 0
 to 255, and each plane stretched to 512×512 pixels by Pillow's bicubic interpolation, whatever its aspect ratio; boxes
 are scaled alike.
 
-Every plane is decoded by itself, from its own box. What upstream's scripts add, the propagation of one plane's mask to
-the others, is left out: it would need a plane to start from, and one plane's uncertainty would depend on all others'.
+With prompt `label` every plane is decoded by itself, from its own box. With `middle` the model is told the box on the
+structure's middle plane alone, and carries its mask to the others, as upstream's scripts do: less supervision, but one
+plane's uncertainty depends on all those before it.
 
 The model was trained on planes as ITK stores them, rows growing to the back and columns to the left. Planes are turned
 that way before the network, and its maps back.
@@ -20,16 +21,20 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
+from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import UsageError, WeightsError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.checkpoint import Published, checkpoint_path, load_checkpoint
 from auvseg.extractors.medsam2_network import MEDSAM2, Architecture, Embedding, Network
+from auvseg.extractors.medsam2_propagation import Frame, Track, VideoNetwork
 from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.planewise import Decoded, as_itk_stores, labelled_pixels, maps_of_boxes, prompts_of
 from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts
+from auvseg.extractors.propagation import maps_of_films
 
 NAME = "medsam2"
 
@@ -49,9 +54,11 @@ class MedSAM2:
 
     Args:
         model: the checkpoint file; None takes the one that `auvseg weights pull medsam2` has fetched.
-        prompt: `label`, a tight box a class and plane, or `none`, one box around the whole plane.
+        prompt: `label`, a tight box a class and plane; `middle`, the box on a class's middle plane, whose mask is
+            carried to the others; or `none`, one box around the whole plane.
         box_margin: pixels of the volume's grid added to every side of a box.
-        max_slices: at most so many planes a structure, evenly spaced; None takes all.
+        max_slices: at most so many planes a structure, evenly spaced; None takes all. With prompt `middle` they are the
+            frames that the mask is carried through.
         precision: `fp32`; `bf16`, the encoder in bfloat16 where PyTorch's autocast has it so; `auto`, which is `fp32`.
         device: where the network runs.
         architecture: of the network that the checkpoint holds.
@@ -83,15 +90,19 @@ class MedSAM2:
         self._precision = "fp32" if precision == "auto" else precision
         self._architecture = architecture
         self._memory: PlaneMemory[Embedding] = PlaneMemory()
+        self._films: PlaneMemory[Frame] = PlaneMemory()
         state, self.weights_id = load_checkpoint(path, PUBLISHED)
+        make = VideoNetwork if prompt == "middle" else Network
         try:
-            self._network = Network(state, architecture, device=device, bfloat16=self._precision == "bf16")
+            self._network: Network | VideoNetwork = make(
+                state, architecture, device=device, bfloat16=self._precision == "bf16"
+            )
         except WeightsError as problem:
             raise WeightsError(f"{path} is no checkpoint of MedSAM2: {problem}") from None
 
     def remember_planes(self, count: int) -> None:
         """Keep the embeddings of the last `count` different planes, 4 MB each; see `auvseg.extractors.memory`."""
-        self._memory = PlaneMemory(count)
+        self._memory, self._films = PlaneMemory(count), PlaneMemory(count)
 
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """What changes the maps."""
@@ -106,29 +117,91 @@ class MedSAM2:
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the case holds, as soon as its last plane is done.
 
-        A plane is encoded once for all of its classes; no more maps are held than classes are open. Logits are
-        (D, 128, 128) over the whole plane.
+        A plane is encoded once for all of its classes, with prompt `middle` at most twice; no more maps are held than
+        classes are open. Logits are (D, 128, 128) over the whole plane.
 
         Raises:
-            CaseError: prompt `label` without a label.
+            CaseError: prompt `label` or `middle` without a label.
         """
         prompts = prompts_of(case, classes, prompt=self.prompt, margin=self._box_margin, max_planes=self._max_slices)
-        image = as_itk_stores(case.image)
-        low, high = float(image.min()), float(image.max())
-        _, height, width = case.image.shape
+        planes = _Planes(case, self._architecture)
+        network = self._network
+        if isinstance(network, VideoNetwork):
+            yield from maps_of_films(
+                prompts,
+                lambda plane: self._films.recall(planes.prepared(plane), network.encode),
+                lambda one: _Carried(network, planes, one),
+            )
+        else:
+            yield from maps_of_boxes(
+                prompts,
+                lambda plane: self._memory.recall(planes.prepared(plane), network.encode),
+                lambda embedding, plane, one: planes.decoded(
+                    network.decode(embedding, planes.corners(plane, one)), embedding, plane, one
+                ),
+            )
 
-        def encode(plane: int) -> Embedding:
-            prepared = prepare_plane(eight_bit(image[plane], low, high), self._architecture.side)
-            return self._memory.recall(prepared, self._network.encode)
 
-        def decode(embedding: Embedding, plane: int, one: ClassPrompts) -> Decoded:
-            box = one.boxes[plane]
-            logits, quality = self._network.decode(embedding, corners(box, height, width, self._architecture.side))
-            region = labelled_pixels(case, plane, one)
-            weights = region_weights(region, box, (height, width), self._architecture.embedding_side, stretched=True)
-            return Decoded(logits.flip(0, 1), quality, weighted_mean(embedding.pixels, weights))
+class _Planes:
+    """A case's planes on their way into the network and back.
 
-        yield from maps_of_boxes(prompts, encode, decode)
+    Args:
+        case: the case.
+        architecture: of the network.
+    """
+
+    def __init__(self, case: ExtractorInput, architecture: Architecture) -> None:
+        self._case = case
+        self._architecture = architecture
+        self._image = as_itk_stores(case.image)
+        self._low, self._high = float(self._image.min()), float(self._image.max())
+        self._shape = case.image.shape[1], case.image.shape[2]
+
+    def prepared(self, plane: int) -> Float32[np.ndarray, "S S"]:
+        """The plane as the network sees it."""
+        return prepare_plane(eight_bit(self._image[plane], self._low, self._high), self._architecture.side)
+
+    def corners(self, plane: int, one: ClassPrompts) -> tuple[float, float, float, float]:
+        """The box of a class on a plane as the network sees it."""
+        return corners(one.boxes[plane], *self._shape, self._architecture.side)
+
+    def decoded(
+        self,
+        found: tuple[Float32[Tensor, "h w"], Float32[Tensor, ""]],
+        embedding: Embedding,
+        plane: int,
+        one: ClassPrompts,
+    ) -> Decoded:
+        """Logits and quality of a class on a plane, turned back, and the encoder's features under its label."""
+        logits, quality = found
+        region, side = labelled_pixels(self._case, plane, one), self._architecture.embedding_side
+        weights = region_weights(region, one.boxes[plane], self._shape, side, stretched=True)
+        return Decoded(logits.flip(0, 1), quality, weighted_mean(embedding.pixels, weights))
+
+
+class _Carried:
+    """A class's mask on its way from the middle plane, in one direction."""
+
+    def __init__(
+        self, network: VideoNetwork, planes: _Planes, prompts: ClassPrompts, track: Track | None = None
+    ) -> None:
+        self._network, self._planes, self._prompts, self._track = network, planes, prompts, track
+        self._index = {plane: index for index, plane in enumerate(prompts.boxes)}
+
+    def carry(self, embedding: Frame, plane: int) -> Decoded:
+        """What becomes of it on a plane."""
+        index, one = self._index[plane], self._prompts
+        if self._track is None:
+            box = self._planes.corners(plane, one)
+            self._track = self._network.begin(embedding, box, index, len(self._index))
+        else:
+            self._track.look(embedding, index)
+        return self._planes.decoded((self._track.logits, self._track.quality), embedding, plane, one)
+
+    def turned(self) -> "_Carried":
+        """The way to the other side."""
+        track = None if self._track is None else self._track.turned()
+        return _Carried(self._network, self._planes, self._prompts, track)
 
 
 def eight_bit(plane: Float32[np.ndarray, "H W"], low: float, high: float) -> UInt8[np.ndarray, "H W"]:

@@ -1,7 +1,8 @@
-"""Which parameter of MedSAM2's checkpoint is which of `transformers`' SAM 2 image model.
+"""Which parameter of MedSAM2's checkpoint is which of `transformers`' SAM 2, its image model or its video model.
 
-Upstream's names are those of the SAM 2 repository. Every one is in `MODULES`, `TENSORS` or `POINTS` and has its place
-in the image model, or in `UNUSED`: what carries a mask from plane to plane, which a single plane does not need.
+Upstream's names are those of the SAM 2 repository. Those in `MODULES`, `TENSORS` and `POINTS` have their place in
+either model; those in `MEMORY_MODULES` and `MEMORY_TENSORS` carry a mask from plane to plane, and the video model alone
+has them.
 """
 
 import re
@@ -13,6 +14,8 @@ from torch import Tensor
 from auvseg.errors import WeightsError
 
 _ENCODER, _DECODER, _PROMPT = "image_encoder", "sam_mask_decoder", "sam_prompt_encoder"
+
+_PROJECTIONS = (("q_proj", "q_proj"), ("k_proj", "k_proj"), ("v_proj", "v_proj"), ("out_proj", "o_proj"))
 
 MODULES = {
     f"{_ENCODER}.trunk.patch_embed.proj": "vision_encoder.backbone.patch_embed.projection",
@@ -42,7 +45,7 @@ MODULES = {
             "layers.*.cross_attn_image_to_token",
             "final_attn_token_to_image",
         )
-        for theirs, ours in (("q_proj",) * 2, ("k_proj",) * 2, ("v_proj",) * 2, ("out_proj", "o_proj"))
+        for theirs, ours in _PROJECTIONS
     },
     **{
         f"{_DECODER}.transformer.layers.*.norm{number}": f"mask_decoder.transformer.layers.*.layer_norm{number}"
@@ -78,51 +81,98 @@ TENSORS = {
 POINTS = tuple(f"{_PROMPT}.point_embeddings.{number}.weight" for number in range(4))
 """Negative and positive point, first and last corner of a box: the four rows of `prompt_encoder.point_embed.weight`."""
 
-UNUSED = (
-    "memory_attention.",
-    "memory_encoder.",
-    "maskmem_tpos_enc",
-    "mask_downsample.",
-    "no_mem_pos_enc",
-    "no_obj_ptr",
-    "no_obj_embed_spatial",
-    "obj_ptr_proj.",
-    "obj_ptr_tpos_proj.",
-)
-"""Beginnings of the names of what only propagation from plane to plane needs."""
+_ATTENTION, _MEMORY, _POINTER = "memory_attention", "memory_encoder", "object_pointer_proj"
 
-_RULES = [(re.compile(re.escape(theirs).replace(r"\*", r"(\d+)")), ours) for theirs, ours in MODULES.items()]
+MEMORY_MODULES = {
+    **{
+        f"{_ATTENTION}.layers.*.{attention}.{theirs}": f"{_ATTENTION}.layers.*.{attention}.{ours}"
+        for attention in ("self_attn", "cross_attn_image")
+        for theirs, ours in _PROJECTIONS
+    },
+    **{f"{_ATTENTION}.layers.*.linear{number}": f"{_ATTENTION}.layers.*.linear{number}" for number in (1, 2)},
+    **{f"{_ATTENTION}.layers.*.norm{number}": f"{_ATTENTION}.layers.*.layer_norm{number}" for number in (1, 2, 3)},
+    f"{_ATTENTION}.norm": f"{_ATTENTION}.layer_norm",
+    **{
+        f"{_MEMORY}.mask_downsampler.encoder.{3 * layer + place}": f"{_MEMORY}.mask_downsampler.layers.{layer}.{ours}"
+        for layer in range(4)
+        for place, ours in enumerate(("conv", "layer_norm"))
+    },
+    f"{_MEMORY}.mask_downsampler.encoder.12": f"{_MEMORY}.mask_downsampler.final_conv",
+    f"{_MEMORY}.pix_feat_proj": f"{_MEMORY}.feature_projection",
+    f"{_MEMORY}.fuser.layers.*.dwconv": f"{_MEMORY}.memory_fuser.layers.*.depthwise_conv",
+    f"{_MEMORY}.fuser.layers.*.norm": f"{_MEMORY}.memory_fuser.layers.*.layer_norm",
+    f"{_MEMORY}.fuser.layers.*.pwconv1": f"{_MEMORY}.memory_fuser.layers.*.pointwise_conv1",
+    f"{_MEMORY}.fuser.layers.*.pwconv2": f"{_MEMORY}.memory_fuser.layers.*.pointwise_conv2",
+    f"{_MEMORY}.out_proj": f"{_MEMORY}.projection",
+    "obj_ptr_proj.layers.0": f"{_POINTER}.proj_in",
+    "obj_ptr_proj.layers.1": f"{_POINTER}.layers.0",
+    "obj_ptr_proj.layers.2": f"{_POINTER}.proj_out",
+    "obj_ptr_tpos_proj": "temporal_positional_encoding_projection_layer",
+    "mask_downsample": "mask_downsample",
+}
+"""As `MODULES`, of what carries a mask from plane to plane."""
+
+MEMORY_TENSORS = {
+    "maskmem_tpos_enc": ("memory_temporal_positional_encoding",),
+    "no_mem_pos_enc": ("no_memory_positional_encoding",),
+    "no_obj_ptr": ("no_object_pointer",),
+    "no_obj_embed_spatial": ("occlusion_spatial_embedding_parameter",),
+    **{
+        f"{_MEMORY}.fuser.layers.{number}.gamma": (f"{_MEMORY}.memory_fuser.layers.{number}.scale",)
+        for number in range(2)
+    },
+}
+"""As `TENSORS`, of what carries a mask from plane to plane."""
 
 
-def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of the image model, under its names.
+class _Table:
+    """Where upstream's names go.
 
     Args:
-        state: upstream's whole state dict.
+        modules: upstream's module to that of `transformers`.
+        tensors: upstream's tensor to its places.
+    """
+
+    def __init__(self, modules: Mapping[str, str], tensors: Mapping[str, tuple[str, ...]]) -> None:
+        self._tensors = tensors
+        self._rules = [
+            (re.compile(re.escape(theirs).replace(r"\*", r"(\d+)")), ours) for theirs, ours in modules.items()
+        ]
+
+    def places(self, name: str) -> Iterator[str]:
+        """Where a parameter belongs; nowhere where its name is unknown."""
+        yield from self._tensors.get(name, ())
+        module, _, parameter = name.rpartition(".")
+        if parameter in ("weight", "bias"):
+            for pattern, ours in self._rules:
+                found = pattern.fullmatch(module)
+                if found:
+                    yield f"{ours.replace('*', ''.join(found.groups()))}.{parameter}"
+
+
+_IMAGE_TABLE, _MEMORY_TABLE = _Table(MODULES, TENSORS), _Table(MEMORY_MODULES, MEMORY_TENSORS)
+
+
+def to_transformers(state: Mapping[str, Tensor], *, memory: bool = False) -> dict[str, Tensor]:
+    """The parameters of the image model, or with `memory` those of the video model, under its names.
+
+    Args:
+        state: upstream's whole state dict; what carries a mask from plane to plane may be missing without `memory`.
+        memory: whether the model carries masks from plane to plane.
 
     Raises:
         WeightsError: a name is not upstream's, or one of the point embeddings is missing.
     """
     translated = {}
     for name, value in state.items():
-        if name not in POINTS and not name.startswith(UNUSED):
-            places = list(_places(name))
-            if not places:
-                raise WeightsError(f"holds {name}, which MedSAM2 does not have; take the file MedSAM2_latest.pt")
-            translated.update(dict.fromkeys(places, value))
+        if name in POINTS:
+            continue
+        places, remembered = list(_IMAGE_TABLE.places(name)), list(_MEMORY_TABLE.places(name))
+        if not places and not remembered:
+            raise WeightsError(f"holds {name}, which MedSAM2 does not have; take the file MedSAM2_latest.pt")
+        translated.update(dict.fromkeys([*places, *remembered] if memory else places, value))
     missing = [name for name in POINTS if name not in state]
     if missing:
         raise WeightsError(f"has no {missing[0]}, which MedSAM2 has; take the file MedSAM2_latest.pt")
     translated["prompt_encoder.point_embed.weight"] = torch.cat([state[name] for name in POINTS])
     return translated
-
-
-def _places(name: str) -> Iterator[str]:
-    """Where a parameter belongs in the image model; nowhere where its name is unknown."""
-    yield from TENSORS.get(name, ())
-    module, _, parameter = name.rpartition(".")
-    if parameter in ("weight", "bias"):
-        for pattern, ours in _RULES:
-            found = pattern.fullmatch(module)
-            if found:
-                yield f"{ours.replace('*', ''.join(found.groups()))}.{parameter}"

@@ -96,23 +96,19 @@ class Network:
         # Building draws random weights, which must not shift the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             self._model = _image_model(architecture)
-        _fill(self._model, to_transformers(state))
+        fill(self._model, to_transformers(state), "image model")
         self._model.eval().requires_grad_(False).to(device)
         self._device = torch.device(device)
         self._bfloat16 = bfloat16
-        self._mean, self._deviation = (
-            torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION)
-        )
 
     @torch.inference_mode()
     def encode(self, plane: Float32[np.ndarray, "S S"]) -> Embedding:
         """(S, S) grey values in [0, 1] to the embedding."""
-        grey = torch.from_numpy(plane).to(self._device).expand(1, 3, -1, -1)
         with (
-            _reproducible(),
+            reproducible(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bfloat16),
         ):
-            fine, middle, coarse = self._model.get_image_embeddings((grey - self._mean) / self._deviation)
+            fine, middle, coarse = self._model.get_image_embeddings(normalised(plane, self._device))
         return Embedding((fine.float(), middle.float(), coarse.float()))
 
     @torch.inference_mode()
@@ -133,23 +129,23 @@ class Network:
             (S/4, S/4) logits, and the predicted intersection over union of the mask with the truth.
         """
         corners = torch.tensor(box, dtype=torch.float32, device=self._device).view(1, 1, 4)
-        with _reproducible():
+        with reproducible():
             found = self._model(image_embeddings=list(embedding.levels), input_boxes=corners, multimask_output=False)
         return found.pred_masks[0, 0, 0], found.iou_scores[0, 0, 0]
 
 
-def _image_model(architecture: Architecture) -> Any:
-    """`transformers`' model with random weights; all that MedSAM2's configuration says is written out."""
-    from transformers.models.sam2.configuration_sam2 import (
-        Sam2Config,
-        Sam2HieraDetConfig,
-        Sam2MaskDecoderConfig,
-        Sam2PromptEncoderConfig,
-        Sam2VisionConfig,
-    )
-    from transformers.models.sam2.modeling_sam2 import Sam2Model
+def normalised(plane: Float32[np.ndarray, "S S"], device: torch.device) -> Float32[Tensor, "1 3 S S"]:
+    """(S, S) grey values in [0, 1] as red, green and blue, each with ImageNet's mean taken off and its deviation 1."""
+    grey = torch.from_numpy(plane).to(device).expand(1, 3, -1, -1)
+    mean, deviation = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (_MEAN, _DEVIATION))
+    return (grey - mean) / deviation
 
-    side, channels = architecture.side, architecture.channels
+
+def vision_config(architecture: Architecture) -> Any:
+    """What `transformers` wants to know of the encoder; all that MedSAM2's configuration says is written out."""
+    from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
+
+    side = architecture.side
     backbone = Sam2HieraDetConfig(
         image_size=[side, side],
         hidden_size=architecture.widths[0],
@@ -162,48 +158,68 @@ def _image_model(architecture: Architecture) -> Any:
         window_positional_embedding_background_size=[7, 7],
         num_query_pool_stages=3,
     )
-    vision = Sam2VisionConfig(
+    return Sam2VisionConfig(
         backbone_config=backbone,
         backbone_channel_list=list(reversed(architecture.widths)),
         backbone_feature_sizes=[[side // step] * 2 for step in (4, 8, _PATCH)],
-        fpn_hidden_size=channels,
+        fpn_hidden_size=architecture.channels,
         fpn_top_down_levels=[2, 3],
     )
-    prompt = Sam2PromptEncoderConfig(hidden_size=channels, image_size=side, patch_size=_PATCH)
-    decoder = Sam2MaskDecoderConfig(
-        hidden_size=channels,
-        mlp_dim=architecture.hidden,
-        iou_head_hidden_dim=channels,
-        num_multimask_outputs=3,
-        dynamic_multimask_via_stability=True,
-        dynamic_multimask_stability_delta=0.05,
-        dynamic_multimask_stability_thresh=0.98,
-    )
+
+
+def prompt_settings(architecture: Architecture) -> dict[str, Any]:
+    """Keywords of the prompt encoder's configuration."""
+    return {"hidden_size": architecture.channels, "image_size": architecture.side, "patch_size": _PATCH}
+
+
+def decoder_settings(architecture: Architecture) -> dict[str, Any]:
+    """Keywords of the mask decoder's configuration."""
+    return {
+        "hidden_size": architecture.channels,
+        "mlp_dim": architecture.hidden,
+        "iou_head_hidden_dim": architecture.channels,
+        "num_multimask_outputs": 3,
+        "dynamic_multimask_via_stability": True,
+        "dynamic_multimask_stability_delta": 0.05,
+        "dynamic_multimask_stability_thresh": 0.98,
+    }
+
+
+def _image_model(architecture: Architecture) -> Any:
+    """`transformers`' image model with random weights."""
+    from transformers.models.sam2.configuration_sam2 import Sam2Config, Sam2MaskDecoderConfig, Sam2PromptEncoderConfig
+    from transformers.models.sam2.modeling_sam2 import Sam2Model
+
     return Sam2Model(
         Sam2Config(
-            vision_config=vision,
-            prompt_encoder_config=prompt,
-            mask_decoder_config=decoder,
+            vision_config=vision_config(architecture),
+            prompt_encoder_config=Sam2PromptEncoderConfig(**prompt_settings(architecture)),
+            mask_decoder_config=Sam2MaskDecoderConfig(**decoder_settings(architecture)),
             attn_implementation="sdpa",
         )
     )
 
 
-def _fill(model: Any, parameters: Mapping[str, Tensor]) -> None:
+def fill(model: Any, parameters: Mapping[str, Tensor], what: str) -> None:
+    """Give MedSAM2's `what` exactly its parameters.
+
+    Raises:
+        WeightsError: one is missing, has another shape, or has no place.
+    """
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     missing = sorted(expected.keys() - parameters.keys())
     if missing:
-        raise WeightsError(f"lacks {len(missing)} parameters of MedSAM2's image model, {missing[0]} the first of them")
+        raise WeightsError(f"lacks {len(missing)} parameters of MedSAM2's {what}, {missing[0]} the first of them")
     for name, value in parameters.items():
         if expected.get(name) != tuple(value.shape):
             raise WeightsError(
-                f"{name} has the shape {tuple(value.shape)}, MedSAM2's image model {expected.get(name, 'has none')}"
+                f"{name} has the shape {tuple(value.shape)}, MedSAM2's {what} {expected.get(name, 'has none')}"
             )
     model.load_state_dict(parameters, strict=True)
 
 
 @contextlib.contextmanager
-def _reproducible() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """On CUDA, convolutions in full float32 that give the same bits each time; elsewhere nothing."""
     cudnn = torch.backends.cudnn
     with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, UsageError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt, RawImage
+from auvseg.extractors.base import ClassMap, ExtractorInput, RawImage
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.class_names import ClassNameMap, listed
 from auvseg.extractors.nnunet_classes import match
 from auvseg.extractors.nnunet_logits import CaseLogits, NetworkLogits, predict

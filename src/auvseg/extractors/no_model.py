@@ -11,7 +11,8 @@ import torch
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError
-from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.prompts import evenly_spaced
 from auvseg.shapes import LabelArray
 

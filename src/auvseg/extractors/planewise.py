@@ -18,7 +18,8 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef
 from auvseg.errors import CaseError
-from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.prompts import ClassPrompts, prompts_from_label, whole_image_prompts
 
 Embedding = TypeVar("Embedding")
@@ -41,13 +42,34 @@ class Decoded:
 
 
 @dataclass
-class _OpenMap:
-    """A class of which some planes are still to come."""
+class OpenMap:
+    """A class of which some planes are still to come.
+
+    Attributes:
+        prompts: its planes and their boxes.
+        decoded: what came so far, by plane.
+    """
 
     prompts: ClassPrompts
-    logits: list[Float32[Tensor, "h w"]] = field(default_factory=list)
-    quality: list[Float32[Tensor, ""]] = field(default_factory=list)
-    features: list[Float32[Tensor, "F"]] = field(default_factory=list)
+    decoded: dict[int, Decoded] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of its planes are there."""
+        return len(self.decoded) == len(self.prompts.boxes)
+
+    def finished(self) -> ClassMap:
+        """The map, its planes increasing."""
+        planes = [self.decoded[plane] for plane in self.prompts.boxes]
+        features = [plane.features for plane in planes if plane.features is not None]
+        return ClassMap(
+            class_def=self.prompts.class_def,
+            logits=torch.stack([plane.logits for plane in planes]),
+            planes=tuple(self.prompts.boxes),
+            planes_total=self.prompts.planes_total,
+            predicted_iou=torch.stack([plane.quality for plane in planes]),
+            embedding=torch.stack(features).mean(dim=0) if features else None,
+        )
 
 
 def as_itk_stores(array: NDArray[Any]) -> NDArray[Any]:
@@ -66,12 +88,12 @@ def prompts_of(
     Args:
         case: the case.
         classes: what to look for; those that the label does not hold are left out.
-        prompt: `label` or `none`.
+        prompt: what the model is told; `label` and `middle` draw the same boxes.
         margin: pixels of the volume's grid added to every side of a box.
         max_planes: at most so many planes a structure, evenly spaced; None takes all.
 
     Raises:
-        CaseError: prompt `label` without a label.
+        CaseError: no label, and a prompt that needs one.
     """
     if prompt == "none":
         depth, height, width = case.image.shape
@@ -102,27 +124,12 @@ def maps_of_boxes(
         encode: called once for every plane that holds a box, planes increasing.
         decode: called for every box, with the embedding of its plane and the plane's index.
     """
-    still_open = {one.class_def.class_id: _OpenMap(one) for one in prompts}
+    still_open = {one.class_def.class_id: OpenMap(one) for one in prompts}
     for plane in sorted({plane for one in prompts for plane in one.boxes}):
         embedding = encode(plane)
         for class_id, entry in list(still_open.items()):
             if plane not in entry.prompts.boxes:
                 continue
-            decoded = decode(embedding, plane, entry.prompts)
-            entry.logits.append(decoded.logits)
-            entry.quality.append(decoded.quality)
-            if decoded.features is not None:
-                entry.features.append(decoded.features)
-            if len(entry.logits) == len(entry.prompts.boxes):
-                yield _finished(still_open.pop(class_id))
-
-
-def _finished(entry: _OpenMap) -> ClassMap:
-    return ClassMap(
-        class_def=entry.prompts.class_def,
-        logits=torch.stack(entry.logits),
-        planes=tuple(entry.prompts.boxes),
-        planes_total=entry.prompts.planes_total,
-        predicted_iou=torch.stack(entry.quality),
-        embedding=torch.stack(entry.features).mean(dim=0) if entry.features else None,
-    )
+            entry.decoded[plane] = decode(embedding, plane, entry.prompts)
+            if entry.complete:
+                yield still_open.pop(class_id).finished()

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, UsageError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.checkpoint import Published, checkpoint_path, fill, load_checkpoint
 from auvseg.extractors.class_names import ClassNameMap, listed
 from auvseg.extractors.out_of_memory import Fallback, Precision, Way, named_precision

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import UsageError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt, RawImage
+from auvseg.extractors.base import ClassMap, ExtractorInput, RawImage
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.class_names import ClassNameMap
 from auvseg.extractors.nnunet_logits import CaseLogits, predict
 from auvseg.extractors.nnunet_model import CHECKPOINT, NnUNetModel, open_model

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.errors import CaseError, UsageError
-from auvseg.extractors.base import ClassMap, ExtractorInput, Prompt
+from auvseg.extractors.base import ClassMap, ExtractorInput
+from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.class_names import ClassNameMap, Match, listed, match_names
 from auvseg.extractors.out_of_memory import Precision, named_precision
 from auvseg.extractors.sliding_window import Predict, WindowedNetwork, Windows

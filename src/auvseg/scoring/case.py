@@ -85,7 +85,7 @@ def score_case(
     started = time.perf_counter()
     raw = isinstance(extractor, ReadsRawChannels)
     prepared = _prepare(volume, classes, config, raw=raw)
-    label_free = config.prompt == "none"
+    label_free = not config.prompted_by_label
     counts = label_counts(volume)
     expected = [WHOLE_IMAGE] if label_free and not isinstance(extractor, HasOwnClasses) else list(classes)
     wanted = expected if label_free else [c for c in classes if _voxels(c, counts)]
@@ -122,7 +122,7 @@ def score_case(
 
 
 def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig, *, raw: bool) -> ExtractorInput:
-    needs_label = config.prompt == "label" or config.input == "mask"
+    needs_label = config.prompted_by_label or config.input == "mask"
     if needs_label and volume.label is None:
         raise CaseError("no label; score label-free with --prompt none --input raw")
     how = Normalisation(input=config.input, modality=config.modality, window_hu=config.window_hu)
@@ -131,7 +131,7 @@ def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig, *
         foreground = np.isin(volume.label, [value for c in classes for value in c.values])
     return ExtractorInput(
         image=normalise(volume, how, foreground),
-        label=volume.label if config.prompt == "label" else None,
+        label=volume.label if config.prompted_by_label else None,
         spacing_mm=volume.spacing_mm,
         raw=RawImage(volume.channels(), volume.axcodes) if raw else None,
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
 from auvseg.errors import UsageError
-from auvseg.extractors.catalogue import facts_of
+from auvseg.extractors.catalogue import Prompt, facts_of
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
 InputKind = Literal["raw", "mask"]
@@ -63,7 +63,8 @@ class ScoreConfig:
     Attributes:
         modality: how intensities are read; see `auvseg.data.case.Modality`.
         extractor: name of the foundation model.
-        prompt: `label` draws a box a class and plane from the label; `none` looks at the whole image (label-free).
+        prompt: `label` draws a box a class and plane from the label; `middle` one on a class's middle plane, whose mask
+            the model carries to the others; `none` looks at the whole image (label-free).
         input: `raw` (window or percentiles of the image) or `mask` (scaled by the labelled foreground's percentiles).
         window_hu: level and width of the CT window, in HU.
         channel: which image channel is scored, from 0.
@@ -81,7 +82,7 @@ class ScoreConfig:
 
     modality: Modality
     extractor: str = "lite-medsam"
-    prompt: Literal["label", "none"] = "label"
+    prompt: Prompt = "label"
     input: InputKind = "raw"
     window_hu: tuple[float, float] = (40.0, 400.0)
     channel: int = 0
@@ -92,6 +93,11 @@ class ScoreConfig:
     measures: tuple[str, ...] = CASE_MEASURES
     model: ModelFolder | ModelFile | None = None
     class_map: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def prompted_by_label(self) -> bool:
+        """Whether the model is told anything that was drawn from the label."""
+        return self.prompt != "none"
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values, without `model`, and without `class_map` where there is none."""

@@ -192,7 +192,7 @@ def _records(job: _Job, cases: Sequence[Case], read_timeout_s: float | None) -> 
             case=case,
             channel=config.channel,
             channel_count=max(len(job.dataset.channel_names), 1),
-            with_label=config.prompt == "label" or config.input == "mask",
+            with_label=config.prompted_by_label or config.input == "mask",
             known=known.inputs if (known := kept[case.case_id]) is not None else None,
             every_channel=isinstance(job.extractor, ReadsRawChannels),
         )
