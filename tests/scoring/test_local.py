@@ -14,6 +14,7 @@ from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.table import load_scores
+from auvseg.scoring.view import read_view
 
 
 class CountingExtractor:
@@ -91,6 +92,20 @@ def test_every_case_and_class_gets_a_row_and_an_absent_class_no_number(dataset, 
     assert set(table["site"]) == {"A"}
     for name in ("scores.csv", "scores.parquet", "provenance.json", "run.json"):
         assert (tmp_path / "run" / name).stat().st_size > 0
+
+
+def test_views_are_kept_beside_the_records_and_change_nothing_in_them(dataset, tmp_path):
+    score(dataset, tmp_path / "with", CONFIG)
+    score(dataset, tmp_path / "without", CONFIG, views=False)
+    assert contents(tmp_path / "with") == contents(tmp_path / "without")
+    assert not (tmp_path / "without" / "views").exists()
+    for case in dataset.cases:
+        view = read_view(tmp_path / "with", case.case_id)
+        record = read_record(record_path(tmp_path / "with", case.case_id))
+        for one in record.classes:
+            if one.status == "ok":
+                assert view.classes[one.class_id].scale.sum() == pytest.approx(one.measures["S"], abs=1e-6)
+        assert view.thumbnail is not None
 
 
 def test_a_second_call_computes_nothing_again(dataset, tmp_path, counting):

@@ -139,6 +139,13 @@ def command(
     precision: Annotated[
         PrecisionName, typer.Option(help="auto is what was measured to be best.")
     ] = PrecisionName.auto,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views/--no-views",
+            help="Keep what auvseg report shows beside the numbers: a stamp of the image, the model's own mask.",
+        ),
+    ] = True,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
 ) -> None:
@@ -188,6 +195,7 @@ def command(
             subset=subset.value,
             num_parts=num_parts,
             part_id=part_id,
+            views=views,
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
         )

@@ -6,11 +6,11 @@ a direction stands in `catalogue.py`, and how far to trust it depends on the ext
 the class against everything else (`MeasureInput.odds`).
 """
 
-import numpy as np
 import torch
 from torch.nn import functional
 
 from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.planes import overlaps
 
 STABILITY_OFFSET = 2.0
 """Logit offset of the stability score."""
@@ -23,15 +23,9 @@ def agreement(case: MeasureInput) -> float | None:
     """
     if not case.has_label:
         return None
-    overlap = total = 0
-    for plane, (mask, valid) in zip(case.odds, case.label_planes(), strict=True):
-        # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
-        logits = functional.interpolate(plane[None, None], mask.shape, mode="bilinear", align_corners=False)
-        predicted = (logits[0, 0] > 0).cpu().numpy() & valid
-        labelled = mask & valid
-        overlap += int(np.count_nonzero(predicted & labelled))
-        total += int(np.count_nonzero(predicted)) + int(np.count_nonzero(labelled))
-    return 2.0 * overlap / total if total else None
+    found = case.once(overlaps)
+    total = sum(both for _, both in found)
+    return 2.0 * sum(shared for shared, _ in found) / total if total else None
 
 
 def stability(case: MeasureInput) -> float | None:

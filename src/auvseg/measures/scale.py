@@ -109,6 +109,22 @@ def _cores(
     return cores
 
 
+def row_core(
+    maps: Float[Tensor, "D H W"], unfolding: Unfolding, energy: Energy, centre: bool
+) -> Float64[Tensor, "n n"]:
+    """The Gram matrix of a map's shorter side, on the processor; whatever the energy, its eigenvalues are σ².
+
+    Raises:
+        ValueError: the values are not floating.
+    """
+    check_floating(maps)
+    with torch.no_grad(), torch.autocast(maps.device.type, enabled=False):
+        core = _cores(maps, unfolding, energy, centre).cpu()
+        # Of a Gram matrix `fold` leaves parts of the upper triangle empty; of the authors' variant the core is a
+        # triangle T with TᵀT the Gram matrix.
+        return core.T @ core if energy == "singular" else core.tril() + core.tril(-1).T
+
+
 class _Scale(torch.autograd.Function):
     """`S` of every map, keeping for the gradient the maps themselves and one r×r matrix each."""
 

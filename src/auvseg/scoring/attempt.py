@@ -11,10 +11,16 @@ from auvseg.scoring.case import Seconds, classes_of, score_case
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.loading import LoadedCase
 from auvseg.scoring.record import ClassScore, Record, Status
+from auvseg.scoring.view import CaseView
 
 
 def attempt(
-    volume: Volume, dataset: Dataset, extractor: Extractor, config: ScoreConfig, seconds: Seconds
+    volume: Volume,
+    dataset: Dataset,
+    extractor: Extractor,
+    config: ScoreConfig,
+    seconds: Seconds,
+    view: CaseView | None = None,
 ) -> tuple[tuple[ClassScore, ...], str]:
     """Score a case that was read; never raises for what is the case's own.
 
@@ -26,7 +32,7 @@ def attempt(
         if declared is None and volume.label is None and isinstance(extractor, HasOwnClasses):
             declared = extractor.own_classes
         classes = classes_of(volume, declared, dataset.ignore_value)
-        return score_case(volume, classes, dataset.ignore_value, extractor, config, seconds), ""
+        return score_case(volume, classes, dataset.ignore_value, extractor, config, seconds, view), ""
     except CaseError as problem:
         return (), str(problem)
     except MemoryError:

@@ -23,6 +23,7 @@ from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.record import ClassScore, packed
+from auvseg.scoring.view import CaseView
 
 _MOST_DENSE_VALUES = 1 << 16
 """Above this range of label values counting by table would take more memory than sorting a plane."""
@@ -66,6 +67,7 @@ def score_case(
     extractor: Extractor,
     config: ScoreConfig,
     seconds: Seconds,
+    view: CaseView | None = None,
 ) -> tuple[ClassScore, ...]:
     """Measures of every class of one case, in the order of `classes`; with prompt `none` of the whole image.
 
@@ -78,6 +80,7 @@ def score_case(
         extractor: the foundation model.
         config: the run's configuration.
         seconds: receives where the time went.
+        view: receives what a person wants to see of the case; None: nobody does.
 
     Raises:
         CaseError: the case cannot be scored with this configuration.
@@ -111,9 +114,13 @@ def score_case(
             measures=compute_measures(measured, config.measures, config.scale),
             embedding=None if class_map.embedding is None else packed(class_map.embedding.tolist()),
         )
+        if view is not None:
+            view.take(measured, config.scale)
         seconds.measures += time.perf_counter() - before
         before = time.perf_counter()
     seconds.network += time.perf_counter() - before
+    if view is not None:
+        view.picture(whole, classes)
     seconds.other += time.perf_counter() - started - seconds.network - seconds.measures
     reasons = extractor.unmatched(classes) if isinstance(extractor, HasOwnClasses) else {}
     return tuple(

@@ -24,6 +24,7 @@ from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
 from auvseg.scoring.record import ClassScore, Record, Status, read_record, record_path, write_record
 from auvseg.scoring.run import open_run, write_provenance
 from auvseg.scoring.table import load_scores, write_tables
+from auvseg.scoring.view import CaseView, write_view
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class _Job:
     setup: dict[str, Any]
     setup_sha256: str
     run_folder: Path
+    views: bool
 
 
 def score(
@@ -81,6 +83,7 @@ def score(
     num_parts: int = 1,
     part_id: int = 0,
     read_timeout_s: float | None = 600.0,
+    views: bool = True,
     on_case: Callable[[CaseDone], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ScoreSummary:
@@ -96,6 +99,7 @@ def score(
         num_parts: number of shards.
         part_id: which of them this call does, from 0: every `num_parts`-th case.
         read_timeout_s: a file that takes longer to read is given up, and its case fails.
+        views: whether to keep what a report shows of a case (`auvseg.scoring.view`) beside its record.
         on_case: called after every case.
         on_note: called before the first case with every sentence that a person should know of this extractor.
 
@@ -120,7 +124,7 @@ def score(
         "auvseg": __version__,
     }
     run = open_run(run_folder, dataset_path or dataset.source or dataset.root, setup, subset)
-    job = _Job(dataset, config, extractor, setup, fingerprint(setup), run_folder)
+    job = _Job(dataset, config, extractor, setup, fingerprint(setup), run_folder, views)
     counts: Counter[str] = Counter()
     failed = []
     for done, (record, reused) in enumerate(_records(job, mine, read_timeout_s), start=1):
@@ -225,8 +229,9 @@ def _score_and_write(job: _Job, outcome: Outcome[LoadTask, LoadedCase]) -> Recor
     loaded = outcome.result or LoadedCase.failed(outcome.error)
     scores: tuple[ClassScore, ...] = ()
     reason = loaded.error or ""
+    view = CaseView() if job.views else None
     if loaded.volume is not None:
-        scores, reason = attempt(loaded.volume, job.dataset, job.extractor, job.config, seconds)
+        scores, reason = attempt(loaded.volume, job.dataset, job.extractor, job.config, seconds, view)
     remarks = job.extractor.remarks() if isinstance(job.extractor, MakesRemarks) and scores else ()
     record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks)
     timings = {
@@ -235,5 +240,8 @@ def _score_and_write(job: _Job, outcome: Outcome[LoadTask, LoadedCase]) -> Recor
         "measures": seconds.measures,
         "other": time.perf_counter() - started - seconds.network - seconds.measures,
     }
+    if view is not None and scores:
+        # Before the record: a case whose record is there is not looked at again.
+        write_view(job.run_folder, record.case_id, view)
     write_record(job.run_folder, record, timings)
     return record

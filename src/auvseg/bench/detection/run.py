@@ -114,6 +114,7 @@ def detect(
         num_parts=num_parts,
         part_id=part_id,
         read_timeout_s=read_timeout_s,
+        views=False,
         on_case=on_case,
         on_note=on_note,
     )

@@ -89,7 +89,7 @@ def find_removals(
     measures = sorted(filters - {"none", RANDOM, ORACLE, COMBINED})
     if measures:
         run = folder / "runs" / options.auv.extractor
-        score(dataset, run, options.auv, device=device, on_case=_named("scoring", on_case))
+        score(dataset, run, options.auv, device=device, views=False, on_case=_named("scoring", on_case))
         table = load_scores(run)
         for name in measures:
             found[name] = filter_cases(
@@ -116,7 +116,7 @@ def _combined(
             config, extractor=options.combined_extractor, measures=_measures(options.combined_extractor), model=None
         )
     run, bench = folder / "runs" / config.extractor, folder / "detection" / config.extractor
-    score(dataset, run, config, device=device, on_case=_named("scoring", on_case))
+    score(dataset, run, config, device=device, views=False, on_case=_named("scoring", on_case))
     detect(dataset, bench, config, options.detection, device=device, on_case=_named("planting", on_case))
     find(bench, seed=options.detection.seed)
     table = with_combined(load_scores(run), run, bench)

@@ -1,0 +1,116 @@
+"""What each plane of a class map contributes: where a case's numbers come from, for a person who looks at it.
+
+The semantic perception scale is a sum over directions, and every direction is spread over the planes:
+
+    S = Σ_d s_d,    s_d = Σ_j u_dj² · (-p_j log p_j) / log r,    Z = U Σ Vᵀ with a plane a row,  Σ_d u_dj² = 1
+
+so that S is divided among the planes without a rest (ours, not the paper's). The companions are simply taken a plane at
+a time.
+
+Shapes: D scored planes, h, w the map's grid, H, W the volume's, r directions.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from auvseg.measures.catalogue import ScaleOptions
+from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.scale import row_core
+from auvseg.measures.spectrum import SINGULAR_OFFSET
+from auvseg.measures.unfolding import Unfolding
+
+
+@dataclass(frozen=True)
+class PlaneShares:
+    """Where S comes from.
+
+    Attributes:
+        spectrum: (r,) the distribution p_j, descending; NaN where the map has no scale.
+        scale: (D,) what each plane contributes to S; NaN where the map has no scale, or where its rows are no planes.
+    """
+
+    spectrum: Float64[np.ndarray, "r"]
+    scale: Float64[np.ndarray, "D"]
+
+
+def scale_by_plane(maps: Float[Tensor, "D h w"], options: ScaleOptions) -> PlaneShares:
+    """Divide S among the planes.
+
+    Args:
+        maps: logits or probabilities, as `options.on` says.
+        options: the variant of S.
+    """
+    depth = maps.shape[0]
+    unfolding = Unfolding.of(maps.shape, options.unfold)
+    gram = row_core(maps, unfolding, options.energy, options.centre)
+    directions = gram.shape[-1]
+    if not bool(torch.isfinite(gram).all()) or float(gram.diagonal().sum()) <= 0:
+        return PlaneShares(np.full(directions, np.nan), np.full(depth, np.nan))
+    values, vectors = torch.linalg.eigh(gram)
+    energies = values.clamp_min(0)
+    if options.energy == "singular":
+        energies = energies.sqrt() + SINGULAR_OFFSET
+    p = energies / energies.sum()
+    entropy = torch.special.entr(p) / math.log(max(directions, 2))
+    by_row = (vectors.square() @ entropy).numpy()
+    spectrum = p.flip(0).numpy()
+    if depth == 1:
+        return PlaneShares(spectrum, np.array([float(entropy.sum())]))
+    rows_are_planes = unfolding.order[0] == 0 and unfolding.by_rows
+    return PlaneShares(spectrum, by_row if rows_are_planes else np.full(depth, np.nan))
+
+
+def own_mask(case: MeasureInput) -> UInt8[np.ndarray, "D bytes"]:
+    """The model's own mask (logit > 0) on the volume's grid: (D, ceil(H·W / 8)) bits, a plane a row.
+
+    `MeasureInput.once` keeps it: a measure and whoever shows the case need the same.
+    """
+    height, width = case.whole.image.shape[1:]
+    # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
+    planes = [
+        np.packbits(
+            (functional.interpolate(plane[None, None], (height, width), mode="bilinear", align_corners=False) > 0)
+            .cpu()
+            .numpy()
+        )
+        for plane in case.odds
+    ]
+    return np.stack(planes)
+
+
+def unpack_plane(bits: UInt8[np.ndarray, "bytes"], height: int, width: int) -> Bool[np.ndarray, "H W"]:
+    """A plane of `own_mask`."""
+    return np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
+
+
+def overlaps(case: MeasureInput) -> tuple[tuple[int, int], ...]:
+    """On every scored plane: voxels in both masks, the label's and the model's, and the sum of both masks' voxels.
+
+    Voxels of nnU-Net's ignore label do not count. Empty without a label.
+    """
+    found = []
+    for bits, (mask, valid) in zip(case.once(own_mask), case.label_planes(), strict=False):
+        predicted = unpack_plane(bits, *mask.shape) & valid
+        labelled = mask & valid
+        both = int(np.count_nonzero(predicted & labelled))
+        found.append((both, int(np.count_nonzero(predicted)) + int(np.count_nonzero(labelled))))
+    return tuple(found)
+
+
+def agreement_by_plane(case: MeasureInput) -> Float64[np.ndarray, "D"]:
+    """(D,) Dice of the model's own mask with the label on each plane; NaN without a label, or where both are empty."""
+    if not case.has_label:
+        return np.full(len(case.class_map.planes), np.nan)
+    return np.array([2 * both / total if total else np.nan for both, total in case.once(overlaps)])
+
+
+def confidence_by_plane(case: MeasureInput) -> Float64[np.ndarray, "D"]:
+    """(D,) mean probability inside the model's own mask on each plane; NaN where the mask is empty."""
+    means = [plane[odds > 0].double().mean() for plane, odds in zip(case.probabilities, case.odds, strict=True)]
+    return np.array([float(mean) for mean in means])
