@@ -22,9 +22,11 @@ STAGES = (
     ("scoring",),
     ("aleatoric",),
     ("ranking",),
+    ("review",),
     ("filtering",),
     ("evaluation",),
     ("bench",),
+    ("report",),
     ("demo",),
     ("duo",),
     ("networks",),
@@ -33,7 +35,7 @@ STAGES = (
     ("cli",),
 )
 # Names, ranges and directions of measures are facts that every later stage shares; the catalogue imports nothing.
-WITHOUT_TORCH = ("data", "filtering", "aleatoric", "ranking", "cli", "atomic", "bench.corruptions")
+WITHOUT_TORCH = ("data", "filtering", "aleatoric", "ranking", "cli", "review", "atomic", "bench.corruptions")
 
 
 def _imports(path: Path) -> set[str]:

@@ -14,6 +14,8 @@ from auvseg.cli.doctor import command as doctor
 from auvseg.cli.evaluate import command as evaluate
 from auvseg.cli.filter import command as filter_
 from auvseg.cli.rank import command as rank
+from auvseg.cli.report import command as report
+from auvseg.cli.review import app as review
 from auvseg.cli.score import command as score
 from auvseg.cli.train import nnunet_export, nnunet_path, train
 from auvseg.cli.version import callback
@@ -29,8 +31,9 @@ app = typer.Typer(
     help=(
         "Find the cases and structures of a segmentation data set that are too noisy or ambiguous to learn from.\n\n"
         "[bold]auvseg score DATASET -o RUN[/bold] asks a frozen foundation model about every case; "
-        "[bold]auvseg rank RUN[/bold] shows the suspicious ones; [bold]auvseg filter RUN[/bold] writes a training "
-        "split without them.\n\nNo data set at hand? [bold]auvseg demo[/bold] makes one with known faults."
+        "[bold]auvseg rank RUN[/bold] lists the suspicious ones, [bold]auvseg report RUN[/bold] shows them; "
+        "[bold]auvseg filter RUN[/bold] writes a training split without them.\n\n"
+        "No data set at hand? [bold]auvseg demo[/bold] makes one with known faults."
     ),
     epilog="Exit status: 0 done, 1 done, but cases failed or have errors (all listed), 2 wrong usage or input.",
 )
@@ -41,6 +44,8 @@ app.command("convert")(convert)
 app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)
+app.command("report")(report)
+app.add_typer(review, name="review")
 app.add_typer(bench, name="bench")
 app.command("evaluate")(evaluate)
 app.command("train")(train)

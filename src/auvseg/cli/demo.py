@@ -20,7 +20,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="What everything is drawn from.")] = 0,
     max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 4,
 ) -> None:
-    """Make a small CT-like data set with known faults, then check, score, rank and filter it. Offline, in minutes.
+    """Make a small CT-like data set with known faults, then check, score, filter and show it. Offline, in minutes.
 
     Example: [bold]auvseg demo[/bold]
     """
@@ -31,27 +31,28 @@ def command(
     from auvseg.demo.planted import write_planted_dataset
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.selection import filter_cases
+    from auvseg.report import ReportOptions, write_report
 
     truth_file = folder / "truth.csv"
     if truth_file.exists():
-        say(f"1/5 the phantom in {folder / DATASET_NAME} is there already")
+        say(f"1/6 the phantom in {folder / DATASET_NAME} is there already")
     else:
-        say(f"1/5 drawing {cases} phantoms with faults in a third of them into {folder / DATASET_NAME}")
+        say(f"1/6 drawing {cases} phantoms with faults in a third of them into {folder / DATASET_NAME}")
         write_planted_dataset(folder, cases=cases, seed=seed)
     dataset = read_dataset(folder / DATASET_NAME)
     truth = read_truth(truth_file)
     _show_truth(truth)
-    say("2/5 checking every file")
+    say("2/6 checking every file")
     with progress("checking") as step:
         report = check_dataset(dataset, progress=step)
     say(f"    {len(dataset.cases)} cases: {report.errors} errors, {len(report.findings) - report.errors} warnings")
-    say("3/5 scoring with LiteMedSAM")
+    say("3/6 scoring with LiteMedSAM")
     run = folder / "run"
     table = _score(dataset, folder, run, max_slices)
-    say("4/5 what was found against what was planted")
+    say("4/6 what was found against what was planted")
     found = compare(table, truth)
     _show_found(found, truth)
-    say("5/5 filtering by AUV, as the paper does, and by the measure that found most here")
+    say("5/6 filtering by AUV, as the paper does, and by the measure that found most here")
     planted = set(truth.loc[truth["fault"] != "none", "case"])
     for by in ("auv", found[0].measure):
         selection = filter_cases(table, by=by, keep=1 - len(planted) / len(truth) / 2, scope="case")
@@ -59,7 +60,12 @@ def command(
         say(f"    by {by}: {len(selection.removed)} of {len(truth)} cases removed: {removed or 'none'}")
     written = export_selection("exclude", selection, dataset, run)
     say(f"    wrote {', '.join(file.path.name for file in written.files)} into {run / 'filter'}")
+    say("6/6 making the report")
+    findings = report.to_json()["findings"]
+    with progress("making the report") as step:
+        made = write_report(run, run / "report", dataset, ReportOptions(findings=findings), step)
     say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: auvseg rank {run} --scope class")
+    say(f"look at it: {made.index}")
     say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
 
 

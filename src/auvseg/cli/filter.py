@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from auvseg.filtering.selection import Selection
+    from auvseg.review import Review
 
 _MOST_SHOWN = 20
 AUTO = "auto"
@@ -60,6 +61,9 @@ def command(
     combine: Annotated[
         CombineName, typer.Option(help="With --scope class: keep a case that is kept for any class, or for all.")
     ] = CombineName.union,
+    reviewed: Annotated[
+        Path | None, typer.Option(help="Verdicts from the report (JSON or CSV): they go before any measure.")
+    ] = None,
     strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count losses for.")] = None,
     suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
     bench: Annotated[
@@ -93,6 +97,7 @@ def command(
     from auvseg.data.dataset import read_dataset
     from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
+    from auvseg.filtering.reviewed import obey
     from auvseg.filtering.selection import filter_cases, losses
     from auvseg.scoring.run import read_run
     from auvseg.scoring.table import load_scores
@@ -115,6 +120,8 @@ def command(
         strata=strata,
         suspicious=suspicious.value if suspicious else None,
     )
+    if reviewed is not None:
+        selection = obey(selection, _review_of(reviewed, run).decisions)
     dataset = read_dataset(read_run(run).dataset_path)
     written = export_selection(export.value, selection, dataset, run, splits_path=splits, target=to, dry_run=dry_run)
     _show_selection(selection, losses(selection, table))
@@ -125,6 +132,14 @@ def command(
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
         say(f"take it back with: auvseg filter {run} --undo")
+
+
+def _review_of(path: Path, run: Path) -> "Review":
+    """A review with the run's own case ids, whatever the report called them."""
+    from auvseg.review import read_review
+    from auvseg.review.pseudonyms import read_key
+
+    return read_review(path).named(read_key(run))
 
 
 def _share(keep: str) -> float:

@@ -1,0 +1,101 @@
+"""`auvseg report`: the run as pages to look at."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auvseg.cli.console import progress, say, say_warning
+from auvseg.cli.rank import recommended
+
+if TYPE_CHECKING:
+    from auvseg.data.case import Dataset
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the report is made; RUN/report by default.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="What cases are ranked by: AUV or a measure; what --bench recommends, else outlier."),
+    ] = None,
+    bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
+    images: Annotated[
+        int, typer.Option(min=0, help="So many cases, worst first, are shown with their images; 0: none.")
+    ] = 200,
+    top: Annotated[int | None, typer.Option(min=1, help="Only so many cases, worst first.")] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Everything in one file, to be sent; best with --top.")
+    ] = False,
+    pseudonymize: Annotated[
+        bool, typer.Option("--pseudonymize", help="case-0001 instead of ids; the key stays in the run folder.")
+    ] = False,
+    whole_image: Annotated[
+        bool,
+        typer.Option("--whole-image", help="Show all of the image, not only around structures: a head has a face."),
+    ] = False,
+    check: Annotated[
+        Path | None, typer.Option(help="What auvseg check DATASET --json printed: its findings are shown too.")
+    ] = None,
+) -> None:
+    """Make pages to look at: the suspicious cases with their images, why they stand out, and a place to decide.
+
+    One folder that opens from disk in any browser. Nothing is sent anywhere, and no path of this machine is in it.
+    What is decided there comes back with: auvseg filter RUN --reviewed FILE
+
+    Example: [bold]auvseg report runs/hippocampus[/bold]
+    """
+    from auvseg.report import ReportOptions, write_report
+    from auvseg.scoring.run import read_run
+
+    known = read_run(run)
+    if bench and not by:
+        by = recommended(bench, run)
+    options = ReportOptions(
+        by=by,
+        images=images,
+        top=top,
+        single_file=single_file,
+        pseudonymize=pseudonymize,
+        whole_image=whole_image,
+        findings=_findings(check),
+        bench=bench,
+    )
+    with progress("making the report") as step:
+        done = write_report(run, output or run / "report", _dataset(known.dataset_path), options, step)
+    for case_id, reason in done.without_images[:5]:
+        say_warning(f"{case_id} has no images in the report: {reason}")
+    if len(done.without_images) > 5:
+        say_warning(f"and {len(done.without_images) - 5} more have none")
+    if done.key is not None:
+        say(f"who is who: {done.key}; keep it to yourself")
+    say(f"{done.cases} cases, {done.with_images} with images; open {done.index}")
+
+
+def _dataset(path: Path) -> "Dataset | None":
+    """The data set that the run was made of; None where it is gone: numbers and thumbnails remain."""
+    from auvseg.data.dataset import read_dataset
+    from auvseg.errors import AuvsegError
+
+    try:
+        return read_dataset(path)
+    except AuvsegError as problem:
+        say_warning(f"the report has no images: {problem}")
+        return None
+
+
+def _findings(path: Path | None) -> list[dict[str, Any]]:
+    from auvseg.errors import UsageError
+
+    if path is None:
+        return []
+    try:
+        findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        return [dict(one) for one in findings]
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is not what `auvseg check DATASET --json` prints") from None

@@ -1,0 +1,54 @@
+"""`auvseg review`: what people decided in the report, brought together."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auvseg.cli.console import say, show_table
+
+_MOST_SHOWN = 30
+
+app = typer.Typer(no_args_is_help=True, help="Bring the verdicts of several people together.")
+
+
+@app.callback()
+def callback() -> None:
+    """Bring the verdicts of several people together."""
+
+
+@app.command("merge")
+def merge_command(
+    reviews: Annotated[list[Path], typer.Argument(help="Files that the report exported, one a rater.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the merged review here, as CSV.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What the agreement's interval is drawn from.")] = 0,
+) -> None:
+    """Agreement between raters (Cohen's or Fleiss' kappa), where they differ, and one review out of all.
+
+    What most raters say stands; where none has more voices, the case is unsure.
+
+    Example: [bold]auvseg review merge anna.json ben.csv -o merged.csv[/bold]
+    """
+    from auvseg.errors import UsageError
+    from auvseg.review import merge, read_review, write_review
+
+    if output is not None and output.exists():
+        raise UsageError(f"{output} exists already; choose another name with -o")
+    merged = merge([read_review(path) for path in reviews], seed=seed)
+    found = merged.agreement
+    if merged.conflicts:
+        rows = [
+            (one.case_id, *(verdict or "–" for verdict in one.verdicts), one.merged)
+            for one in merged.conflicts[:_MOST_SHOWN]
+        ]
+        columns = ("case", *merged.raters, "merged")
+        show_table("where they differ", columns, rows, left=len(columns))
+    more = len(merged.conflicts) - _MOST_SHOWN
+    if more > 0:
+        say(f"and {more} more")
+    interval = "" if found.low != found.low else f" [{found.low:.2f}, {found.high:.2f}]"
+    value = "not defined: all verdicts are the same" if found.value != found.value else f"{found.value:.2f}{interval}"
+    say(f"{found.name} {value} over {found.cases} cases that all judged; {found.equal} of them alike")
+    if output is not None:
+        write_review(output, merged.review)
+        say(f"wrote {output}; go on with: auvseg filter RUN --reviewed {output}")

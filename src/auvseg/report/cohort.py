@@ -1,0 +1,169 @@
+"""What the report's first page shows: every case and structure with its numbers, as columns.
+
+Numbers are rounded to four digits: a page is for looking; `scores.csv` has them all.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from auvseg.data.case import ClassDef
+from auvseg.filtering.suspicion import find_criterion, held_classes, suspicions
+from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.default import AUV
+from auvseg.ranking import rank
+from auvseg.report.pictures import colour_of
+from auvseg.report.private import Privacy
+
+MOST_NUMBERS = 1_500_000
+"""On one page; beyond that it would open slowly. The less important measures are left to the table on disk."""
+
+FIRST_MEASURES = (
+    "outlier",
+    "combined",
+    "AUV",
+    "S",
+    "agreement",
+    "volume_ml",
+    "predicted_iou",
+    "confidence",
+    "stability",
+)
+"""What a person looks at first, and the last to be left out."""
+
+_STATUS = ("ok", "absent", "failed")
+
+_KEYS = frozenset({"case", "subset", "class_id", "class", "status", "reason"})
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A run, ready to be shown.
+
+    Attributes:
+        table: the scores table with `AUV` of every structure, sorted by case and class.
+        by: what cases are ranked by.
+        order: case ids, the most suspicious first; those without a score last.
+        suspicion: by case, high = suspicious; missing for a case without a score.
+        classes: the data set's.
+    """
+
+    table: pd.DataFrame
+    by: str
+    order: tuple[str, ...]
+    suspicion: pd.Series
+    classes: tuple[ClassDef, ...]
+
+
+def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -> Cohort:
+    """Rank a run for a report.
+
+    Args:
+        table: a scores table.
+        classes: of the data set; None: those of the table.
+        by: `AUV`, or a measure of the table.
+
+    Raises:
+        UsageError: `by` is no measure of this run.
+    """
+    table = table.reset_index(drop=True)
+    if "S" in table:
+        structures = rank(table, by="S", scope="class")[["case", "class_id", AUV]]
+        table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
+    order = list(rank(table.drop(columns=AUV, errors="ignore"), by=by, scope="case")["case"])
+    left = sorted(set(table["case"]) - set(order))
+    rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
+    found = suspicions(rows, find_criterion(rows, by.lower() if by == AUV else by, None), "case")
+    declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]
+    if 0 in set(table["class_id"].dropna()) and not any(one.class_id == 0 for one in declared):
+        declared = [ClassDef(0, "whole image", ()), *declared]
+    suspicion = pd.Series(found["suspicion"].to_numpy(), index=found["case"].to_numpy(), dtype="float64")
+    return Cohort(table, by, (*order, *left), suspicion, tuple(declared))
+
+
+def shown_measures(cohort: Cohort) -> tuple[list[str], int]:
+    """The measures on the page, the important ones first, and how many are left out to keep it fast."""
+    there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
+    first = [cohort.by, *FIRST_MEASURES]
+    ordered = sorted(dict.fromkeys(there), key=lambda name: first.index(name) if name in first else len(first))
+    most = max(MOST_NUMBERS // max(len(cohort.table), 1), 4)
+    return ordered[:most], max(len(ordered) - most, 0)
+
+
+def cohort_payload(cohort: Cohort, privacy: Privacy, why: Mapping[str, str]) -> dict[str, Any]:
+    """Everything that the first page shows of cases and structures.
+
+    Args:
+        cohort: the run.
+        privacy: how ids and sentences are cleaned.
+        why: by case id, the sentence that says why it stands out.
+    """
+    table = cohort.table
+    index_of = {case: position for position, case in enumerate(cohort.order)}
+    position_of = {one.class_id: position for position, one in enumerate(cohort.classes)}
+    names, left_out = shown_measures(cohort)
+    subset = table.drop_duplicates("case").set_index("case")["subset"]
+    return {
+        "by": cohort.by,
+        "classes": [
+            {"id": one.class_id, "name": one.name, "colour": colour_of(position)}
+            for position, one in enumerate(cohort.classes)
+        ],
+        "measures": [measure_facts(name) for name in names],
+        "measuresLeftOut": left_out,
+        "cases": {
+            "id": [privacy.case(case) for case in cohort.order],
+            "subset": [str(subset.get(case, "")) for case in cohort.order],
+            "suspicion": numbers([cohort.suspicion.get(case, math.nan) for case in cohort.order]),
+            "why": [privacy.text(why.get(case, "")) for case in cohort.order],
+        },
+        "rows": {
+            "case": [index_of[case] for case in table["case"]],
+            "cls": [-1 if pd.isna(one) else position_of.get(int(one), -1) for one in table["class_id"]],
+            "status": [_STATUS.index(status) for status in table["status"]],
+            "values": {name: numbers(table[name].to_numpy(dtype=np.float64)) for name in names},
+        },
+        "own": _own_columns(cohort, privacy),
+    }
+
+
+def measure_facts(name: str) -> dict[str, str]:
+    """What the page says of a measure."""
+    if name == AUV:
+        summary = "aleatoric uncertainty value: S against the same structure in the cohort"
+        return {"name": name, "group": "scale", "suspicious": "high", "summary": summary}
+    one = MEASURES[name]
+    return {"name": name, "group": one.group, "suspicious": one.suspicious, "summary": one.summary}
+
+
+def numbers(values: Sequence[float] | Float64[np.ndarray, "N"]) -> list[float | None]:
+    """Values as JSON has them: four digits, missing ones null."""
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in map(float, values)]
+
+
+def as_json(content: Any) -> str:
+    """Compact JSON that can stand inside a page or a script whatever its strings hold.
+
+    No `<`, `>` or `&` is left, so nothing ends an element or begins one, and no line separator of Unicode's, which
+    older scripts take for the end of a line.
+    """
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # A lone surrogate, which a case id may hold, is no text that a file could be written with.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _own_columns(cohort: Cohort, privacy: Privacy) -> dict[str, list[str]]:
+    """The data set's own columns (site, scanner), a value a case; none with pseudonyms: they may name a patient."""
+    if privacy.pseudonyms is not None:
+        return {}
+    names = [name for name in cohort.table if name not in _KEYS and name not in MEASURES and name != AUV]
+    by_case = cohort.table.drop_duplicates("case").set_index("case")
+    return {str(name): [privacy.text(str(by_case[name].get(case, ""))) for case in cohort.order] for name in names}

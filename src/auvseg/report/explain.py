@@ -1,0 +1,182 @@
+"""One sentence that says why a structure stands out, built from its numbers and the cohort's.
+
+A robust z (`auvseg.measures.cohort`) says how far a number lies from the same structure's in the other cases; the
+farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from auvseg.measures.catalogue import MEASURES, Measure
+from auvseg.measures.cohort import robust_z
+
+NAMED = 3
+"""So many numbers make a sentence; more would not be read."""
+
+NOTABLE = 2.5
+"""Robust standard deviations from the median at which a number is worth a word."""
+
+WORDS = {
+    "S": "S",
+    "agreement": "the model's mask agrees",
+    "stability": "stability of the model's mask",
+    "confidence": "the model is sure of its mask",
+    "boundary_entropy": "doubt at the boundary of the model's mask",
+    "predicted_iou": "the model rates its own mask",
+    "fisher": "contrast of the model's map",
+    "energy": "energy of the model's map",
+    "variance": "variance of the image inside",
+    "noise": "noise",
+    "odd_plane": "one plane noisier than the others",
+    "sharpness": "fine detail",
+    "through_plane": "detail between planes",
+    "anisotropy": "detail along rows against columns",
+    "spike": "isolated point of k-space",
+    "shading": "shading of the image",
+    "blank": "voxels equal to their neighbours",
+    "clipped": "voxels at an end of the intensity range",
+    "contrast": "contrast to the surroundings",
+    "edge": "intensity step at the outline",
+    "parts": "connected parts",
+    "largest_part": "share of the largest part",
+    "gaps": "planes left out",
+    "extent_mm": "extent",
+    "elongation": "elongation",
+    "compactness": "compactness",
+    "raggedness": "change of the outline from plane to plane",
+    "roughness": "roughness of the outline",
+    "abruptness": "abruptness of the ends",
+    "share": "share of all structures",
+    "contact": "contact with other structures",
+    "offset_z_mm": "height among the other structures",
+    "offset_y_mm": "place in front of the others",
+    "offset_x_mm": "place to the right of the others",
+    "volume_ml": "volume",
+    "slices": "planes",
+    "snr": "signal to noise",
+}
+"""What each measure is, in a sentence."""
+
+_UNITS = {"volume_ml": " ml", "extent_mm": " mm", "offset_x_mm": " mm", "offset_y_mm": " mm", "offset_z_mm": " mm"}
+
+_RATIOS = ("volume_ml", "slices", "extent_mm", "noise")
+"""Numbers that people think of as multiples."""
+
+_SHARE = 0.5
+"""Of what the planes contribute, so much carries it."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One number that stands out.
+
+    Attributes:
+        measure: which.
+        value: the structure's.
+        median: the cohort's.
+        z: robust standard deviations from it, positive: towards the suspicious end, or away from both.
+    """
+
+    measure: str
+    value: float
+    median: float
+    z: float
+
+    def in_words(self) -> str:
+        """The number among the cohort's, such as `volume 4.1× the cohort's median`."""
+        name = WORDS[self.measure]
+        if self.measure in _RATIOS and self.median > 0 and not 0.5 < self.value / self.median < 2:
+            return f"{name} {_number(self.value / self.median)}× the cohort's median"
+        unit = _UNITS.get(self.measure, "")
+        return f"{name} {_number(self.value)}{unit} (median {_number(self.median)}{unit})"
+
+
+def deviations(table: pd.DataFrame) -> pd.DataFrame:
+    """Robust z of every recorded measure among the training cases that hold the same class.
+
+    Args:
+        table: a scores table.
+
+    Returns:
+        The table's index, a column a measure; positive: towards the suspicious end, where both ends are the distance
+        from the median. Missing where the value is. Measures that are distances from the cohort already are left out.
+    """
+    names = [name for name in MEASURES if name in table.columns and MEASURES[name].group != "cohort"]
+    result = np.full((len(table), len(names)), np.nan)
+    training = (table["subset"] == "training").to_numpy()
+    for rows in table.groupby("class_id").indices.values():
+        cohort = training[rows] if training[rows].any() else None
+        for column, name in enumerate(names):
+            z = robust_z(table[name].to_numpy(dtype=np.float64)[rows], cohort)
+            result[rows, column] = _turned(z, MEASURES[name])
+    return pd.DataFrame(result, index=table.index, columns=names)
+
+
+def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
+    """The training cases' median of every measure, by class."""
+    training = table[table["subset"] == "training"]
+    cohort = training if len(training) else table
+    names = [name for name in MEASURES if name in table.columns]
+    return {
+        class_id: {name: float(rows[name].median()) for name in names}
+        for class_id in sorted(set(cohort["class_id"].dropna().astype(int)))
+        for rows in [cohort[cohort["class_id"] == class_id]]
+    }
+
+
+def causes(values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float]) -> tuple[Cause, ...]:
+    """What stands out of one structure, farthest first; at most `NAMED`, none nearer than `NOTABLE`."""
+    notable = sorted((name for name, one in z.items() if one >= NOTABLE), key=lambda name: (-z[name], name))
+    return tuple(Cause(name, values[name], middle[name], z[name]) for name in notable[:NAMED])
+
+
+def sentence(class_name: str, found: Sequence[Cause], planes: str = "") -> str:
+    """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40-52 carry it`.
+
+    Args:
+        class_name: the structure.
+        found: what stands out.
+        planes: which planes carry it, as `carrying_planes` says; empty where that is not known.
+    """
+    if not found:
+        return f"{class_name}: no number lies far from the cohort's"
+    parts = [cause.in_words() for cause in found]
+    return f"{class_name}: {'; '.join([*parts, planes] if planes else parts)}"
+
+
+def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:
+    """The shortest run of planes that makes half of what all contribute, in words; empty where that says nothing.
+
+    Args:
+        planes: (D,) indices in the volume.
+        contributions: (D,) not negative; NaN counts as 0.
+    """
+    amounts = np.nan_to_num(contributions.astype(np.float64), nan=0.0)
+    total = amounts.sum()
+    if len(planes) < 4 or total <= 0:
+        return ""
+    sums = np.concatenate([[0.0], np.cumsum(amounts)])
+    ends = np.searchsorted(sums, sums[:-1] + _SHARE * total - 1e-12 * total)
+    lengths = ends - np.arange(len(amounts))
+    lengths[ends >= len(sums)] = len(amounts) + 1
+    start = int(np.argmin(lengths))
+    length = int(lengths[start])
+    if length > len(planes) // 2:
+        return ""
+    first, last = int(planes[start]), int(planes[start + length - 1])
+    return f"slice {first} carries it" if first == last else f"slices {first}–{last} carry it"
+
+
+def _turned(z: Float[np.ndarray, "N"], measure: Measure) -> Float[np.ndarray, "N"]:
+    if measure.suspicious == "both" or measure.name in ("volume_ml", "slices"):
+        # Size has a suspicious end for ranking, but a structure four times too large is as odd as one too small.
+        return np.abs(z)
+    return z if measure.suspicious == "high" else -z
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,0 +1,52 @@
+"""Which sound-looking cases resemble a case most: what it should have looked like."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from auvseg.report.explain import deviations
+
+SHOWN = 3
+"""Neighbours a structure."""
+
+_CLEAN = 0.5
+"""The less suspicious half of the cohort passes for clean."""
+
+_ALIKE = ("volume_ml", "extent_mm", "slices", "elongation", "offset_x_mm", "offset_y_mm", "offset_z_mm", "snr")
+"""What makes two structures of one class alike: size, shape and place, not how well they are drawn."""
+
+
+def similar_clean_cases(table: pd.DataFrame, suspicion: pd.Series) -> dict[tuple[str, int], tuple[str, ...]]:
+    """The most similar cases of the less suspicious half, for every structure that was scored.
+
+    Args:
+        table: a scores table.
+        suspicion: by case, high = suspicious; a case without one is never called clean.
+
+    Returns:
+        By case and class id, at most `SHOWN` other cases, the nearest first: Euclidean distance of the robust z of
+        what makes structures alike. Empty where none of those was measured.
+    """
+    from scipy.spatial import cKDTree
+
+    scored = table[table["status"] == "ok"]
+    z = deviations(scored)[[name for name in _ALIKE if name in scored.columns]].fillna(0.0)
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+    if z.empty or not len(z.columns):
+        return found
+    clean = set(suspicion.dropna().sort_values(kind="stable").index[: int(np.ceil(_CLEAN * suspicion.notna().sum()))])
+    ids = scored["class_id"].to_numpy(dtype=np.int64)
+    for class_id in np.unique(ids).tolist():
+        rows = np.flatnonzero(ids == class_id)
+        cases = scored["case"].to_numpy()[rows]
+        places: Float64[np.ndarray, "N M"] = z.to_numpy(dtype=np.float64)[rows]
+        sound = np.array([case in clean for case in cases])
+        if not sound.any():
+            continue
+        names = cases[sound]
+        nearest = min(SHOWN + 1, len(names))
+        _, indices = cKDTree(places[sound]).query(places, k=nearest)
+        for case, row in zip(cases, np.asarray(indices).reshape(len(cases), nearest), strict=True):
+            others = [str(names[index]) for index in row if names[index] != case]
+            found[str(case), class_id] = tuple(others[:SHOWN])
+    return found

@@ -1,0 +1,145 @@
+"""Verdict files, as the report exports them: JSON, or CSV with the columns case, verdict, note and rater.
+
+They come from a browser and pass through people's hands, so nothing in them is believed before it was looked at.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from auvseg import atomic
+from auvseg.errors import UsageError
+
+Verdict = Literal["keep", "exclude", "fix", "unsure"]
+"""`keep`: sound; `exclude`: not to be learnt from; `fix`: the label has to be mended first; `unsure`."""
+
+FORMAT = 1
+
+_LARGEST_FILE = 64 << 20
+_LONGEST_NOTE = 2000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would compute."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of one case.
+
+    Attributes:
+        verdict: None where there is only a note.
+        note: in the rater's words.
+    """
+
+    verdict: Verdict | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """One file.
+
+    Attributes:
+        rater: who decided; the file's name where it does not say.
+        decisions: by case id.
+    """
+
+    rater: str
+    decisions: Mapping[str, Decision]
+
+    def named(self, ids: Mapping[str, str]) -> "Review":
+        """The same with other ids, such as the cases behind pseudonyms; what has no other id keeps its own."""
+        return Review(self.rater, {ids.get(case, case): one for case, one in self.decisions.items()})
+
+
+def read_review(path: Path) -> Review:
+    """Read a file that the report exported.
+
+    Raises:
+        UsageError: it cannot be read, is no review, or a row of it is wrong; says which.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise UsageError(f"{path} is larger than any review; is it another file?")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text in UTF-8; export the review again") from None
+    rater, rows = _from_json(path, text) if text.lstrip().startswith(("{", "[")) else _from_csv(path, text)
+    decisions: dict[str, Decision] = {}
+    for number, (case, verdict, note) in enumerate(rows, start=1):
+        if not case:
+            raise UsageError(f"{path}, decision {number}: it names no case")
+        if verdict and verdict not in get_args(Verdict):
+            known = ", ".join(get_args(Verdict))
+            raise UsageError(f"{path}, decision {number} ({case}): the verdict {verdict!r} is none of {known}")
+        if case in decisions:
+            raise UsageError(f"{path}, decision {number}: {case} is decided twice")
+        decisions[case] = Decision(verdict or None, note[:_LONGEST_NOTE])  # type: ignore[arg-type]
+    return Review(rater or path.stem, decisions)
+
+
+def write_review(path: Path, review: Review) -> None:
+    """Write a review as CSV, which `read_review` and spreadsheets read; no cell of it is computed."""
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    writer.writerow(("case", "verdict", "note", "rater"))
+    for case, one in sorted(review.decisions.items()):
+        writer.writerow([guarded(text) for text in (case, one.verdict or "", one.note, review.rater)])
+    atomic.write_text(path, content.getvalue())
+
+
+def guarded(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+def _from_json(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    try:
+        content: Any = json.loads(text)
+        if content["auvseg_review"] != FORMAT:
+            raise UsageError(f"{path} is a review of another version; export it again")
+        rows = [
+            (_text(one["case"]), _text(one.get("verdict", "")), _text(one.get("note", "")))
+            for one in content["verdicts"]
+        ]
+        return _text(content.get("rater", "")), rows
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{path} is no review that the report exported") from None
+
+
+def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        if not {"case", "verdict"} <= set(reader.fieldnames or ()):
+            raise UsageError(f"{path} is no review: a CSV file needs the columns case and verdict")
+        rows = list(reader)
+    except csv.Error as problem:
+        raise UsageError(f"{path} is damaged: {problem}") from None
+    raters = {_cell(row, "rater") for row in rows} - {""}
+    return raters.pop() if len(raters) == 1 else "", [
+        (_unguarded(_cell(row, "case")), _cell(row, "verdict"), _unguarded(_cell(row, "note"))) for row in rows
+    ]
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    return _text(row.get(name) or "")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def decided(reviews: Iterable[Review]) -> set[str]:
+    """Cases of which somebody has a verdict."""
+    return {case for review in reviews for case, one in review.decisions.items() if one.verdict is not None}

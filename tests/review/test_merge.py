@@ -1,0 +1,39 @@
+import pytest
+
+from auvseg.errors import UsageError
+from auvseg.review.merge import merge
+from auvseg.review.verdicts import Decision, Review
+
+
+def review(rater, **verdicts):
+    return Review(rater, {case: Decision(verdict) for case, verdict in verdicts.items()})
+
+
+def test_most_voices_decide_and_a_tie_is_unsure():
+    merged = merge([review("a", x="keep", y="fix"), review("b", x="keep", y="exclude"), review("c", x="exclude")])
+    assert merged.review.decisions["x"].verdict == "keep"
+    assert merged.review.decisions["y"].verdict == "unsure"
+    assert [one.case_id for one in merged.conflicts] == ["x", "y"]
+    assert merged.conflicts[0].verdicts == ("keep", "keep", "exclude")
+
+
+def test_agreement_counts_only_what_all_have_judged():
+    first, second = review("a", x="keep", y="fix", z="keep"), review("b", x="keep", y="keep")
+    agreement = merge([first, second]).agreement
+    assert (agreement.cases, agreement.equal) == (2, 1)
+
+
+def test_notes_are_joined_with_their_raters_and_a_note_alone_is_no_verdict():
+    first = Review("Anna", {"x": Decision(None, "odd")})
+    second = Review("Ben", {"x": Decision("keep", "fine")})
+    one = merge([first, second]).review.decisions["x"]
+    assert (one.verdict, one.note) == ("keep", "Anna: odd; Ben: fine")
+
+
+def test_raters_of_one_name_are_told_apart():
+    assert merge([review("a", x="keep"), review("a", x="fix")]).raters == ("a 1", "a 2")
+
+
+def test_one_review_alone_cannot_be_merged():
+    with pytest.raises(UsageError, match="at least two"):
+        merge([review("a", x="keep")])
