@@ -13,7 +13,7 @@ SOURCE = Path(auvseg.__file__).parent
 
 # A stage may import the stages before it, and itself. `cli` may import everything.
 STAGES = (
-    ("errors", "shapes", "_version", "atomic"),
+    ("errors", "shapes", "_version", "atomic", "spreadsheet"),
     ("data",),
     ("weights",),
     ("nnunet",),
@@ -35,7 +35,17 @@ STAGES = (
     ("cli",),
 )
 # Names, ranges and directions of measures are facts that every later stage shares; the catalogue imports nothing.
-WITHOUT_TORCH = ("data", "filtering", "aleatoric", "ranking", "cli", "review", "atomic", "bench.corruptions")
+WITHOUT_TORCH = (
+    "data",
+    "filtering",
+    "aleatoric",
+    "ranking",
+    "cli",
+    "review",
+    "atomic",
+    "spreadsheet",
+    "bench.corruptions",
+)
 
 
 def _imports(path: Path) -> set[str]:
@@ -103,3 +113,10 @@ def test_nothing_prints_outside_the_command_line():
                 node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
             ]
             assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls), path.name
+
+
+def test_every_csv_is_written_where_formulas_are_guarded_against():
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        writes = ".to_csv(" in text or "csv.writer(" in text or "csv.DictWriter(" in text or "write_csv(" in text
+        assert not writes or path.name == "spreadsheet.py", f"{path.name}: write CSV with auvseg.spreadsheet"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from auvseg.errors import AuvsegError, UsageError
 from auvseg.review.verdicts import Decision, Review, read_review, write_review
 
-HOSTILE = ["=1+1", "+A1", "-2", "@SUM(A1)", "\tx", 'a,"b"\nc', "<script>alert(1)</script>", "‮rtl", "🩻", "x" * 300]
+HOSTILE = ["=1+1", "+A1", "-2+3", "@SUM(A1)", "\tx", 'a,"b"\nc', "<script>alert(1)</script>", "‮rtl", "🩻", "x" * 300]
 
 
 def write_json(path, **changes):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.spreadsheet import table_as_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ def command(
             progress=step,
         )
     target = output or predictions / "metrics.csv"
-    atomic.write_text(target, result.table.to_csv(index=False, lineterminator="\n"))
+    atomic.write_text(target, table_as_csv(result.table))
     _show_classes(summarise(result.table))
     _show_worst(result.table, worst)
     for note in result.notes:

@@ -9,6 +9,7 @@ import typer
 from auvseg.cli.console import out, say, say_warning, show_table
 from auvseg.measures.catalogue import COMBINED, MEASURES
 from auvseg.measures.default import AUV, default_measure
+from auvseg.spreadsheet import table_as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -72,7 +73,7 @@ def command(
     by = by or default_measure(table)
     ranking = rank(table, by=by, scope=scope.value)
     if as_csv:
-        out.file.write(ranking.to_csv(index=False, lineterminator="\n"))
+        out.file.write(table_as_csv(ranking))
         return
     shown = ranking if top == 0 else ranking.head(top)
     text_columns = [name for name in ("case", "class") if name in ranking.columns]
@@ -115,7 +116,7 @@ def _compare(
 
     found = between_runs(first, second, by=by, scope=scope.value)
     if as_csv:
-        out.file.write(found.disagreements.to_csv(index=False, lineterminator="\n"))
+        out.file.write(table_as_csv(found.disagreements))
         return
     rows = [
         (str(row["measure"]), str(row["reason"]), str(row["n"]), _interval(row), _number(row["worst_in_both"]))

@@ -4,8 +4,6 @@ A third of the cases get one fault each, every kind in turn. Which cases, which 
 seed. The truth is written beside the data set, never into it, so that nothing that reads the data set can see it.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from auvseg.bench.corruptions import CORRUPTIONS, Truth
 from auvseg.demo.organs import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, Phantom, case_name, check_request, draw_phantom, write_cases
 from auvseg.errors import UsageError
+from auvseg.spreadsheet import rows_as_csv
 
 TRUTH_NAMES = ("truth.csv", "truth.json")
 NO_FAULT = "none"
@@ -146,14 +145,12 @@ def _plant(phantom: Phantom, plan: _Plan, rng: np.random.Generator) -> tuple[Pha
 
 
 def _csv(cases: tuple[PlantedFault, ...]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["case", "fault", "kind", "class", "severity", "detail"])
+    rows = [["case", "fault", "kind", "class", "severity", "detail"]]
     for case in cases:
         truth = case.truth
         row = [truth.kind, " and ".join(case.classes), f"{truth.severity:g}", truth.words] if truth else [""] * 4
-        writer.writerow([case.case_id, case.fault, *row])
-    return table.getvalue()
+        rows.append([case.case_id, case.fault, *row])
+    return rows_as_csv(rows)
 
 
 def _json(cases: tuple[PlantedFault, ...], seed: int) -> str:

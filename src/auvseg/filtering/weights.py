@@ -21,6 +21,7 @@ from auvseg.errors import UsageError
 from auvseg.filtering.export import Export, check_belongs
 from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.selection import Selection
+from auvseg.spreadsheet import table_as_csv
 
 WEIGHTS_NAME = "weights.csv"
 FORMULA = "floor + (1 - floor) * (1 - mean rank of the suspicion in [0, 1]), scaled to mean 1 over the training cases"
@@ -58,7 +59,7 @@ def export_weights(
     cases = sorted(case.case_id for case in dataset.cases if case.subset == "training")
     table = sampling_weights(selection, cases, floor=floor, excluded=excluded)
     target = (target or folder / WEIGHTS_NAME).resolve()
-    as_csv = table.to_csv(index=False, lineterminator="\n")
+    as_csv = table_as_csv(table)
     content = {
         "formula": FORMULA,
         "floor": floor,

@@ -1,12 +1,12 @@
 """Who is behind a pseudonym: `pseudonyms.csv` in the run folder, never in a report."""
 
 import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 from auvseg import atomic
 from auvseg.errors import RunError
+from auvseg.spreadsheet import rows_as_csv, unguarded
 
 KEY = "pseudonyms.csv"
 
@@ -18,12 +18,8 @@ def write_key(run_folder: Path, pseudonyms: Mapping[str, str]) -> Path:
         run_folder: of the scores.
         pseudonyms: by case id.
     """
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(("case", "pseudonym"))
-    writer.writerows(sorted(pseudonyms.items()))
     key = run_folder / KEY
-    atomic.write_text(key, content.getvalue())
+    atomic.write_text(key, rows_as_csv([("case", "pseudonym"), *sorted(pseudonyms.items())]))
     return key
 
 
@@ -38,6 +34,6 @@ def read_key(run_folder: Path) -> dict[str, str]:
         return {}
     try:
         with key.open(encoding="utf-8", newline="") as file:
-            return {row["pseudonym"]: row["case"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, ValueError, csv.Error):
+            return {row["pseudonym"]: unguarded(row["case"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):
         raise RunError(f"{key} is damaged; make the report with --pseudonymize again") from None

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from auvseg import atomic
 from auvseg.errors import UsageError
+from auvseg.spreadsheet import rows_as_csv, unguarded
 
 Verdict = Literal["keep", "exclude", "fix", "unsure"]
 """`keep`: sound; `exclude`: not to be learnt from; `fix`: the label has to be mended first; `unsure`."""
@@ -21,8 +22,6 @@ FORMAT = 1
 
 _LARGEST_FILE = 64 << 20
 _LONGEST_NOTE = 2000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would compute."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def read_review(path: Path) -> Review:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UsageError(f"{path} is larger than any review; is it another file?")
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # a carriage return in a note is part of it
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
     except UnicodeDecodeError:
@@ -85,21 +84,8 @@ def read_review(path: Path) -> Review:
 
 def write_review(path: Path, review: Review) -> None:
     """Write a review as CSV, which `read_review` and spreadsheets read; no cell of it is computed."""
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(("case", "verdict", "note", "rater"))
-    for case, one in sorted(review.decisions.items()):
-        writer.writerow([guarded(text) for text in (case, one.verdict or "", one.note, review.rater)])
-    atomic.write_text(path, content.getvalue())
-
-
-def guarded(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    rows = [(case, one.verdict or "", one.note, review.rater) for case, one in sorted(review.decisions.items())]
+    atomic.write_text(path, rows_as_csv([("case", "verdict", "note", "rater"), *rows]))
 
 
 def _from_json(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
@@ -124,9 +110,9 @@ def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
         rows = list(reader)
     except csv.Error as problem:
         raise UsageError(f"{path} is damaged: {problem}") from None
-    raters = {_cell(row, "rater") for row in rows} - {""}
+    raters = {unguarded(_cell(row, "rater")) for row in rows} - {""}
     return raters.pop() if len(raters) == 1 else "", [
-        (_unguarded(_cell(row, "case")), _cell(row, "verdict"), _unguarded(_cell(row, "note"))) for row in rows
+        (unguarded(_cell(row, "case")), _cell(row, "verdict"), unguarded(_cell(row, "note"))) for row in rows
     ]
 
 

@@ -10,6 +10,7 @@ from auvseg import atomic
 from auvseg.measures.catalogue import MEASURES
 from auvseg.scoring.cohort import Features, cohort_columns
 from auvseg.scoring.record import ClassScore, Record, read_records, unpacked
+from auvseg.spreadsheet import table_as_csv
 
 KEY_COLUMNS = ("case", "subset", "class_id", "class", "status", "reason")
 """The columns that every scores table begins with; the measures and then the data set's own columns follow."""
@@ -53,7 +54,7 @@ def load_scores(run_folder: Path) -> pd.DataFrame:
 
 def write_tables(run_folder: Path, table: pd.DataFrame) -> None:
     """Write `scores.csv` and `scores.parquet`; floats in their shortest exact form, so both hold the same numbers."""
-    atomic.write_text(run_folder / "scores.csv", table.to_csv(index=False, lineterminator="\n"))
+    atomic.write_text(run_folder / "scores.csv", table_as_csv(table))
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     atomic.write_bytes(run_folder / "scores.parquet", buffer.getvalue())

@@ -13,6 +13,7 @@ import pandas as pd
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics, check_unique
 from auvseg.errors import UsageError
+from auvseg.spreadsheet import unguarded_texts
 
 _HEADING = 1
 """Lines before the first row, so that messages number lines as an editor does."""
@@ -51,7 +52,8 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the heading would lose cells
-            return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+            return unguarded_texts(table)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, pd.errors.ParserWarning) as error:

@@ -14,6 +14,7 @@ from auvseg._version import __version__
 from auvseg.bench.correlation.correlate import Correlations
 from auvseg.bench.correlation.findings import sentences
 from auvseg.errors import RunError
+from auvseg.spreadsheet import table_as_csv
 
 MARKER = "correlation.json"
 TABLE = "correlation.csv"
@@ -79,7 +80,7 @@ def _write(
     # Until all is written the marker names the old files and the new ones, so that an interruption leaves none behind.
     _mark(folder, (*before, *files), correlations, settings)
     for name, table in ((TABLE, correlations.table), (PAIRS, correlations.pairs.accounts)):
-        atomic.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
+        atomic.write_text(folder / name, table_as_csv(table))
     for done, (name, measure) in enumerate(figures.items(), start=1):
         from auvseg.bench.correlation.plots import scatter_png
 

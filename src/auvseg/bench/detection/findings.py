@@ -22,6 +22,7 @@ from auvseg.bench.detection.judge import (
 )
 from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
 from auvseg.measures.catalogue import COMBINED, MEASURES
+from auvseg.spreadsheet import table_as_csv
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def find(
     rises = monotonicity(evidence, suspicions).groupby("measure")["rises"].mean()
     overall = verdicts.overall().assign(rises=lambda table: table["measure"].map(rises))
     by_fault = verdicts.by_fault(budget=budget, faulty_share=faulty_share)
-    atomic.write_text(folder / "detection.csv", by_fault.to_csv(index=False, lineterminator="\n"))
-    atomic.write_text(folder / MEASURES_FILE, overall.to_csv(index=False, lineterminator="\n"))
+    atomic.write_text(folder / "detection.csv", table_as_csv(by_fault))
+    atomic.write_text(folder / MEASURES_FILE, table_as_csv(overall))
     write_combination(folder, combination)
     return Findings(evidence, combination, overall, by_fault, rank_stability(evidence, suspicions))
 

@@ -28,6 +28,7 @@ from auvseg.errors import CaseError, ReadError, UsageError
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.export import path_from
 from auvseg.filtering.relabel import NIFTI_ENDINGS, simpleitk_copy
+from auvseg.spreadsheet import table_as_csv, unguarded_texts
 
 _GZIP_LEVEL = 1
 
@@ -73,7 +74,8 @@ def write_noisy_dataset(
     faults_file = folder / "faults.csv"
     ids = tuple(case.case_id for case in training), tuple(case.case_id for case in held_out)
     if (folder / "dataset.json").exists():
-        return NoisyDataset(folder, *ids, pd.read_csv(faults_file, dtype={"case": str}, keep_default_na=False))
+        known = pd.read_csv(faults_file, dtype={"case": str}, keep_default_na=False)
+        return NoisyDataset(folder, *ids, unguarded_texts(known))
     description = describe_for_nnunet(dataset, [*training, *held_out], ())
     content = description.content
     if dataset.ignore_value is None:
@@ -87,7 +89,7 @@ def write_noisy_dataset(
             | {"words": truth.words}
         )
     faults = pd.DataFrame(rows, columns=["case", "kind", "corruption", "severity", "words"]).sort_values("case")
-    atomic.write_text(faults_file, faults.to_csv(index=False, lineterminator="\n"))
+    atomic.write_text(faults_file, table_as_csv(faults))
     entries = {
         case_id: {"images": [path_from(image, folder) for image in images], "label": path_from(label, folder)}
         for case_id, (images, label) in files.items()

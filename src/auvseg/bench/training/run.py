@@ -30,6 +30,7 @@ from auvseg.errors import RunError, UsageError
 from auvseg.extractors import extractor_names
 from auvseg.scoring.config import check_config
 from auvseg.scoring.run import differences
+from auvseg.spreadsheet import table_as_csv
 
 BENCH_FILE = "bench.json"
 
@@ -178,5 +179,5 @@ def _write(folder: Path, comparison: Comparison, markdown: str) -> None:
         ("differences", comparison.differences),
     )
     for name, table in tables:
-        atomic.write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        atomic.write_text(folder / f"{name}.csv", table_as_csv(table))
     atomic.write_text(folder / "table.md", markdown)

@@ -1,11 +1,11 @@
 """What a conversion did, as rows: every case and every mend, warning and failure; `conversion.csv` and a summary."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from auvseg.spreadsheet import rows_as_csv
 
 REPORT_NAME = "conversion.csv"
 
@@ -57,12 +57,7 @@ class Conversion:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """The report as CSV; the same rows give the same text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_safe(getattr(row, column)) for column in _COLUMNS])
-    return text.getvalue()
+    return rows_as_csv([_COLUMNS, *([_safe(getattr(row, column)) for column in _COLUMNS] for row in rows)])
 
 
 def _safe(text: str) -> str:

@@ -43,7 +43,7 @@ const auvsegReview = (() => {
   /** @param {string} text */
   function cell(text) {
     // A spreadsheet would compute what begins like this.
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    const safe = /^'*[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
 
@@ -87,7 +87,7 @@ const auvsegReview = (() => {
     const [head, ...rows] = rowsOf(text.replace(/^\ufeff/, ""));
     const at = ["case", "verdict", "note"].map((name) => (head || []).indexOf(name));
     if (at[0] < 0 || at[1] < 0) throw new Error("a review in CSV has the columns case, verdict and note");
-    const plain = (/** @type {string|undefined} */ one) => (one || "").replace(/^'(?=[=+\-@\t\r])/, "");
+    const plain = (/** @type {string|undefined} */ one) => (one || "").replace(/^'(?='*[=+\-@\t\r\n＝＋－＠])/, "");
     return rows.map((row) => [plain(row[at[0]]), { verdict: row[at[1]], note: at[2] < 0 ? "" : plain(row[at[2]]) }]);
   }
 
