@@ -1,5 +1,6 @@
 """The report: look at the suspicious cases, decide, and feed the decision back."""
 
-from auvseg.report.build import ReportDone, ReportOptions, write_report
+from auvseg.report.build import ReportDone, write_report
+from auvseg.report.options import ReportOptions
 
 __all__ = ["ReportDone", "ReportOptions", "write_report"]

@@ -1,9 +1,5 @@
-"""What the report's first page shows: every case and structure with its numbers, as columns.
+"""What the report's first page shows: every case and structure with its numbers, as columns."""
 
-Numbers are rounded to four digits: a page is for looking; `scores.csv` has them all.
-"""
-
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
 
 from auvseg.data.case import ClassDef
 from auvseg.filtering.suspicion import find_criterion, held_classes, suspicions
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.default import AUV
 from auvseg.ranking import rank
-from auvseg.report.pictures import colour_of
+from auvseg.report.palette import colour_of
+from auvseg.report.payload import exact, numbers
 from auvseg.report.private import Privacy
 
 MOST_NUMBERS = 1_500_000
@@ -79,12 +75,25 @@ def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) 
     order = list(rank(table.drop(columns=AUV, errors="ignore"), by=by, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
-    found = suspicions(rows, find_criterion(rows, by.lower() if by == AUV else by, None), "case")
     declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]
     if 0 in set(table["class_id"].dropna()) and not any(one.class_id == 0 for one in declared):
         declared = [ClassDef(0, "whole image", ()), *declared]
-    suspicion = pd.Series(found["suspicion"].to_numpy(), index=found["case"].to_numpy(), dtype="float64")
-    return Cohort(table, by, (*order, *left), suspicion, tuple(declared))
+    return Cohort(table, by, (*order, *left), _suspicion(rows, by), tuple(declared))
+
+
+def _suspicion(rows: pd.DataFrame, by: str) -> pd.Series:
+    """By case, high = suspicious.
+
+    The training cases are compared with each other alone, as `auvseg filter` does it, so that its cut can be shown;
+    others are compared with all.
+    """
+    criterion = find_criterion(rows, by.lower() if by == AUV else by, None)
+    found: dict[str, float] = {}
+    for compared in (rows, rows[rows["subset"] == "training"]):
+        if len(compared):
+            frame = suspicions(compared.reset_index(drop=True), criterion, "case")
+            found |= dict(zip(frame["case"], frame["suspicion"], strict=True))
+    return pd.Series(found, dtype="float64")
 
 
 def shown_measures(cohort: Cohort) -> tuple[list[str], int]:
@@ -120,8 +129,8 @@ def cohort_payload(cohort: Cohort, privacy: Privacy, why: Mapping[str, str]) -> 
         "cases": {
             "id": [privacy.case(case) for case in cohort.order],
             "subset": [str(subset.get(case, "")) for case in cohort.order],
-            "suspicion": numbers([cohort.suspicion.get(case, math.nan) for case in cohort.order]),
-            "why": [privacy.text(why.get(case, "")) for case in cohort.order],
+            "suspicion": exact([cohort.suspicion.get(case, math.nan) for case in cohort.order]),
+            "why": [why.get(case, "") for case in cohort.order],
         },
         "rows": {
             "case": [index_of[case] for case in table["case"]],
@@ -140,24 +149,6 @@ def measure_facts(name: str) -> dict[str, str]:
         return {"name": name, "group": "scale", "suspicious": "high", "summary": summary}
     one = MEASURES[name]
     return {"name": name, "group": one.group, "suspicious": one.suspicious, "summary": one.summary}
-
-
-def numbers(values: Sequence[float] | Float64[np.ndarray, "N"]) -> list[float | None]:
-    """Values as JSON has them: four digits, missing ones null."""
-    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in map(float, values)]
-
-
-def as_json(content: Any) -> str:
-    """Compact JSON that can stand inside a page or a script whatever its strings hold.
-
-    No `<`, `>` or `&` is left, so nothing ends an element or begins one, and no line separator of Unicode's, which
-    older scripts take for the end of a line.
-    """
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    # A lone surrogate, which a case id may hold, is no text that a file could be written with.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _own_columns(cohort: Cohort, privacy: Privacy) -> dict[str, list[str]]:

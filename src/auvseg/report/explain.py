@@ -1,6 +1,6 @@
 """One sentence that says why a structure stands out, built from its numbers and the cohort's.
 
-A robust z (`auvseg.measures.cohort`) says how far a number lies from the same structure's in the other cases; the
+A robust z (`auvseg.report.deviation`) says how far a number lies from the same structure's in the other cases; the
 farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
 """
 
@@ -8,11 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
-
-from auvseg.measures.catalogue import MEASURES, Measure
-from auvseg.measures.cohort import robust_z
 
 NAMED = 3
 """So many numbers make a sentence; more would not be read."""
@@ -92,40 +88,8 @@ class Cause:
         if self.measure in _RATIOS and self.median > 0 and not 0.5 < self.value / self.median < 2:
             return f"{name} {_number(self.value / self.median)}× the cohort's median"
         unit = _UNITS.get(self.measure, "")
-        return f"{name} {_number(self.value)}{unit} (median {_number(self.median)}{unit})"
-
-
-def deviations(table: pd.DataFrame) -> pd.DataFrame:
-    """Robust z of every recorded measure among the training cases that hold the same class.
-
-    Args:
-        table: a scores table.
-
-    Returns:
-        The table's index, a column a measure; positive: towards the suspicious end, where both ends are the distance
-        from the median. Missing where the value is. Measures that are distances from the cohort already are left out.
-    """
-    names = [name for name in MEASURES if name in table.columns and MEASURES[name].group != "cohort"]
-    result = np.full((len(table), len(names)), np.nan)
-    training = (table["subset"] == "training").to_numpy()
-    for rows in table.groupby("class_id").indices.values():
-        cohort = training[rows] if training[rows].any() else None
-        for column, name in enumerate(names):
-            z = robust_z(table[name].to_numpy(dtype=np.float64)[rows], cohort)
-            result[rows, column] = _turned(z, MEASURES[name])
-    return pd.DataFrame(result, index=table.index, columns=names)
-
-
-def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
-    """The training cases' median of every measure, by class."""
-    training = table[table["subset"] == "training"]
-    cohort = training if len(training) else table
-    names = [name for name in MEASURES if name in table.columns]
-    return {
-        class_id: {name: float(rows[name].median()) for name in names}
-        for class_id in sorted(set(cohort["class_id"].dropna().astype(int)))
-        for rows in [cohort[cohort["class_id"] == class_id]]
-    }
+        value, median = _told_apart(self.value, self.median)
+        return f"{name} {value}{unit} (median {median}{unit})"
 
 
 def causes(values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float]) -> tuple[Cause, ...]:
@@ -135,7 +99,7 @@ def causes(values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[
 
 
 def sentence(class_name: str, found: Sequence[Cause], planes: str = "") -> str:
-    """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40-52 carry it`.
+    """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40–52 carry it`.
 
     Args:
         class_name: the structure.
@@ -146,6 +110,11 @@ def sentence(class_name: str, found: Sequence[Cause], planes: str = "") -> str:
         return f"{class_name}: no number lies far from the cohort's"
     parts = [cause.in_words() for cause in found]
     return f"{class_name}: {'; '.join([*parts, planes] if planes else parts)}"
+
+
+def missing(class_name: str, share: float) -> str:
+    """Why a structure stands out by not being there; `share` of the cases hold it."""
+    return f"{class_name}: missing; {100 * share:.0f} % of the cases have it"
 
 
 def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:
@@ -171,12 +140,15 @@ def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarra
     return f"slice {first} carries it" if first == last else f"slices {first}–{last} carry it"
 
 
-def _turned(z: Float[np.ndarray, "N"], measure: Measure) -> Float[np.ndarray, "N"]:
-    if measure.suspicious == "both" or measure.name in ("volume_ml", "slices"):
-        # Size has a suspicious end for ranking, but a structure four times too large is as odd as one too small.
-        return np.abs(z)
-    return z if measure.suspicious == "high" else -z
-
-
 def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _told_apart(value: float, median: float) -> tuple[str, str]:
+    """Both with as many digits as show that they differ."""
+    texts = _number(value), _number(median)
+    for digits in range(3, 7):
+        if texts[0] != texts[1]:
+            break
+        texts = f"{value:.{digits}g}", f"{median:.{digits}g}"
+    return texts

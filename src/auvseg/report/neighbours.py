@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from auvseg.report.explain import deviations
-
 SHOWN = 3
 """Neighbours a structure."""
 
@@ -16,11 +14,14 @@ _ALIKE = ("volume_ml", "extent_mm", "slices", "elongation", "offset_x_mm", "offs
 """What makes two structures of one class alike: size, shape and place, not how well they are drawn."""
 
 
-def similar_clean_cases(table: pd.DataFrame, suspicion: pd.Series) -> dict[tuple[str, int], tuple[str, ...]]:
+def similar_clean_cases(
+    table: pd.DataFrame, z: pd.DataFrame, suspicion: pd.Series
+) -> dict[tuple[str, int], tuple[str, ...]]:
     """The most similar cases of the less suspicious half, for every structure that was scored.
 
     Args:
         table: a scores table.
+        z: of `auvseg.report.deviation.signed`: too large is not like too small.
         suspicion: by case, high = suspicious; a case without one is never called clean.
 
     Returns:
@@ -29,8 +30,8 @@ def similar_clean_cases(table: pd.DataFrame, suspicion: pd.Series) -> dict[tuple
     """
     from scipy.spatial import cKDTree
 
-    scored = table[table["status"] == "ok"]
-    z = deviations(scored)[[name for name in _ALIKE if name in scored.columns]].fillna(0.0)
+    ok = (table["status"] == "ok").to_numpy()
+    scored, z = table[ok], z.loc[ok, [name for name in _ALIKE if name in z.columns]].fillna(0.0)
     found: dict[tuple[str, int], tuple[str, ...]] = {}
     if z.empty or not len(z.columns):
         return found

@@ -8,7 +8,7 @@ Axes: D, H, W of the volume in the canonical orientation, d, h, w of what is sho
 import base64
 import io
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from scipy import ndimage
 
 from auvseg.data.case import ClassDef
 from auvseg.data.volume import Volume
-from auvseg.scoring.view import ClassView, Thumbnail
+from auvseg.report.palette import colour_of
+from auvseg.scoring.view import CaseView, ClassView, Thumbnail
 
 MOST_VOXELS = 128
 """Along any axis of what is shown."""
@@ -28,10 +29,10 @@ MOST_VOXELS = 128
 _MARGIN_MM = 25.0
 """Around the structures."""
 
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
-"""Okabe and Ito's colours, told apart by nearly everybody; after the eighth class they begin anew."""
-
 _GREY_LEVELS = 65535
+
+_COLOURS = np.array([(0, 0, 0), *(tuple(bytes.fromhex(colour_of(n)[1:])) for n in range(255))], dtype=np.uint8)
+"""By position of the class from 1."""
 
 
 @dataclass(frozen=True)
@@ -54,43 +55,39 @@ class Region:
         return array[first, second, third]
 
 
-def colour_of(position: int) -> str:
-    """The colour of the class at a position among the data set's, from 0."""
-    return PALETTE[position % len(PALETTE)]
-
-
 def thumbnail_uri(picture: Thumbnail) -> str:
     """A thumbnail with the structures' outlines, as a `data:` URI."""
-    colours = np.zeros((256, 3), dtype=np.uint8)
-    for position in range(1, 256):
-        colours[position] = tuple(bytes.fromhex(colour_of(position - 1)[1:]))
     rgb = np.repeat(picture.image[..., None], 3, axis=-1)
     outline = _outline(picture.label)
-    rgb[outline] = colours[picture.label[outline]]
+    rgb[outline] = _COLOURS[picture.label[outline]]
     content = io.BytesIO()
     Image.fromarray(rgb).save(content, format="WEBP", quality=70, method=2)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
-def region_of(volume: Volume, classes: Sequence[ClassDef], *, whole: bool = False) -> Region:
-    """The part of a volume to show: the structures and 25 mm around them; everything where there are none.
+def region_of(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None, *, whole: bool) -> Region | None:
+    """The part of a volume to show: the structures and 25 mm around them.
 
     Args:
         volume: the case.
         classes: the structures.
+        view: its masks of the model stand for the label of a case that has none; None where nothing was kept.
         whole: show everything.
+
+    Returns:
+        None where there is no structure, and so nothing that could be shown without everything else.
     """
     shape = volume.image.shape
     low, high = [0, 0, 0], list(shape)
-    values = [value for one in classes for value in one.values]
-    if not whole and volume.label is not None and values:
-        held = np.isin(volume.label, values)
-        if held.any():
-            for axis in range(3):
-                line = np.flatnonzero(held.any(axis=tuple(other for other in range(3) if other != axis)))
-                margin = int(np.ceil(_MARGIN_MM / volume.spacing_mm[axis]))
-                low[axis] = max(int(line[0]) - margin, 0)
-                high[axis] = min(int(line[-1]) + 1 + margin, shape[axis])
+    if not whole:
+        held = _held(volume, classes, view)
+        if not held.any():
+            return None
+        for axis in range(3):
+            line = np.flatnonzero(held.any(axis=tuple(other for other in range(3) if other != axis)))
+            margin = int(np.ceil(_MARGIN_MM / volume.spacing_mm[axis]))
+            low[axis] = max(int(line[0]) - margin, 0)
+            high[axis] = min(int(line[-1]) + 1 + margin, shape[axis])
     step = [max(int(np.ceil((b - a) / MOST_VOXELS)), 1) for a, b in zip(low, high, strict=True)]
     return Region((low[0], low[1], low[2]), (high[0], high[1], high[2]), (step[0], step[1], step[2]))
 
@@ -103,7 +100,7 @@ def image_payload(volume: Volume, region: Region) -> dict[str, Any]:
     part = _averaged(volume.image, region)
     low, high = float(part.min()), float(part.max())
     exact = bool(np.all(part == np.round(part))) and low >= -32768 and high <= 32767
-    slope = 1.0 if exact else max(high - low, 1e-12) / _GREY_LEVELS
+    slope = 1.0 if exact else (high - low) / _GREY_LEVELS or 1.0
     offset = 0.0 if exact else low + slope * 32768
     whole: Int16[np.ndarray, "d h w"] = np.round((part - offset) / slope).clip(-32768, 32767).astype("<i2")
     present = part[part > part.min()] if (part > part.min()).any() else part
@@ -114,7 +111,7 @@ def image_payload(volume: Volume, region: Region) -> dict[str, Any]:
         "step": list(region.step),
         "slope": slope,
         "offset": offset,
-        "range": [round(float(np.percentile(present, q)), 4) for q in (0.5, 99.5)],
+        "range": [float(f"{np.percentile(present, q):.6g}") for q in (0.5, 99.5)],
         "voxels": packed_bytes(whole.tobytes()),
     }
 
@@ -130,20 +127,47 @@ def label_payload(volume: Volume, classes: Sequence[ClassDef], region: Region) -
     return packed_bytes(marks.tobytes())
 
 
-def mask_payloads(views: Mapping[int, ClassView], shape: tuple[int, int, int], region: Region) -> dict[str, str]:
-    """The model's own mask of every class on the region's grid, by class id; 0 where none was scored."""
-    found = {}
-    for class_id, view in views.items():
-        mask: Bool[np.ndarray, "D H W"] = np.zeros(shape, dtype=bool)
-        bits = np.unpackbits(view.mask, axis=1, count=shape[1] * shape[2]).astype(bool)
-        mask[view.planes] = bits.reshape(-1, shape[1], shape[2])
-        found[str(class_id)] = packed_bytes(region.of(mask).astype(np.uint8).tobytes())
-    return found
+def mask_payloads(view: CaseView, shape: tuple[int, int, int], region: Region) -> dict[str, str]:
+    """The model's own mask of every class on the region's grid, by class id; 0 where none was scored.
+
+    A mask that does not fit the volume's grid is left out.
+    """
+    masks = {class_id: model_mask(one, shape) for class_id, one in view.classes.items()}
+    return {
+        str(class_id): packed_bytes(region.of(mask).astype(np.uint8).tobytes())
+        for class_id, mask in masks.items()
+        if mask is not None
+    }
+
+
+def model_mask(view: ClassView, shape: tuple[int, int, int]) -> Bool[np.ndarray, "D H W"] | None:
+    """The model's own mask of one class on a volume's grid; None where it is of another grid."""
+    depth, height, width = shape
+    bits = (len(view.planes), -(-height * width // 8))
+    if view.mask.shape != bits or view.mask.dtype != np.uint8 or not np.isin(view.planes, np.arange(depth)).all():
+        return None
+    mask: Bool[np.ndarray, "D H W"] = np.zeros(shape, dtype=bool)
+    if len(view.planes):
+        flat = np.unpackbits(view.mask, axis=1, count=height * width).astype(bool)
+        mask[view.planes] = flat.reshape(-1, height, width)
+    return mask
 
 
 def packed_bytes(content: bytes) -> str:
     """Compressed (deflate with zlib's header, which browsers undo by themselves), as text."""
     return base64.b64encode(zlib.compress(content, 6)).decode("ascii")
+
+
+def _held(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None) -> Bool[np.ndarray, "D H W"]:
+    if volume.label is not None:
+        return np.isin(volume.label, [value for one in classes for value in one.values])
+    depth, height, width = volume.image.shape
+    held: Bool[np.ndarray, "D H W"] = np.zeros((depth, height, width), dtype=bool)
+    for one in view.classes.values() if view is not None else ():
+        mask = model_mask(one, (depth, height, width))
+        if mask is not None:
+            held |= mask
+    return held
 
 
 def _averaged(image: Float32[np.ndarray, "D H W"], region: Region) -> Float32[np.ndarray, "d h w"]:

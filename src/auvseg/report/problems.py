@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from auvseg.report.deviation import usually_held
+from auvseg.report.explain import missing
 from auvseg.report.private import Privacy
 from auvseg.scoring.record import Record
 
@@ -29,27 +31,26 @@ def problems_of(
     rows = []
     for record in records:
         if record.status == "failed":
-            rows.append(_row(privacy, record.case_id, "error", f"not scored: {record.reason}", ""))
-        rows += [_row(privacy, record.case_id, "warning", words, "") for words in record.warnings]
-    absent = table[(table["status"] == "absent") & table["class_id"].notna()]
-    usual = table[table["class_id"].notna()].groupby("class_id")["status"].agg(lambda one: (one == "ok").mean())
-    for row in absent.to_dict("records"):
-        if usual[row["class_id"]] >= 0.5:
-            share = f"{100 * usual[row['class_id']]:.0f} % of the cases have it"
-            rows.append(_row(privacy, str(row["case"]), "warning", f"no {row['class']}; {share}", "is it missing?"))
+            rows.append(_row(privacy, record.case_id, "error", f"not scored: {privacy.text(record.reason)}"))
+        rows += [_row(privacy, record.case_id, "warning", privacy.text(words)) for words in record.warnings]
+    usual = usually_held(table)
+    absent = table[(table["status"] == "absent") & table["class_id"].isin(usual.keys())]
+    for case, class_id, name in zip(absent["case"], absent["class_id"], absent["class"], strict=True):
+        rows.append(_row(privacy, str(case), "warning", missing(str(name), usual[class_id]), "look for it"))
     for one in findings:
-        what = f"{one.get('kind', 'problem')}: {one.get('message', '')}".replace("_", " ")
-        rows.append(
-            _row(privacy, str(one.get("case_id", "")), str(one.get("severity", "")), what, str(one.get("advice", "")))
-        )
+        message = privacy.text(str(one.get("message") or ""))
+        kind, severity = str(one.get("kind") or "problem").replace("_", " "), str(one.get("severity") or "")
+        case, advice = str(one.get("case_id") or ""), str(one.get("advice") or "")
+        rows.append(_row(privacy, case, severity, f"{kind}: {message}", privacy.text(advice)))
     rows.sort(key=lambda row: (row["severity"] != "error", row["case"], row["what"]))
     return {"rows": rows[:MOST_SHOWN], "more": max(len(rows) - MOST_SHOWN, 0)}
 
 
-def _row(privacy: Privacy, case_id: str, severity: str, what: str, advice: str) -> dict[str, str]:
+def _row(privacy: Privacy, case_id: str, severity: str, what: str, advice: str = "") -> dict[str, str]:
+    """A row; `what` and `advice` are clean already."""
     return {
         "case": privacy.case(case_id) if case_id else "",
         "severity": severity if severity in ("error", "warning") else "warning",
-        "what": privacy.text(what),
-        "advice": privacy.text(advice),
+        "what": what,
+        "advice": advice,
     }

@@ -1,7 +1,13 @@
-"""Who is behind a pseudonym: `pseudonyms.csv` in the run folder, never in a report."""
+"""Who is behind a pseudonym: `pseudonyms.csv` in the run folder, never in a report.
+
+A pseudonym is drawn once and kept: a report that is made again, or of a run that has grown, calls a case what it was
+called before, so that a review of the earlier report stays true. The order is drawn too, for pseudonyms in the ids'
+order would tell whoever has a list of the ids who is who.
+"""
 
 import csv
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from auvseg import atomic
@@ -10,17 +16,34 @@ from auvseg.spreadsheet import rows_as_csv, unguarded
 
 KEY = "pseudonyms.csv"
 
+_DIGITS = 4
 
-def write_key(run_folder: Path, pseudonyms: Mapping[str, str]) -> Path:
-    """Write the key.
+
+def pseudonyms_of(run_folder: Path, case_ids: Iterable[str]) -> dict[str, str]:
+    """A pseudonym for every case: those of the key, and new ones, which are written into it.
 
     Args:
         run_folder: of the scores.
-        pseudonyms: by case id.
+        case_ids: of the run.
+
+    Returns:
+        By case id `case-0001` and so on; another word where an id of the run begins like that.
+
+    Raises:
+        RunError: the key is damaged.
     """
-    key = run_folder / KEY
-    atomic.write_text(key, rows_as_csv([("case", "pseudonym"), *sorted(pseudonyms.items())]))
-    return key
+    wanted = sorted(set(case_ids))
+    known = {case: pseudonym for pseudonym, case in read_key(run_folder).items()}
+    new = [case for case in wanted if case not in known]
+    if new:
+        secrets.SystemRandom().shuffle(new)
+        word = "case"
+        while any(case.startswith(f"{word}-") for case in (*wanted, *known)):
+            word = f"x{word}"
+        digits = max(len(str(len(known) + len(new))), _DIGITS)
+        known |= {case: f"{word}-{number:0{digits}d}" for number, case in enumerate(new, start=len(known) + 1)}
+        _write_key(run_folder, known)
+    return {case: known[case] for case in wanted}
 
 
 def read_key(run_folder: Path) -> dict[str, str]:
@@ -33,7 +56,16 @@ def read_key(run_folder: Path) -> dict[str, str]:
     if not key.is_file():
         return {}
     try:
-        with key.open(encoding="utf-8", newline="") as file:
-            return {row["pseudonym"]: unguarded(row["case"]) for row in csv.DictReader(file)}
+        with key.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+            rows = [(row["pseudonym"], unguarded(row["case"])) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError, csv.Error):
-        raise RunError(f"{key} is damaged; make the report with --pseudonymize again") from None
+        rows = [("", "")]
+    found = dict(rows)
+    if not all(name and case for name, case in rows) or not len(rows) == len(found) == len(set(found.values())):
+        raise RunError(f"{key} is damaged; restore it, or delete it to give up who is who and draw new pseudonyms")
+    return found
+
+
+def _write_key(run_folder: Path, pseudonyms: dict[str, str]) -> None:
+    text = rows_as_csv([("case", "pseudonym"), *sorted(pseudonyms.items())])
+    atomic.write_bytes(run_folder / KEY, text.encode("utf-8", "surrogatepass"))

@@ -175,9 +175,31 @@ def read_view(run_folder: Path, case_id: str) -> CaseView | None:
         for class_id in sorted({int(name.partition("/")[0]) for name in arrays}):
             found = {name.partition("/")[2]: value for name, value in arrays.items() if _of(name) == class_id}
             view.classes[class_id] = ClassView(predicted_iou=found.pop("predicted_iou", None), **found)
-        return view
+        return view if _fits_together(view) else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
+
+
+def _fits_together(view: CaseView) -> bool:
+    """Whether arrays that belong to each other have one length and the kind of numbers that they should have."""
+    picture = view.thumbnail
+    if picture is not None and not (
+        picture.image.dtype == picture.label.dtype == np.uint8
+        and picture.image.ndim == 2
+        and picture.image.size
+        and picture.image.shape == picture.label.shape
+    ):
+        return False
+    for one in view.classes.values():
+        by_plane = [one.scale, one.agreement, one.confidence]
+        by_plane += [] if one.predicted_iou is None else [one.predicted_iou]
+        if any(array.shape != one.planes.shape or array.dtype.kind != "f" for array in by_plane):
+            return False
+        if one.planes.ndim != 1 or one.planes.dtype.kind != "i" or one.spectrum.ndim != 1:
+            return False
+        if one.mask.ndim != 2 or len(one.mask) != len(one.planes) or one.mask.dtype != np.uint8:
+            return False
+    return True
 
 
 def _of(name: str) -> int:

@@ -1,0 +1,82 @@
+"""How far every number lies from the same structure's in the other cases, and the cohort's medians.
+
+Shapes: N rows of a scores table.
+"""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.cohort import robust_z
+
+_MULTIPLES = ("volume_ml",)
+"""Taken by their logarithm: structures are multiples of each other, not sums."""
+
+_USUAL = 0.5
+
+_ODD_AT_BOTH_ENDS = ("volume_ml", "slices")
+"""Size has a suspicious end for ranking, but a structure four times too large is as odd as one too small."""
+
+
+def signed(table: pd.DataFrame) -> pd.DataFrame:
+    """Robust z of every recorded measure among the training cases that hold the same class; all cases without any.
+
+    Args:
+        table: a scores table.
+
+    Returns:
+        The table's index, a column a measure; positive: above the median. Missing where the value is. Measures that are
+        distances from the cohort already are left out.
+    """
+    names = [name for name in MEASURES if name in table.columns and MEASURES[name].group != "cohort"]
+    values = {name: _comparable(name, table[name].to_numpy(dtype=np.float64)) for name in names}
+    result = np.full((len(table), len(names)), np.nan)
+    training = (table["subset"] == "training").to_numpy()
+    for rows in table.groupby("class_id").indices.values():
+        cohort = training[rows] if training[rows].any() else None
+        for column, name in enumerate(names):
+            result[rows, column] = robust_z(values[name][rows], cohort)
+    return pd.DataFrame(result, index=table.index, columns=names)
+
+
+def suspicious(z: pd.DataFrame) -> pd.DataFrame:
+    """The same turned so that positive is towards the suspicious end; where both ends are, away from the median.
+
+    Args:
+        z: of `signed`.
+    """
+    return z.apply(lambda column: _turned(str(column.name), column))
+
+
+def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
+    """The cohort's median of every measure, by class: of its training cases, of all where it has none."""
+    names = [name for name in MEASURES if name in table.columns]
+    found = {}
+    for class_id in sorted(table["class_id"].dropna().astype(int).unique()):
+        rows = table[table["class_id"] == class_id]
+        training = rows[rows["subset"] == "training"]
+        middle = (training if len(training) else rows)[names].median()
+        found[int(class_id)] = {name: float(middle[name]) for name in names}
+    return found
+
+
+def usually_held(table: pd.DataFrame) -> dict[int, float]:
+    """Share of the cases that hold a class, by class id; of the classes that at least half of them hold."""
+    known = table[table["class_id"].notna()]
+    held = (known["status"] != "absent").groupby(known["class_id"].astype(int)).mean()
+    shares = dict(zip(held.index.tolist(), held.tolist(), strict=True))
+    return {class_id: share for class_id, share in shares.items() if share >= _USUAL}
+
+
+def _comparable(name: str, values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
+    if name not in _MULTIPLES:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values > 0, np.log(values), np.nan)
+
+
+def _turned(name: str, z: pd.Series) -> pd.Series:
+    if MEASURES[name].suspicious == "both" or name in _ODD_AT_BOTH_ENDS:
+        return z.abs()
+    return z if MEASURES[name].suspicious == "high" else -z

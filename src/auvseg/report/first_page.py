@@ -1,0 +1,70 @@
+"""The data of the first page: cohort, problems, where everything comes from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from auvseg.report.bands import SpectrumBands
+from auvseg.report.cohort import cohort_payload
+from auvseg.report.prepared import Prepared
+from auvseg.report.problems import problems_of
+from auvseg.review.fingerprint import fingerprint
+
+THUMBNAILS_A_FILE = 100
+
+_SETTINGS = ("precision", "max_slices")
+"""Of an extractor's own settings those that a reader wants; others may hold paths."""
+
+
+def first_page(
+    prepared: Prepared, files: Sequence[str], why: Mapping[str, str], bands: SpectrumBands, *, has_thumbnails: bool
+) -> dict[str, Any]:
+    """Everything that the page holds from the beginning.
+
+    Args:
+        prepared: the run.
+        files: name of every case's file, in the cohort's order.
+        why: by case id, the sentence that says why it stands out.
+        bands: of all cases that are shown.
+        has_thumbnails: whether there is any.
+    """
+    shown = set(prepared.cohort.order)
+    mine = [record for record in prepared.records if record.case_id in shown]
+    return {
+        **cohort_payload(prepared.cohort, prepared.privacy, why),
+        "files": list(files),
+        "hasThumbs": has_thumbnails,
+        "thumbsAFile": THUMBNAILS_A_FILE,
+        "bands": bands.payload(),
+        "problems": problems_of(mine, prepared.cohort.table, prepared.options.findings, prepared.privacy),
+        "modality": prepared.run.setup["config"]["modality"],
+        "provenance": _provenance(prepared),
+        "total": len(prepared.records),
+        "fingerprint": fingerprint(prepared.records, prepared.privacy.pseudonyms),
+    }
+
+
+def title_of(prepared: Prepared) -> str:
+    """What stands above the page: the data set's name, where that may be shown."""
+    hidden = prepared.dataset is None or prepared.options.pseudonymize
+    return "auvseg report" if prepared.dataset is None or hidden else prepared.dataset.name
+
+
+def _provenance(prepared: Prepared) -> list[tuple[str, str]]:
+    setup, dataset = prepared.run.setup, prepared.dataset
+    config, extractor = setup["config"], setup["extractor"]
+    if prepared.options.pseudonymize:
+        source = "hidden"
+    else:
+        source = "not there any more" if dataset is None else f"{dataset.name} ({dataset.layout})"
+    rows = [
+        ("data set", source),
+        ("auvseg", str(setup["auvseg"])),
+        ("extractor", str(extractor["name"])),
+        ("weights (sha256)", str(extractor["weights_sha256"])[:16]),
+        ("told", str(config["prompt"])),
+        ("input", f"{config['input']}, {config['modality']}"),
+        ("ranked by", prepared.cohort.by),
+        *((name, json.dumps(extractor[name])) for name in _SETTINGS if name in extractor),
+    ]
+    return [(name, prepared.privacy.text(value)) for name, value in rows]

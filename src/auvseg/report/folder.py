@@ -1,0 +1,89 @@
+"""The report's folder on disk: what belongs to it, what is written when, and what an earlier report left behind.
+
+OUTPUT/report.json       says that this folder is a report, and may be written again
+OUTPUT/cases/000000.js   a case each, loaded when it is looked at: browsers read no other files from a disk
+OUTPUT/thumbs/0.js       a hundred thumbnails each
+OUTPUT/index.html        the cohort; written last, so that it never names a file that is not there
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from auvseg import atomic
+from auvseg._version import __version__
+from auvseg.errors import RunError
+
+MARKER = "report.json"
+
+_OURS = {"cases": re.compile(r"\d{6,}\.js"), "thumbs": re.compile(r"\d+\.js")}
+
+
+class ReportFolder:
+    """A new or empty folder, or an earlier report.
+
+    Args:
+        path: where.
+
+    Raises:
+        RunError: there is something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written: set[Path] = set()
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; choose a folder with -o")
+        if path.is_dir() and any(path.iterdir()) and not _is_report(path):
+            raise RunError(f"{path} holds something that is no report; choose a new folder with -o")
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.path / "index.html"
+
+    def begin(self) -> None:
+        """Say whose folder this is, before anything is in it: an interrupted report can be made again."""
+        atomic.write_text(self.path / MARKER, json.dumps({"auvseg": __version__, "report_version": 1}) + "\n")
+
+    def write_case(self, name: str, payload: str) -> None:
+        """Write one case's file; `payload` is JSON."""
+        self._write(Path("cases", f"{name}.js"), f'auvseg.receive("{name}",{payload});\n')
+
+    def write_thumbnails(self, chunks: Sequence[str]) -> None:
+        """Write the thumbnails; every chunk is JSON."""
+        for number, chunk in enumerate(chunks):
+            self._write(Path("thumbs", f"{number}.js"), f"auvseg.thumbs({number},{chunk});\n")
+
+    def finish(self, page: str) -> None:
+        """Write the page, then delete what an earlier report wrote and this one does not have.
+
+        A report with pseudonyms would otherwise be passed on with the case files of one without.
+        """
+        atomic.write_text(self.index, page)
+        for name, pattern in _OURS.items():
+            folder = self.path / name
+            if folder.is_dir() and not folder.is_symlink():
+                for path in folder.iterdir():
+                    if pattern.fullmatch(path.name) and path not in self._written:
+                        path.unlink()
+                with contextlib.suppress(OSError):  # something of the user's is in it
+                    folder.rmdir()
+
+    def _write(self, relative: Path, text: str) -> None:
+        # Not flushed to the disk one by one: ten thousand of them would take longer than everything else, and the page
+        # that names them is written last.
+        path = self.path / relative
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self._written.add(path)
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        content = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        return "auvseg" in content and "report_version" in content
+    except (OSError, ValueError, TypeError):
+        return False

@@ -1,0 +1,100 @@
+"""A run made ready to be shown: ranked, explained, and with the names under which its cases appear."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auvseg.data.case import Case, Dataset
+from auvseg.measures.default import default_measure
+from auvseg.report.cohort import Cohort, cohort_of
+from auvseg.report.deviation import signed
+from auvseg.report.explainer import Explainer
+from auvseg.report.neighbours import similar_clean_cases
+from auvseg.report.options import ReportOptions
+from auvseg.report.private import Privacy
+from auvseg.review.pseudonyms import pseudonyms_of
+from auvseg.scoring.record import Record
+from auvseg.scoring.run import Run
+from auvseg.scoring.table import scores_table
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that the cases of a report share.
+
+    Attributes:
+        run: what was scored, and how.
+        records: of all its cases.
+        dataset: where the images are; None where it is gone.
+        cohort: what is shown; with `top` a part of the run.
+        privacy: how ids and sentences are cleaned.
+        explainer: knows the whole run.
+        similar: by case and class id the most similar clean cases of the whole run.
+        options: how the report is made.
+    """
+
+    run: Run
+    records: Sequence[Record]
+    dataset: Dataset | None
+    cohort: Cohort
+    privacy: Privacy
+    explainer: Explainer
+    similar: Mapping[tuple[str, int], tuple[str, ...]]
+    options: ReportOptions
+
+
+def prepare(run: Run, records: Sequence[Record], dataset: Dataset | None, options: ReportOptions) -> Prepared:
+    """Rank and explain a run.
+
+    Raises:
+        UsageError: the run cannot be ranked as asked.
+        RunError: the key of earlier pseudonyms is damaged.
+    """
+    table = scores_table(records)
+    if options.by == "combined":
+        from auvseg.bench.combination import with_combined
+
+        table = with_combined(table, run.folder, options.bench)
+    cohort = cohort_of(table, None if dataset is None else dataset.classes, options.by or default_measure(table))
+    z = signed(cohort.table)
+    similar = similar_clean_cases(cohort.table, z, cohort.suspicion)
+    explainer = Explainer(cohort.table, z)
+    if options.top is not None:
+        cohort = _first(cohort, options.top)
+    privacy = _privacy(run, records, dataset, options)
+    return Prepared(run, records, dataset, cohort, privacy, explainer, similar, options)
+
+
+def _first(cohort: Cohort, top: int) -> Cohort:
+    order = cohort.order[:top]
+    table = cohort.table[cohort.table["case"].isin(order)].reset_index(drop=True)
+    return replace(cohort, table=table, order=order)
+
+
+def _privacy(run: Run, records: Sequence[Record], dataset: Dataset | None, options: ReportOptions) -> Privacy:
+    folders = [run.dataset_path, run.folder, *([] if dataset is None else [dataset.root])]
+    if not options.pseudonymize:
+        return Privacy.of(folders)
+    names = {*_names_of(dataset, records, options.findings)}
+    return Privacy.of(folders, pseudonyms_of(run.folder, [record.case_id for record in records]), names)
+
+
+def _names_of(
+    dataset: Dataset | None, records: Sequence[Record], findings: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What sentences may call a case or its files by."""
+    yield from (str(one.get("case_id") or "") for one in findings)
+    spoken_of = {record.case_id for record in records if record.reason or record.warnings}
+    spoken_of |= {str(one.get("case_id")) for one in findings}
+    for case in () if dataset is None else dataset.cases:
+        yield case.case_id
+        if case.case_id in spoken_of:
+            yield from _file_names(case)
+
+
+def _file_names(case: Case) -> Iterator[str]:
+    for path in (*case.images, *([] if case.label is None else [case.label])):
+        yield path.name
+        # A DICOM series is a folder, and its reader names the file that is wrong.
+        if path.is_dir():
+            yield from (one.name for one in path.iterdir())
