@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auvseg.measures.scale import semantic_scale
     from auvseg.ranking import rank
     from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
-    from auvseg.scoring.local import score
+    from auvseg.scoring.score import score
     from auvseg.scoring.table import load_scores
 
 _HOME = {
@@ -53,7 +53,7 @@ _HOME = {
     "rank": "auvseg.ranking",
     "read_dataset": "auvseg.data.dataset",
     "register_extractor": "auvseg.extractors",
-    "score": "auvseg.scoring.local",
+    "score": "auvseg.scoring.score",
     "semantic_scale": "auvseg.measures.scale",
 }
 

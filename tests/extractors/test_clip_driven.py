@@ -16,7 +16,7 @@ from auvseg.extractors.base import HasOwnClasses, MakesRemarks, ReadsRawChannels
 from auvseg.extractors.clip_driven import NAMES, ClipDriven
 from auvseg.extractors.clip_driven_network import OldPatchMerging, UniversalNetwork
 from auvseg.scoring.config import ModelFile, ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
 

@@ -22,8 +22,8 @@ from auvseg.extractors.memory import RemembersPlanes
 from auvseg.extractors.prompts import Box
 from auvseg.measures.catalogue import CASE_MEASURES
 from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
-from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from medsam2_weights import SMALL, write_checkpoint
 

@@ -21,7 +21,7 @@ from auvseg.extractors.base import ExtractorInput, HasOwnClasses, MakesRemarks, 
 from auvseg.extractors.module import parameters_sha256
 from auvseg.extractors.module_facts import standardised
 from auvseg.scoring.config import ModelFile, ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
 

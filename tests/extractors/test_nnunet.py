@@ -16,8 +16,8 @@ from auvseg.extractors.base import Extractor, ExtractorInput, HasOwnClasses, Raw
 from auvseg.extractors.memory import RemembersPlanes
 from auvseg.extractors.nnunet_classes import match, outputs_of
 from auvseg.scoring.config import ModelFolder, ScoreConfig
-from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from nnunet_models import save, write_images, write_model
 

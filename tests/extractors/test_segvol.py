@@ -19,7 +19,7 @@ from auvseg.extractors.segvol_network import UNUSED, Architecture, SegVolNetwork
 from auvseg.extractors.segvol_words import spoken, tokens, unknown_words
 from auvseg.extractors.volume_grid import case_grid, map_grid, resample
 from auvseg.scoring.config import ModelFile, ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import SPACING, ct, write_ct_table
 

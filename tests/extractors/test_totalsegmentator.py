@@ -11,7 +11,7 @@ from auvseg.extractors.base import ExtractorInput, HasOwnClasses, RawImage, Read
 from auvseg.extractors.nnunet import NnUNet
 from auvseg.extractors.totalsegmentator import weights_folder
 from auvseg.scoring.config import ModelFolder, ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from nnunet_models import write_images, write_model
 

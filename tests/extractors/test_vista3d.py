@@ -16,8 +16,8 @@ from auvseg.extractors.base import ExtractorInput, HasOwnClasses, MakesRemarks, 
 from auvseg.extractors.vista3d import Vista3D
 from auvseg.extractors.vista3d_classes import VISTA3D_CLASSES
 from auvseg.scoring.config import ModelFile, ScoreConfig
-from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import SPACING, ct, write_ct_table
 

@@ -15,7 +15,7 @@ from auvseg.extractors import get_extractor, voxtell
 from auvseg.extractors.base import ExtractorInput, HasOwnClasses, RawImage
 from auvseg.extractors.voxtell import read_bank
 from auvseg.scoring.config import ModelFolder, ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
 

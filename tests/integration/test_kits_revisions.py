@@ -6,7 +6,7 @@ import pytest
 from auvseg.data.dataset import read_dataset
 from auvseg.measures.catalogue import MEASURES
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

@@ -179,7 +179,7 @@ def command(
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
         class_map=named_class_map(class_map),
     )
-    from auvseg.scoring.local import CaseDone, score
+    from auvseg.scoring.score import CaseDone, score
 
     with progress("scoring") as step:
 

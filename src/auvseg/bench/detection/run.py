@@ -26,10 +26,11 @@ from auvseg.extractors.memory import RemembersPlanes
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds, classes_of
 from auvseg.scoring.config import ScoreConfig, fingerprint
+from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
-from auvseg.scoring.local import CaseDone, make_extractor, score
 from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
 from auvseg.scoring.run import differences, read_run
+from auvseg.scoring.score import CaseDone, score
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"

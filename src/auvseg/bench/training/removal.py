@@ -17,7 +17,7 @@ from auvseg.data.case import Dataset
 from auvseg.filtering.selection import Combine, filter_cases
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.local import CaseDone, score
+from auvseg.scoring.score import CaseDone, score
 from auvseg.scoring.table import load_scores
 
 OnCase = Callable[[str, int, int, str], None]

@@ -83,7 +83,7 @@ def command(
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
-    from auvseg.scoring.local import CaseDone
+    from auvseg.scoring.score import CaseDone
 
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")

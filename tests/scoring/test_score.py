@@ -11,8 +11,8 @@ from auvseg.errors import RunError, UsageError
 from auvseg.extractors import register_extractor
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.local import score
 from auvseg.scoring.record import read_record, record_path
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from auvseg.scoring.view import read_view
 

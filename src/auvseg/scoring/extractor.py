@@ -1,0 +1,63 @@
+"""The extractor that a configuration asks for, and what a run must know of it before its first case."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auvseg._version import __version__
+from auvseg.data.case import Dataset
+from auvseg.errors import UsageError
+from auvseg.extractors import get_extractor
+from auvseg.extractors.base import Extractor, HasOwnClasses, ReadsRawChannels
+from auvseg.scoring.config import ScoreConfig
+
+
+@dataclass(frozen=True)
+class ExtractorFacts:
+    """What is the same for an extractor in whatever process it lives.
+
+    Attributes:
+        setup: name, weights and settings, as they stand in every record.
+        notes: what a person should know before the first case, one sentence each.
+        every_channel: whether it needs every channel of an image.
+    """
+
+    setup: Mapping[str, Any]
+    notes: tuple[str, ...]
+    every_channel: bool
+
+
+def make_extractor(config: ScoreConfig, device: str) -> Extractor:
+    """The extractor that a configuration asks for, on a device."""
+    return get_extractor(
+        config.extractor,
+        prompt=config.prompt,
+        box_margin=config.box_margin,
+        max_slices=config.max_slices,
+        precision=config.precision,
+        device=device,
+        **({} if config.model is None else config.model.options()),
+        **({"class_map": dict(config.class_map)} if config.class_map else {}),
+    )
+
+
+def extractor_facts(extractor: Extractor, dataset: Dataset) -> ExtractorFacts:
+    """What a run must know of an extractor that is to score a data set.
+
+    Raises:
+        UsageError: the extractor was trained on another number of channels, or on none of the classes.
+    """
+    if isinstance(extractor, ReadsRawChannels) and dataset.channel_names:
+        there, needed = len(dataset.channel_names), extractor.raw_channels
+        if there != needed:
+            raise UsageError(f"{dataset.name} has {there} channels, the network was trained on {needed}")
+    return ExtractorFacts(
+        setup={"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
+        notes=extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else (),
+        every_channel=isinstance(extractor, ReadsRawChannels),
+    )
+
+
+def run_setup(config: ScoreConfig, facts: ExtractorFacts) -> dict[str, Any]:
+    """Everything that changes a score, as plain values; it stands in `run.json` and in every record."""
+    return {"config": config.as_dict(), "extractor": dict(facts.setup), "auvseg": __version__}

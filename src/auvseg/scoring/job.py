@@ -1,0 +1,101 @@
+"""What is the same for every case of a run, small enough to be sent to another process or another machine."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auvseg.data.case import Case, Dataset
+from auvseg.scoring.config import ScoreConfig, fingerprint
+from auvseg.scoring.extractor import ExtractorFacts, run_setup
+from auvseg.scoring.loading import LoadTask
+from auvseg.scoring.record import Record, Status, read_record, record_path
+
+
+@dataclass(frozen=True)
+class Job:
+    """How the cases of a run become records.
+
+    Attributes:
+        dataset: where the cases come from, without the cases themselves, of which there may be a million.
+        config: how to score.
+        run_folder: where the records go.
+        setup: what stands in every record.
+        setup_sha256: its fingerprint.
+        every_channel: whether the extractor needs every channel of an image.
+        views: whether to keep what a report shows of a case.
+        read_timeout_s: a file that takes longer to read is given up; None never.
+    """
+
+    dataset: Dataset
+    config: ScoreConfig
+    run_folder: Path
+    setup: dict[str, Any]
+    setup_sha256: str
+    every_channel: bool
+    views: bool
+    read_timeout_s: float | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one case ended; its record is written.
+
+    Attributes:
+        case_id: the case.
+        status: what its record says.
+        reason: why it has no numbers.
+        reused: whether the record was there before, and still valid.
+    """
+
+    case_id: str
+    status: Status
+    reason: str
+    reused: bool
+
+
+def make_job(
+    dataset: Dataset,
+    config: ScoreConfig,
+    run_folder: Path,
+    facts: ExtractorFacts,
+    *,
+    views: bool,
+    read_timeout_s: float | None,
+) -> Job:
+    """The job of scoring a data set with the extractor that these facts are about."""
+    setup = run_setup(config, facts)
+    return Job(
+        dataset=replace(dataset, cases=()),
+        config=config,
+        run_folder=run_folder,
+        setup=setup,
+        setup_sha256=fingerprint(setup),
+        every_channel=facts.every_channel,
+        views=views,
+        read_timeout_s=read_timeout_s,
+    )
+
+
+def load_task(job: Job, case: Case, known: Record | None) -> LoadTask:
+    """What has to be read of a case; with a usable record only as much as shows whether its files are the same."""
+    return LoadTask(
+        case=case,
+        channel=job.config.channel,
+        channel_count=max(len(job.dataset.channel_names), 1),
+        with_label=job.config.prompted_by_label or job.config.input == "mask",
+        known=None if known is None else known.inputs,
+        every_channel=job.every_channel,
+    )
+
+
+def usable_record(job: Job, case: Case) -> Record | None:
+    """The record of a case if it is whole, of this job, and not of a failure, which is worth another attempt."""
+    record = read_record(record_path(job.run_folder, case.case_id))
+    if record is None or record.status == "failed" or record.setup_sha256 != job.setup_sha256:
+        return None
+    same_case = (record.case_id, record.subset, dict(record.attributes)) == (
+        case.case_id,
+        case.subset,
+        dict(case.attributes),
+    )
+    return record if same_case else None

@@ -1,0 +1,137 @@
+"""Score a data set into a run folder, or go on with one that was interrupted.
+
+Every case ends as a record, whatever happened to it. Records whose files and setup have not changed are kept; failed
+ones are tried again. Shards (`num_parts`, `part_id`) write into the same folder and need no knowledge of each other.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from auvseg.data.case import Case, Dataset
+from auvseg.errors import UsageError
+from auvseg.scoring.config import ScoreConfig, check_config
+from auvseg.scoring.extractor import extractor_facts, make_extractor
+from auvseg.scoring.job import make_job
+from auvseg.scoring.local import score_here
+from auvseg.scoring.record import Status, record_path
+from auvseg.scoring.run import open_run, write_provenance
+from auvseg.scoring.table import load_scores, write_tables
+
+
+@dataclass(frozen=True)
+class CaseDone:
+    """One step of a run, for a progress display: the case, how it ended, and how far the run is."""
+
+    case_id: str
+    status: Status
+    reused: bool
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """How a run, or one shard of it, ended.
+
+    Attributes:
+        run_folder: where the records are.
+        cases: cases of this shard.
+        reused: cases whose record was still valid.
+        failed: case and reason of every case without scores.
+        elapsed_s: wall time.
+        complete: whether every case of the data set has a record now, so that the tables were written.
+    """
+
+    run_folder: Path
+    cases: int
+    reused: int
+    failed: tuple[tuple[str, str], ...]
+    elapsed_s: float
+    complete: bool
+
+
+def score(
+    dataset: Dataset,
+    run_folder: Path,
+    config: ScoreConfig,
+    *,
+    dataset_path: Path | None = None,
+    device: str = "cpu",
+    subset: Literal["training", "all"] = "training",
+    num_parts: int = 1,
+    part_id: int = 0,
+    read_timeout_s: float | None = 600.0,
+    views: bool = True,
+    on_case: Callable[[CaseDone], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> ScoreSummary:
+    """Score a data set into a run folder, or go on with one that was interrupted.
+
+    Args:
+        dataset: what to score.
+        run_folder: new, empty, or of an earlier call with the same setup.
+        config: how to score.
+        dataset_path: what `read_dataset` was given, so that later commands find it again.
+        device: `cpu`, `cuda` or `cuda:N`.
+        subset: `training` cases only, which is what filtering needs, or `all`.
+        num_parts: number of shards.
+        part_id: which of them this call does, from 0: every `num_parts`-th case.
+        read_timeout_s: a file that takes longer to read is given up, and its case fails.
+        views: whether to keep what a report shows of a case (`auvseg.scoring.view`) beside its record.
+        on_case: called after every case.
+        on_note: called before the first case with every sentence that a person should know of this extractor.
+
+    Returns:
+        The summary; a case that could not be scored is listed in it and never ends the run.
+
+    Raises:
+        UsageError: options that do not fit each other or the data set.
+        RunError: the run folder belongs to something else.
+    """
+    started = time.perf_counter()
+    check_config(config, dataset)
+    every_case = _selected(dataset, subset)
+    mine = _shard(every_case, num_parts, part_id)
+    extractor = make_extractor(config, device)
+    facts = extractor_facts(extractor, dataset)
+    for note in facts.notes:
+        if on_note is not None:
+            on_note(note)
+    job = make_job(dataset, config, run_folder, facts, views=views, read_timeout_s=read_timeout_s)
+    run = open_run(run_folder, dataset_path or dataset.source or dataset.root, job.setup, subset)
+    reused, failed = 0, []
+    for done, ended in enumerate(score_here(job, extractor, mine), start=1):
+        reused += ended.reused
+        if ended.status == "failed":
+            failed.append((ended.case_id, ended.reason))
+        if on_case is not None:
+            on_case(CaseDone(ended.case_id, ended.status, ended.reused, done, len(mine)))
+    complete = all(record_path(run_folder, case.case_id).is_file() for case in every_case)
+    if complete and every_case:
+        table = load_scores(run_folder)
+        write_tables(run_folder, table)
+        statuses = table.groupby("status")["case"].nunique()
+        write_provenance(run, dataset, device, {str(name): int(n) for name, n in statuses.items()})
+    elapsed_s = time.perf_counter() - started
+    return ScoreSummary(run_folder, len(mine), reused, tuple(failed), elapsed_s, complete)
+
+
+def _selected(dataset: Dataset, subset: Literal["training", "all"]) -> list[Case]:
+    cases = sorted(dataset.cases, key=lambda case: case.case_id)
+    chosen = [case for case in cases if subset == "all" or case.subset == "training"]
+    if not chosen:
+        raise UsageError(f"{dataset.name} has no training case; add --subset all to score its other cases")
+    twice = [case_id for case_id, times in Counter(case.case_id for case in chosen).items() if times > 1]
+    if twice:
+        raise UsageError(f"{dataset.name}: several cases are called {twice[0]!r}; run `auvseg check` and rename them")
+    return chosen
+
+
+def _shard(cases: Sequence[Case], num_parts: int, part_id: int) -> Sequence[Case]:
+    if num_parts < 1 or not 0 <= part_id < num_parts:
+        raise UsageError(f"--part-id must be between 0 and {num_parts - 1} for --num-parts {num_parts}, not {part_id}")
+    return cases[part_id::num_parts]

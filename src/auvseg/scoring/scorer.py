@@ -1,0 +1,65 @@
+"""One extractor at work: what every engine does with a case, wherever the case comes from."""
+
+import time
+
+from auvseg.data.case import Case
+from auvseg.data.isolation import Outcome
+from auvseg.extractors.base import Extractor, MakesRemarks
+from auvseg.scoring.attempt import attempt, record_of
+from auvseg.scoring.case import Seconds
+from auvseg.scoring.job import Ended, Job, load_task, usable_record
+from auvseg.scoring.loading import LoadedCase, LoadTask
+from auvseg.scoring.record import ClassScore, Record, write_record
+from auvseg.scoring.view import CaseView, write_view
+
+
+class Scorer:
+    """Turns cases into records, each in two steps, between which the engine has the case read.
+
+    Args:
+        job: what to do.
+        extractor: what does it, one case at a time.
+    """
+
+    def __init__(self, job: Job, extractor: Extractor) -> None:
+        self._job = job
+        self._extractor = extractor
+        self._kept: dict[str, Record] = {}
+
+    def prepare(self, case: Case) -> LoadTask:
+        """What has to be read of a case, after a look at the record that it may have."""
+        known = usable_record(self._job, case)
+        if known is not None:
+            self._kept[case.case_id] = known
+        return load_task(self._job, case, known)
+
+    def finish(self, outcome: Outcome[LoadTask, LoadedCase]) -> Ended:
+        """Keep the record of a case whose files have not changed, else score what was read and write its record."""
+        known = self._kept.pop(outcome.item.case.case_id, None)
+        if known is not None and outcome.result is not None and outcome.result.inputs == known.inputs:
+            return Ended(known.case_id, known.status, known.reason, reused=True)
+        record = self._score_and_write(outcome)
+        return Ended(record.case_id, record.status, record.reason, reused=False)
+
+    def _score_and_write(self, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
+        started = time.perf_counter()
+        job, seconds = self._job, Seconds()
+        loaded = outcome.result or LoadedCase.failed(outcome.error)
+        scores: tuple[ClassScore, ...] = ()
+        reason = loaded.error or ""
+        view = CaseView() if job.views else None
+        if loaded.volume is not None:
+            scores, reason = attempt(loaded.volume, job.dataset, self._extractor, job.config, seconds, view)
+        remarks = self._extractor.remarks() if isinstance(self._extractor, MakesRemarks) and scores else ()
+        record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks)
+        timings = {
+            "read": loaded.seconds,
+            "network": seconds.network,
+            "measures": seconds.measures,
+            "other": time.perf_counter() - started - seconds.network - seconds.measures,
+        }
+        if view is not None and scores:
+            # Before the record: a case whose record is there is not looked at again.
+            write_view(job.run_folder, record.case_id, view)
+        write_record(job.run_folder, record, timings)
+        return record
