@@ -31,7 +31,7 @@ def test_verdicts_go_before_the_measure():
     assert set(found.kept) | set(found.removed) == set(by_measure.kept) | set(by_measure.removed)
     reasons = found.decisions.set_index("case")["reason"]
     assert (reasons["c1"], reasons["c8"]) == ("reviewed: keep", "reviewed: fix")
-    assert any("3 cases are decided by review, 7 by AUV" in words for words in found.warnings)
+    assert any("decided by review: 3 cases; by AUV: 7" in words for words in found.warnings)
 
 
 @pytest.mark.parametrize("decision", [Decision("unsure"), Decision(None, "a note")])
@@ -48,7 +48,7 @@ def test_a_review_of_another_run_is_refused_and_strange_cases_are_counted():
     with pytest.raises(UsageError, match="another run"):
         obey(selection(), {"elsewhere": Decision("keep")})
     found = obey(selection(), {"elsewhere": Decision("exclude"), "c1": Decision("keep")})
-    assert any(words.startswith("1 verdicts are about cases that are no training cases") for words in found.warnings)
+    assert "verdicts about cases that are no training cases of this run: 1" in found.warnings
 
 
 def test_at_least_one_case_stays():

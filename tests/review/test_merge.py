@@ -5,8 +5,8 @@ from auvseg.review.merge import merge
 from auvseg.review.verdicts import Decision, Review
 
 
-def review(rater, **verdicts):
-    return Review(rater, {case: Decision(verdict) for case, verdict in verdicts.items()})
+def review(rater, run="", **verdicts):
+    return Review(rater, {case: Decision(verdict) for case, verdict in verdicts.items()}, run)
 
 
 def test_most_voices_decide_and_a_tie_is_unsure():
@@ -37,3 +37,22 @@ def test_raters_of_one_name_are_told_apart():
 def test_one_review_alone_cannot_be_merged():
     with pytest.raises(UsageError, match="at least two"):
         merge([review("a", x="keep")])
+
+
+def test_reviews_of_different_reports_are_told():
+    assert merge([review("a", run="1", x="keep"), review("b", run="1", x="fix"), review("c", x="fix")]).one_run
+    assert not merge([review("a", run="1", x="keep"), review("b", run="2", x="fix")]).one_run
+
+
+def test_the_order_of_reviews_changes_no_verdict():
+    reviews = [review("a", x="keep", y="fix"), review("b", x="keep", y="exclude"), review("c", x="exclude", z="keep")]
+    there, back = merge(reviews), merge(reviews[::-1])
+    assert there.review.decisions == back.review.decisions
+    assert there.agreement.value == pytest.approx(back.agreement.value, nan_ok=True)
+
+
+def test_without_any_case_in_common_there_is_no_agreement():
+    merged = merge([review("a", x="keep"), review("b", y="fix")])
+    assert merged.agreement.cases == 0
+    assert {case: one.verdict for case, one in merged.review.decisions.items()} == {"x": "keep", "y": "fix"}
+    assert merged.conflicts == ()

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from auvseg.errors import AuvsegError, UsageError
 from auvseg.review.verdicts import Decision, Review, read_review, write_review
 
-HOSTILE = ["=1+1", "+A1", "-2+3", "@SUM(A1)", "\tx", 'a,"b"\nc', "<script>alert(1)</script>", "‮rtl", "🩻", "x" * 300]
+HOSTILE = [
+    "=1+1",
+    "+A1",
+    "-2+3",
+    "@SUM(A1)",
+    "\tx",
+    'a,"b"\nc',
+    "<script>alert(1)</script>",
+    "‮rtl",
+    "🩻",
+    "x" * 300,
+    "\udc80",
+]
 
 
 def write_json(path, **changes):
@@ -21,6 +33,7 @@ def test_what_the_report_exports_as_json_is_read(tmp_path):
     review = read_review(write_json(tmp_path / "review.json"))
     assert review.rater == "Anna"
     assert review.decisions == {"a": Decision("keep"), "b": Decision("fix", "shifted")}
+    assert review.run == "x"
 
 
 def test_a_review_without_a_raters_name_is_called_like_its_file(tmp_path):
@@ -29,10 +42,10 @@ def test_a_review_without_a_raters_name_is_called_like_its_file(tmp_path):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_written_is_read_and_no_cell_is_a_formula(tmp_path, text):
-    review = Review("Anna", {text: Decision("exclude", text), "plain": Decision(None, text)})
+    review = Review(text[:200], {text: Decision("exclude", text), "plain": Decision(None, text)})
     write_review(tmp_path / "review.csv", review)
     assert read_review(tmp_path / "review.csv") == review
-    for line in (tmp_path / "review.csv").read_text().splitlines()[1:]:
+    for line in (tmp_path / "review.csv").read_text(errors="surrogateescape").splitlines()[1:]:
         assert not line.lstrip('"').startswith(("=", "+", "-", "@", "\t"))
 
 
@@ -80,3 +93,23 @@ def test_no_text_is_more_than_a_review_or_an_error_in_words(tmp_path_factory, te
 def test_pseudonyms_become_cases_and_others_keep_their_names():
     review = Review("Anna", {"case-0001": Decision("keep"), "x": Decision("fix")})
     assert set(review.named({"case-0001": "patient 7"}).decisions) == {"patient 7", "x"}
+
+
+def test_a_file_larger_than_any_review_is_not_read(tmp_path):
+    with (tmp_path / "review.json").open("wb") as file:
+        file.truncate(65 << 20)
+    with pytest.raises(UsageError, match="larger than any review"):
+        read_review(tmp_path / "review.json")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"auvseg_review": ' + "1" * 5000 + "}", '"' * 200_000, "a,b\0\n"])
+def test_text_that_breaks_readers_is_refused(tmp_path, content):
+    (tmp_path / "review").write_text(content)
+    with pytest.raises(UsageError):
+        read_review(tmp_path / "review")
+
+
+def test_long_notes_and_names_are_cut_and_other_fields_passed_over(tmp_path):
+    verdicts = [{"case": "a", "verdict": "keep", "note": "n" * 5000, "more": [1]}]
+    review = read_review(write_json(tmp_path / "review.json", rater="r" * 5000, verdicts=verdicts, extra={}))
+    assert (len(review.decisions["a"].note), len(review.rater)) == (2000, 200)

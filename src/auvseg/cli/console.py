@@ -69,10 +69,15 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         number = position >= left
         table.add_column(escape(column), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row[:shown]))
+        table.add_row(*(escape(_writable(cell)) for cell in row[:shown]))
     out.print(table, highlight=False)
     if shown < len(columns):
         say(f"no room for {', '.join(columns[shown:])}")
+
+
+def _writable(text: str) -> str:
+    """Text that can be written: an id may hold a lone surrogate, from a file's name that is not in UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> int:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from auvseg.filtering.selection import Selection
-    from auvseg.review import Review
 
 _MOST_SHOWN = 20
 AUTO = "auto"
@@ -99,6 +98,7 @@ def command(
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.reviewed import obey
     from auvseg.filtering.selection import filter_cases, losses
+    from auvseg.review.of_run import read_review_of
     from auvseg.scoring.run import read_run
     from auvseg.scoring.table import load_scores
 
@@ -121,7 +121,10 @@ def command(
         suspicious=suspicious.value if suspicious else None,
     )
     if reviewed is not None:
-        selection = obey(selection, _review_of(reviewed, run).decisions)
+        known = read_review_of(reviewed, run)
+        if known.remark:
+            say_warning(known.remark)
+        selection = obey(selection, known.review.decisions)
     dataset = read_dataset(read_run(run).dataset_path)
     written = export_selection(export.value, selection, dataset, run, splits_path=splits, target=to, dry_run=dry_run)
     _show_selection(selection, losses(selection, table))
@@ -132,14 +135,6 @@ def command(
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
         say(f"take it back with: auvseg filter {run} --undo")
-
-
-def _review_of(path: Path, run: Path) -> "Review":
-    """A review with the run's own case ids, whatever the report called them."""
-    from auvseg.review import read_review
-    from auvseg.review.pseudonyms import read_key
-
-    return read_review(path).named(read_key(run))
 
 
 def _share(keep: str) -> float:

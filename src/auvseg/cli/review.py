@@ -1,11 +1,14 @@
 """`auvseg review`: what people decided in the report, brought together."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import say, show_table
+from auvseg.cli.console import say, say_warning, show_table
+
+if TYPE_CHECKING:
+    from auvseg.review import Agreement
 
 _MOST_SHOWN = 30
 
@@ -46,9 +49,19 @@ def merge_command(
     more = len(merged.conflicts) - _MOST_SHOWN
     if more > 0:
         say(f"and {more} more")
-    interval = "" if found.low != found.low else f" [{found.low:.2f}, {found.high:.2f}]"
-    value = "not defined: all verdicts are the same" if found.value != found.value else f"{found.value:.2f}{interval}"
-    say(f"{found.name} {value} over {found.cases} cases that all judged; {found.equal} of them alike")
+    if not merged.one_run:
+        say_warning("these reviews were made in reports of different files; are they about the same cases?")
+    say(_in_words(found))
     if output is not None:
         write_review(output, merged.review)
         say(f"wrote {output}; go on with: auvseg filter RUN --reviewed {output}")
+
+
+def _in_words(found: "Agreement") -> str:
+    if not found.cases:
+        return f"{found.name} is not defined: no case was judged by all"
+    judged = f"over {found.cases} cases that all judged; {found.equal} of them alike"
+    if found.value != found.value:
+        return f"{found.name} is not defined, for all verdicts are the same, {judged}"
+    interval = "" if found.low != found.low else f" [{found.low:.2f}, {found.high:.2f}]"
+    return f"{found.name} {found.value:.2f}{interval} {judged}"

@@ -39,8 +39,8 @@ def obey(selection: Selection, decisions: Mapping[str, Decision]) -> Selection:
         decided.loc[rows, "suspicious"] = gone
         decided.loc[rows, "reason"] = f"reviewed: {decisions[case].verdict}"
     strange = len(set(goes) - training)
-    words = [f"{len(known)} cases are decided by review, {len(training) - len(known)} by {selection.rule.by}"]
-    words += [f"{strange} verdicts are about cases that are no training cases of this run"] if strange else []
+    words = [f"decided by review: {len(known)} cases; by {selection.rule.by}: {len(training) - len(known)}"]
+    words += [f"verdicts about cases that are no training cases of this run: {strange}"] if strange else []
     return replace(
         selection,
         kept=kept,

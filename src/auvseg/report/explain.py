@@ -120,6 +120,8 @@ def missing(class_name: str, share: float) -> str:
 def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:
     """The shortest run of planes that makes half of what all contribute, in words; empty where that says nothing.
 
+    Of several of one length that which makes most.
+
     Args:
         planes: (D,) indices in the volume.
         contributions: (D,) not negative; NaN counts as 0.
@@ -132,10 +134,10 @@ def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarra
     ends = np.searchsorted(sums, sums[:-1] + _SHARE * total - 1e-12 * total)
     lengths = ends - np.arange(len(amounts))
     lengths[ends >= len(sums)] = len(amounts) + 1
-    start = int(np.argmin(lengths))
-    length = int(lengths[start])
+    length = int(lengths.min())
     if length > len(planes) // 2:
         return ""
+    start = int(np.argmax(sums[length:] - sums[: len(sums) - length]))
     first, last = int(planes[start]), int(planes[start + length - 1])
     return f"slice {first} carries it" if first == last else f"slices {first}–{last} carry it"
 

@@ -46,8 +46,9 @@ def first_page(
 
 def title_of(prepared: Prepared) -> str:
     """What stands above the page: the data set's name, where that may be shown."""
-    hidden = prepared.dataset is None or prepared.options.pseudonymize
-    return "auvseg report" if prepared.dataset is None or hidden else prepared.dataset.name
+    if prepared.dataset is None or prepared.options.pseudonymize:
+        return "auvseg report"
+    return f"{prepared.dataset.name} – auvseg report"
 
 
 def _provenance(prepared: Prepared) -> list[tuple[str, str]]:

@@ -51,6 +51,8 @@ def render(page: Page) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(asset("index.html.j2")).render(
         page=page,
+        # A folder's name may hold what is no text.
+        title=page.title.encode("utf-8", "replace").decode("utf-8"),
         scripts=scripts,
         styles=[_within(asset(name)) for name in STYLES],
         # The report's own files lie beside the page, on a disk (`file:`) or a server ('self').

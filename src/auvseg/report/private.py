@@ -12,7 +12,7 @@ _ABSOLUTE = re.compile(rf"(?<![\w.\\/])(?:[A-Za-z]:)?[\\/]{{1,2}}(?:{_NAME}[\\/]
 
 _ENDINGS = "nii gz img hdr mha mhd raw nrrd nhdr dcm npz npy csv tsv json png jpg jpeg tif tiff bmp zip"
 _FILE = re.compile(rf"{_NAME}\.(?:{'|'.join(_ENDINGS.split())})\b", re.IGNORECASE)
-_BEFORE_A_COLON = re.compile(r"^(?:\S+|[^:]*\.\w{1,5}): ")
+_BEFORE_A_COLON = re.compile(r"^(?:\S+|[^:]*\.[A-Za-z]\w{0,4}): ")
 """What a reader's message begins with: the file that it is about."""
 _UID = re.compile(r"\b\d+(?:\.\d+){4,}\b")
 """DICOM's identifiers; a version has fewer parts."""
@@ -55,8 +55,8 @@ class Privacy:
         words = _ABSOLUTE.sub(r"\1", words)
         if self.pseudonyms is None:
             return words
-        words = _FILE.sub("a file", self._names.replaced(words))
-        return _UID.sub("an identifier", _BEFORE_A_COLON.sub("", words))
+        words = self._names.replaced(_BEFORE_A_COLON.sub("", words))
+        return _UID.sub("an identifier", _FILE.sub("a file", words))
 
     @cached_property
     def _folder(self) -> re.Pattern[str] | None:

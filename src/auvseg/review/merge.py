@@ -37,12 +37,14 @@ class Merged:
         raters: in the order of the files, told apart by a number where two have one name.
         agreement: over the cases that all raters judged.
         conflicts: every case on which two raters differ, by case id.
+        one_run: whether all reviews that say so were made in the report of the same files.
     """
 
     review: Review
     raters: tuple[str, ...]
     agreement: Agreement
     conflicts: tuple[Conflict, ...]
+    one_run: bool
 
 
 def merge(reviews: Sequence[Review], seed: int = 0) -> Merged:
@@ -76,7 +78,8 @@ def merge(reviews: Sequence[Review], seed: int = 0) -> Merged:
         if None not in (verdicts := [review.decisions.get(case, Decision(None)).verdict for review in reviews])
     ]
     matrix = np.array(shared, dtype=np.int64).reshape(-1, len(reviews))
-    return Merged(Review(" + ".join(raters), decisions), raters, kappa(matrix, seed), tuple(conflicts))
+    one_run = len({review.run for review in reviews} - {""}) < 2
+    return Merged(Review(" + ".join(raters), decisions), raters, kappa(matrix, seed), tuple(conflicts), one_run)
 
 
 def _most(said: Sequence[Verdict]) -> Verdict | None:

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,6 +22,7 @@ FORMAT = 1
 
 _LARGEST_FILE = 64 << 20
 _LONGEST_NOTE = 2000
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,21 @@ class Review:
     Attributes:
         rater: who decided; the file's name where it does not say.
         decisions: by case id.
+        run: fingerprint (`auvseg.review.fingerprint`) of the report that it was made in; empty where the file does not
+            say, as CSV files do not.
     """
 
     rater: str
     decisions: Mapping[str, Decision]
+    run: str = ""
 
     def named(self, ids: Mapping[str, str]) -> "Review":
         """The same with other ids, such as the cases behind pseudonyms; what has no other id keeps its own."""
-        return Review(self.rater, {ids.get(case, case): one for case, one in self.decisions.items()})
+        return replace(self, decisions={ids.get(case, case): one for case, one in self.decisions.items()})
+
+
+_Row = tuple[str, str, str]
+"""Case, verdict and note, as they stand in a file."""
 
 
 def read_review(path: Path) -> Review:
@@ -63,12 +71,12 @@ def read_review(path: Path) -> Review:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise UsageError(f"{path} is larger than any review; is it another file?")
-        text = path.read_bytes().decode("utf-8-sig")  # a carriage return in a note is part of it
+        text = path.read_bytes().decode("utf-8-sig", "surrogatepass")  # a carriage return in a note is part of it
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is no text in UTF-8; export the review again") from None
-    rater, rows = _from_json(path, text) if text.lstrip().startswith(("{", "[")) else _from_csv(path, text)
+    run, rater, rows = _from_json(path, text) if text.lstrip().startswith(("{", "[")) else _from_csv(path, text)
     decisions: dict[str, Decision] = {}
     for number, (case, verdict, note) in enumerate(rows, start=1):
         if not case:
@@ -79,16 +87,18 @@ def read_review(path: Path) -> Review:
         if case in decisions:
             raise UsageError(f"{path}, decision {number}: {case} is decided twice")
         decisions[case] = Decision(verdict or None, note[:_LONGEST_NOTE])  # type: ignore[arg-type]
-    return Review(rater or path.stem, decisions)
+    return Review(rater[:_LONGEST_NAME] or path.stem, decisions, run)
 
 
 def write_review(path: Path, review: Review) -> None:
     """Write a review as CSV, which `read_review` and spreadsheets read; no cell of it is computed."""
     rows = [(case, one.verdict or "", one.note, review.rater) for case, one in sorted(review.decisions.items())]
-    atomic.write_text(path, rows_as_csv([("case", "verdict", "note", "rater"), *rows]))
+    text = rows_as_csv([("case", "verdict", "note", "rater"), *rows])
+    # A lone surrogate is no text, but an id may hold one: a file's name need not be in UTF-8.
+    atomic.write_bytes(path, text.encode("utf-8", "surrogatepass"))
 
 
-def _from_json(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
+def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
     try:
         content: Any = json.loads(text)
         if content["auvseg_review"] != FORMAT:
@@ -97,12 +107,12 @@ def _from_json(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
             (_text(one["case"]), _text(one.get("verdict", "")), _text(one.get("note", "")))
             for one in content["verdicts"]
         ]
-        return _text(content.get("rater", "")), rows
+        return _text(content.get("run", "")), _text(content.get("rater", "")), rows
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(f"{path} is no review that the report exported") from None
 
 
-def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
+def _from_csv(path: Path, text: str) -> tuple[str, str, list[_Row]]:
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         if not {"case", "verdict"} <= set(reader.fieldnames or ()):
@@ -111,9 +121,12 @@ def _from_csv(path: Path, text: str) -> tuple[str, list[tuple[str, str, str]]]:
     except csv.Error as problem:
         raise UsageError(f"{path} is damaged: {problem}") from None
     raters = {unguarded(_cell(row, "rater")) for row in rows} - {""}
-    return raters.pop() if len(raters) == 1 else "", [
-        (unguarded(_cell(row, "case")), _cell(row, "verdict"), unguarded(_cell(row, "note"))) for row in rows
-    ]
+    rater = raters.pop() if len(raters) == 1 else ""
+    return (
+        "",
+        rater,
+        [(unguarded(_cell(row, "case")), _cell(row, "verdict"), unguarded(_cell(row, "note"))) for row in rows],
+    )
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

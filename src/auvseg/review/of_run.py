@@ -1,0 +1,47 @@
+"""A review with the case ids of the run that it is about, whatever the report called them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from auvseg.review.fingerprint import fingerprint
+from auvseg.review.pseudonyms import read_key
+from auvseg.review.verdicts import Review, read_review
+from auvseg.scoring.record import read_records
+
+
+@dataclass(frozen=True)
+class ReviewOfRun:
+    """What a review says of a run's cases.
+
+    Attributes:
+        review: by the run's own case ids.
+        remark: what a person should know before using it; empty where there is nothing.
+    """
+
+    review: Review
+    remark: str
+
+
+def read_review_of(path: Path, run_folder: Path) -> ReviewOfRun:
+    """Read a review and put the run's ids in the place of pseudonyms.
+
+    Args:
+        path: what a report exported, or `auvseg review merge` wrote.
+        run_folder: of the scores.
+
+    Raises:
+        UsageError: the file is no review.
+        RunError: there is no run, or its key of pseudonyms is damaged.
+    """
+    review, records, key = read_review(path), read_records(run_folder), read_key(run_folder)
+    if review.run == fingerprint(records):
+        return ReviewOfRun(review, "")
+    by_case = {case: pseudonym for pseudonym, case in key.items()}
+    covered = all(record.case_id in by_case for record in records)
+    if not review.run or (covered and review.run == fingerprint(records, by_case)):
+        return ReviewOfRun(review.named(key), "")
+    remark = (
+        f"{path} was made in a report of other files: of another run, or before cases came or changed; "
+        "a verdict about a label that was mended since is an old one"
+    )
+    return ReviewOfRun(review.named(key), remark)

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from auvseg.report.deviation import medians, signed, suspicious, usually_held
+from synthetic_scores import draw_scores
+
+
+def table(**columns):
+    return draw_scores(cases=30, **columns)
+
+
+def test_one_class_is_never_compared_with_another():
+    whole, alone = table(), table()
+    alone = alone[alone["class_id"] == 2]
+    assert np.allclose(signed(whole).loc[alone.index], signed(alone), equal_nan=True)
+
+
+def test_suspicious_is_positive_whichever_end_is_the_suspicious_one():
+    scores = table(noise=lambda rng, size: rng.normal(), offset_x_mm=lambda rng, size: rng.normal())
+    scores.loc[0, ["S", "noise", "offset_x_mm"]] = [-5.0, 9.0, -99.0]
+    z, turned = signed(scores), suspicious(signed(scores))
+    assert (z.loc[0, ["S", "noise", "offset_x_mm"]] * [-1, 1, -1] > 3).all()
+    assert (turned.loc[0, ["S", "noise", "offset_x_mm"]] > 3).all()
+
+
+@pytest.mark.parametrize("factor", [8.0, 1 / 8])
+def test_a_volume_is_as_odd_by_a_factor_up_as_down(factor):
+    scores = table()
+    middle = np.exp(np.median(np.log(scores.loc[scores["class_id"] == 1, "volume_ml"])))
+    scores.loc[0, "volume_ml"] = middle * factor
+    assert suspicious(signed(scores)).loc[0, "volume_ml"] == pytest.approx(np.log(8.0), rel=0.3)
+
+
+def test_training_cases_are_the_cohort_where_a_class_has_any():
+    scores = table()
+    validation = scores["case"] > "case_014"
+    scores.loc[validation, "subset"] = "validation"
+    scores.loc[validation & (scores["class_id"] == 1), "S"] = 50.0
+    scores.loc[~validation & (scores["class_id"] == 2), "class_id"] = 3
+    held = scores[(scores["class_id"] == 1) & ~validation]
+    assert medians(scores)[1]["S"] == pytest.approx(held["S"].median())
+    assert set(medians(scores)) == {1, 2, 3}
+    assert np.isfinite(medians(scores)[2]["S"])
+
+
+def test_what_half_of_the_cases_hold_is_usual():
+    scores = table()
+    second = scores["class_id"] == 2
+    scores.loc[second & (scores["case"] >= "case_012"), "status"] = "absent"
+    assert usually_held(scores) == {1: 1.0}
+    scores.loc[second & (scores["case"] >= "case_012"), "status"] = "failed"
+    assert usually_held(scores) == {1: 1.0, 2: 1.0}

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auvseg.measures.catalogue import CASE_MEASURES
+from auvseg.report.explain import NAMED, NOTABLE, WORDS, Cause, carrying_planes, causes, missing, sentence
+
+
+def carried(contributions, planes=None):
+    values = np.array(contributions, dtype=np.float64)
+    return carrying_planes(np.arange(len(values)) if planes is None else np.array(planes), values)
+
+
+def test_every_recorded_measure_has_words():
+    assert set(WORDS) == set(CASE_MEASURES)
+
+
+def test_a_sentence_is_built_from_the_numbers():
+    found = (Cause("volume_ml", 41.0, 10.0, 6.0), Cause("agreement", 0.31, 0.87, 5.0))
+    assert sentence("left tumour", found, "slices 40–52 carry it") == (
+        "left tumour: volume 4.1× the cohort's median; the model's mask agrees 0.31 (median 0.87); "
+        "slices 40–52 carry it"
+    )
+    assert sentence("liver", ()) == "liver: no number lies far from the cohort's"
+    assert missing("kidney", 0.784) == "kidney: missing; 78 % of the cases have it"
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (Cause("volume_ml", 12.0, 10.0, 3.0), "volume 12.0 ml (median 10.0 ml)"),
+        (Cause("volume_ml", 2.0, 10.0, 3.0), "volume 0.2× the cohort's median"),
+        (Cause("slices", 240.0, 60.0, 3.0), "planes 4× the cohort's median"),
+        (Cause("volume_ml", 3.0, 0.0, 3.0), "volume 3 ml (median 0 ml)"),
+        (Cause("offset_z_mm", -7.46, 0.1, 3.0), "height among the other structures -7.5 mm (median 0.1 mm)"),
+        (Cause("sharpness", -9.214, -9.209, 3.0), "fine detail -9.214 (median -9.209)"),
+        (Cause("S", 0.1234567891, 0.1234567892, 3.0), "S 0.123457 (median 0.123457)"),
+    ],
+)
+def test_numbers_are_short_and_told_apart_from_the_median(cause, words):
+    assert cause.in_words() == words
+
+
+def test_the_farthest_numbers_are_named_and_none_that_is_near():
+    z = {"S": NOTABLE, "noise": 9.0, "snr": NOTABLE - 0.01, "edge": np.nan, "parts": 4.0, "gaps": 3.0}
+    values = dict.fromkeys(z, 1.0)
+    found = causes(values, z, values)
+    assert [one.measure for one in found] == ["noise", "parts", "gaps"]
+    assert len(found) == NAMED
+    assert causes(values, dict.fromkeys(z, 0.0), values) == ()
+
+
+def test_planes_that_carry_half_are_named():
+    assert carried([0, 0, 1, 9, 9, 1, 0, 0, 0, 0]) == "slices 3–4 carry it"
+    assert carried([0, 0, 0, 9, 0, 1, 0, 0]) == "slice 3 carries it"
+    assert carried([1, 2, 9, 9], planes=[40, 44, 48, 52]) == "slices 48–52 carry it"
+
+
+@pytest.mark.parametrize(
+    "contributions", [[], [1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1, 1], [np.nan, np.nan, np.nan, np.nan]]
+)
+def test_planes_are_not_named_where_that_says_nothing(contributions):
+    assert carried(contributions) == ""
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=4, max_size=40))
+def test_no_shorter_run_of_planes_carries_half(contributions):
+    words = carried(contributions)
+    total = sum(contributions)
+    lengths = [
+        end - start
+        for start in range(len(contributions))
+        for end in range(start + 1, len(contributions) + 1)
+        if total > 0 and sum(contributions[start:end]) >= 0.5 * total * (1 + 1e-9)
+    ]
+    if words:
+        numbers = [int(one) for one in words.replace("–", " ").split() if one.isdigit()]
+        assert numbers[-1] - numbers[0] + 1 <= min(lengths, default=len(contributions))
+    elif lengths:
+        assert min(lengths) >= len(contributions) // 2
