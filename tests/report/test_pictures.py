@@ -134,13 +134,13 @@ def test_a_mask_of_another_grid_is_left_out(shape):
 
 def test_a_thumbnail_shows_the_outline_in_the_colour_of_the_class():
     label = np.zeros((20, 30), dtype=np.uint8)
-    label[5:15, 10:20] = 2
+    label[5:15, 10:20] = 1
     uri = thumbnail_uri(Thumbnail(np.full(label.shape, 90, dtype=np.uint8), label, 0))
     kind, _, content = uri.partition(",")
     assert kind == "data:image/webp;base64"
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")).astype(int)
     assert picture.shape == (20, 30, 3)
-    # The second class is orange: red over blue. Colours are stored at half the resolution.
+    # The first class is orange: red over blue. Colours are stored at half the resolution.
     orange = picture[..., 0] - picture[..., 2]
     assert orange[5, 11:19].min() > 50
     assert max(abs(orange[10, 15]), abs(orange[0, 0])) < 40

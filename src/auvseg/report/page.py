@@ -5,6 +5,7 @@ Scripts are allowed by their hash, the report's own case files by their place, a
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -14,15 +15,28 @@ from jinja2 import Environment, StrictUndefined
 SCRIPTS = (
     "vendor/echarts.min.js",
     "vendor/tabulator.min.js",
+    "numbers.js",
+    "csv.js",
+    "planes.js",
     "store.js",
     "review.js",
+    "painting.js",
+    "windowing.js",
     "viewer.js",
+    "strips.js",
     "plots.js",
+    "cut.js",
+    "spectrum.js",
+    "gallery.js",
     "table.js",
+    "keys.js",
     "case.js",
+    "desk.js",
     "app.js",
 )
 """In the order in which they run."""
+
+_SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 
 STYLES = ("vendor/tabulator.min.css", "report.css")
 
@@ -70,7 +84,8 @@ def asset(name: str) -> str:
 
 
 def _within(text: str) -> str:
-    """A script or style without anything that would end its element."""
+    """A script or style without anything that would end its element, or ask for another file."""
+    text = _SOURCE_MAP.sub("", text)
     return text.replace("</script", r"<\/script").replace("</style", r"<\/style")
 
 

@@ -2,60 +2,79 @@
 "use strict";
 
 /**
- * Puts the parts together: the first page, the way to a case and back, the review's files.
+ * Puts the parts together: the first page, the way to a case and back, colours that change.
  */
 
 (() => {
   const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
   const element = auvseg.element;
   const FIRST_PLOTS = 6;
+  const NAMED_REMOVED = 12;
 
   auvseg.begin(JSON.parse(byId("data").textContent || ""));
   const { data } = auvseg;
   const inline = document.getElementById("inline-thumbs");
   if (inline) JSON.parse(inline.textContent || "[]").forEach((/** @type {string[]} */ one, /** @type {number} */ number) => auvseg.thumbs(number, one));
 
+  /** A link to a case. @param {number} index */
+  const caseLink = (index) => element("a", { href: auvseg.address(index) }, element("bdi", {}, data.cases.id[index]));
+
   function provenance() {
     const list = byId("provenance");
     for (const [name, value] of data.provenance) list.append(element("dt", {}, name), element("dd", {}, value));
     const failed = new Set(data.rows.case.filter((_, row) => data.rows.status[row] === 2)).size;
     const shown = data.cases.id.length;
-    const words = [`${shown}${shown < data.total ? ` of ${data.total}` : ""} cases`, `${data.classes.length} structures`];
+    const words = [`${shown}${shown < data.total ? ` of ${data.total}` : ""} cases`, `${data.classes.length} ${data.classes.length === 1 ? "structure" : "structures"}`, `worst first by ${data.by}`];
     if (failed) words.push(`${failed} without a score`);
-    byId("counts").textContent = words.join(", ");
+    byId("counts").textContent = words.join(" · ");
   }
 
   function problems() {
     const { rows, more } = data.problems;
     const body = byId("problem-rows");
     for (const one of rows) {
-      const known = auvseg.indexOf(one.case) !== undefined;
-      const name = known ? element("a", { href: `#case=${encodeURIComponent(one.case)}` }, one.case) : one.case;
-      body.append(element("tr", {}, element("td", {}, name), element("td", {}, one.severity), element("td", {}, one.what), element("td", {}, one.advice)));
+      const index = auvseg.indexOf(one.case);
+      const severity = element("span", { class: `severity ${one.severity}` }, one.severity);
+      body.append(element("tr", {}, element("td", {}, index === undefined ? one.case : caseLink(index)), element("td", {}, severity), element("td", {}, one.what), element("td", {}, one.advice)));
     }
     byId("problem-count").textContent = rows.length ? `${rows.length + more}` : "none known";
     if (more) byId("problem-more").textContent = `and ${more} more, in scores.csv and auvseg check`;
-    if (!rows.length) byId("problem-table").hidden = true;
+    byId("problem-table").hidden = !rows.length;
   }
 
+  /** @param {Measure} one */
+  function distributionPanel(one) {
+    const bad = { low: "low is suspicious", high: "high is suspicious", both: "far from the middle is suspicious" }[one.suspicious];
+    const plot = element("div", { class: "plot" });
+    return { panel: element("figure", { class: "panel" }, element("figcaption", { title: one.summary }, element("b", {}, one.name), element("span", {}, bad)), plot), plot };
+  }
+
+  /**
+   * A plot a measure, made when it comes into sight.
+   */
   function distributions() {
     const home = byId("distributions");
     const pick = byId("plot-choice");
-    const drawn = new Map();
+    /** @type {Map<Element, Measure>} */
+    const waiting = new Map();
+    const seen = new IntersectionObserver((found) => {
+      for (const { isIntersecting, target } of found) {
+        const measure = waiting.get(target);
+        if (!isIntersecting || !measure) continue;
+        seen.unobserve(target);
+        auvsegPlots.distribution(/** @type {HTMLElement} */ (target), measure);
+      }
+    }, { rootMargin: "200px" });
     data.measures.forEach((one, number) => {
-      const box = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox" }));
+      const box = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", "data-measure": one.name }));
+      const { panel, plot } = distributionPanel(one);
       box.checked = number < FIRST_PLOTS;
-      const toggle = () => {
-        if (box.checked && !drawn.has(one.name)) {
-          const plot = element("div", { class: "plot" });
-          home.append(plot);
-          drawn.set(one.name, plot);
-          auvsegPlots.distribution(plot, one);
-        } else if (drawn.has(one.name)) drawn.get(one.name).hidden = !box.checked;
-      };
-      box.addEventListener("change", toggle);
+      panel.hidden = !box.checked;
+      box.addEventListener("change", () => (panel.hidden = !box.checked));
       pick.append(element("label", { title: one.summary }, box, ` ${one.name}`));
-      toggle();
+      home.append(panel);
+      waiting.set(plot, one);
+      seen.observe(plot);
     });
   }
 
@@ -76,110 +95,44 @@
     if (data.measures.length) draw();
   }
 
+  /** Cases that hold a class, by the class's position, where the filter may take them out. */
+  function trainingByClass() {
+    /** @type {number[][]} */
+    const found = data.classes.map(() => []);
+    data.rows.cls.forEach((position, row) => {
+      const index = data.rows.case[row];
+      if (position >= 0 && data.rows.status[row] === 0 && data.cases.subset[index] === "training") found[position].push(index);
+    });
+    return found;
+  }
+
   function cutting() {
     const slider = /** @type {HTMLInputElement} */ (byId("keep"));
-    const apply = auvsegPlots.cut(byId("cut"), (share) => {
-      slider.value = String(Math.round(share * 1000) / 1000);
-      update();
+    const holding = trainingByClass();
+    const training = data.cases.subset.filter((one, index) => one === "training" && data.cases.suspicion[index] !== null).length;
+    const measure = data.measures.find((one) => one.name === data.by);
+    const apply = auvsegCut.begin(byId("cut"), (share) => {
+      slider.value = String(share);
+      update(share);
     });
-    const update = () => {
-      const share = Number(slider.value);
+    const update = (/** @type {number} */ share) => {
       const { threshold, removed } = apply(share);
       const gone = new Set(removed);
-      const body = byId("cut-rows");
-      body.replaceChildren();
-      data.classes.forEach((one, position) => {
-        const holding = data.rows.case.filter((index, row) => data.rows.cls[row] === position && data.rows.status[row] === 0 && data.cases.subset[index] === "training");
-        if (!holding.length) return;
-        const lost = holding.filter((index) => gone.has(index)).length;
-        body.append(element("tr", {}, element("td", {}, one.name), element("td", {}, String(holding.length)), element("td", {}, String(lost)), element("td", {}, `${((100 * lost) / holding.length).toFixed(1)} %`)));
+      const rows = data.classes.flatMap((one, position) => {
+        const lost = holding[position].filter((index) => gone.has(index)).length;
+        const percent = `${((100 * lost) / holding[position].length).toFixed(1)} %`;
+        return holding[position].length ? [element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, one.name)), element("td", {}, String(holding[position].length)), element("td", {}, String(lost)), element("td", {}, percent))] : [];
       });
-      byId("cut-words").textContent = `keep ${(100 * share).toFixed(1)} %: ${removed.length} training cases go (${data.by} beyond ${auvseg.number(Math.abs(threshold))})`;
-      byId("cut-command").textContent = `auvseg filter RUN --by ${data.by === "AUV" ? "auv" : data.by} --keep ${share}`;
+      byId("cut-rows").replaceChildren(...rows);
+      const beyond = measure?.suspicious === "low" ? "below" : "above";
+      byId("keep-words").textContent = `${(100 * share).toFixed(1)} %`;
+      byId("cut-words").textContent = Number.isNaN(threshold) ? "no training case has a score" : `${removed.length} of ${training} training cases go: those with ${data.by} ${beyond} ${numberInWords(Math.abs(threshold))}.`;
+      const named = removed.slice(0, NAMED_REMOVED).flatMap((index, at) => [...(at ? [", "] : []), caseLink(index)]);
+      byId("cut-cases").replaceChildren(...named, removed.length > NAMED_REMOVED ? ` and ${removed.length - NAMED_REMOVED} more` : "");
+      byId("cut-command").textContent = `auvseg filter RUN --by ${data.by} --keep ${Math.round(share * 10000) / 10000}`;
     };
-    slider.addEventListener("input", update);
-    update();
-  }
-
-  function gallery() {
-    const home = byId("gallery");
-    if (!data.hasThumbs) {
-      byId("gallery-section").hidden = true;
-      return;
-    }
-    // Only pictures that come into sight are loaded, a hundred a file.
-    const seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) {
-        if (!entry.isIntersecting) continue;
-        seen.unobserve(entry.target);
-        const link = /** @type {HTMLElement} */ (entry.target);
-        auvseg.thumb(Number(link.dataset.index)).then((picture) => {
-          if (picture) link.prepend(element("img", { src: picture, alt: "" }));
-        });
-      }
-    }, { rootMargin: "400px" });
-    const STEP = 300;
-    let shown = 0;
-    const more = byId("gallery-more");
-    const add = () => {
-      for (const id of data.cases.id.slice(shown, shown + STEP)) {
-        const index = /** @type {number} */ (auvseg.indexOf(id));
-        const link = element("a", { href: `#case=${encodeURIComponent(id)}`, class: "thumb", "data-index": String(index), title: data.cases.why[index] }, element("span", {}, id));
-        link.addEventListener("mouseenter", () => auvseg.emit("highlight", index));
-        link.addEventListener("focus", () => auvseg.emit("highlight", index));
-        home.append(link);
-        seen.observe(link);
-      }
-      shown += STEP;
-      more.hidden = shown >= data.cases.id.length;
-    };
-    more.addEventListener("click", add);
-    add();
-  }
-
-  /** @param {string} name @param {string} content @param {string} type */
-  function save(name, content, type) {
-    const link = /** @type {HTMLAnchorElement} */ (element("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name }));
-    document.body.append(link);
-    link.click();
-    link.remove();
-  }
-
-  function reviewing() {
-    auvsegReview.begin(data.fingerprint);
-    const rater = /** @type {HTMLInputElement} */ (byId("rater"));
-    rater.value = auvsegReview.rater;
-    rater.addEventListener("input", () => (auvsegReview.rater = rater.value));
-    const update = () => {
-      const { done } = auvsegReview;
-      const total = data.cases.id.length;
-      byId("progress-words").textContent = `${done} of ${total} cases have a verdict`;
-      const bar = /** @type {HTMLProgressElement} */ (byId("progress"));
-      bar.max = total;
-      bar.value = done;
-      byId("not-kept").hidden = auvsegReview.keeps;
-    };
-    auvseg.on("decided", update);
-    update();
-    byId("export-json").addEventListener("click", () => save("auvseg-review.json", auvsegReview.toJson(), "application/json"));
-    byId("export-csv").addEventListener("click", () => save("auvseg-review.csv", auvsegReview.toCsv(), "text/csv"));
-    const file = /** @type {HTMLInputElement} */ (byId("import"));
-    file.addEventListener("change", async () => {
-      const chosen = file.files?.[0];
-      if (!chosen) return;
-      try {
-        const { taken, unknown } = auvsegReview.take(await chosen.text(), (id) => auvseg.indexOf(id) !== undefined);
-        byId("import-words").textContent = `${taken} decisions taken over${unknown ? `, ${unknown} of cases that are not here` : ""}`;
-      } catch (problem) {
-        byId("import-words").textContent = `not taken: ${/** @type {Error} */ (problem).message}`;
-      }
-      file.value = "";
-      update();
-    });
-    byId("review-next").addEventListener("click", () => {
-      const index = data.cases.id.findIndex((id) => !auvsegReview.of(id).verdict);
-      if (index >= 0) auvseg.emit("open", index);
-    });
+    slider.addEventListener("input", () => update(Number(slider.value)));
+    update(Number(slider.value));
   }
 
   function tables() {
@@ -187,7 +140,14 @@
     const only = /** @type {HTMLSelectElement} */ (byId("only"));
     search.addEventListener("input", () => auvsegTable.search(search.value));
     only.addEventListener("change", () => auvsegTable.only(only.value));
-    auvseg.on("filtered", (count) => (byId("found").textContent = `${count} of ${data.rows.case.length} structures`));
+    byId("clear").addEventListener("click", () => {
+      search.value = only.value = "";
+      auvsegTable.clear();
+    });
+    auvseg.on("filtered", ({ rows, cases, only: single }) => {
+      byId("found").textContent = `${rows} structures of ${cases} cases`;
+      if (single !== undefined) auvseg.emit("highlight", single);
+    });
     const pick = byId("column-choice");
     data.measures.forEach((one, number) => {
       const box = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox" }));
@@ -199,37 +159,64 @@
     return auvsegTable.begin(byId("table"));
   }
 
-  /** Show what the address says: a case, or the first page. */
+  let scrolled = 0;
+
+  /** Show what the address says: a case, or the first page where it was left. */
   function route() {
-    const wanted = /^#case=(.*)$/.exec(location.hash);
-    let index;
-    try {
-      index = wanted ? auvseg.indexOf(decodeURIComponent(wanted[1])) : undefined;
-    } catch {
-      index = undefined;
-    }
+    const index = auvseg.indexAt(location.hash);
+    const onCohort = !byId("cohort").hidden;
+    if (index !== undefined && onCohort) scrolled = window.scrollY;
     byId("cohort").hidden = index !== undefined;
     byId("case").hidden = index === undefined;
-    if (index === undefined) auvsegCase.hide();
-    else auvsegCase.show(byId("case"), index);
+    document.title = `${index === undefined ? "" : `${data.cases.id[index]} – `}${byId("title").textContent}`;
+    if (index !== undefined) auvsegCase.show(byId("case"), index);
+    else if (!onCohort) {
+      const [last] = [auvsegCase.shown];
+      auvsegCase.hide();
+      byId("case").replaceChildren();
+      window.scrollTo(0, scrolled);
+      /** @type {HTMLElement|null} */ (document.querySelector(`#gallery [data-index="${last}"]`))?.focus({ preventScroll: true });
+    }
+  }
+
+  /** Charts are painted in the colours of the moment: again when those change, and on white paper. */
+  function colours() {
+    const paper = (/** @type {boolean} */ on) => {
+      document.documentElement.toggleAttribute("data-paper", on);
+      auvseg.emit("colours", undefined);
+    };
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => auvseg.emit("colours", undefined));
+    addEventListener("beforeprint", () => paper(true));
+    addEventListener("afterprint", () => paper(false));
   }
 
   auvseg.on("open", (index) => {
-    const id = data.cases.id[index];
-    if (id !== undefined) location.hash = `case=${encodeURIComponent(id)}`;
+    if (data.files[index] !== undefined) location.hash = auvseg.address(index);
+  });
+  auvseg.on("highlight", (index) => {
+    byId("marked").textContent = index === undefined ? "" : `marked: ${data.cases.id[index]}`;
   });
   window.addEventListener("hashchange", route);
 
-  reviewing();
+  auvsegDesk.begin();
   provenance();
   problems();
   auvsegPlots.begin();
   auvsegCase.begin();
+  auvsegKeys.begin([
+    ...auvsegCase.shortcuts,
+    { keys: ["r"], words: "next case without a verdict", where: "everywhere", does: auvsegDesk.next },
+    { keys: ["/"], words: "search in the table of all cases", where: "everywhere", does: () => {
+      location.hash = "";
+      setTimeout(() => byId("search").focus());
+    } },
+  ], () => auvsegCase.shown !== undefined);
+  auvsegGallery.begin(byId("gallery-section"));
   const built = tables();
   cutting();
   distributions();
   scatter();
-  gallery();
+  colours();
   route();
   built.then(() => (document.documentElement.dataset.ready = "yes"));
 })();

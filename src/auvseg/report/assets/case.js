@@ -14,39 +14,17 @@ const auvsegCase = (() => {
   let followers = [];
   /** @type {any[]} */
   let charts = [];
-  const STRIPS = /** @type {const} */ ([
-    ["scale", "S: what each slice contributes", false],
-    ["agreement", "agreement of the model's mask with the label", true],
-    ["confidence", "confidence of the model", true],
-    ["predicted_iou", "the model's own estimate", true],
-  ]);
+  let updateReview = () => {};
+  const REMARKABLE = 95; // per cent of the cohort lie below, or above
 
   const element = auvseg.element;
+  const VERDICTS = /** @type {Array<[Verdict, string, string]>} */ ([["keep", "keep", "k"], ["exclude", "exclude", "x"], ["fix", "fix label", "f"], ["unsure", "unsure", "u"]]);
 
-  /**
-   * A bar a slice; the suspicious ones are dark. A click goes to the slice.
-   * @param {string} title
-   * @param {Array<number|null>} index
-   * @param {Array<number|null>} values
-   * @param {boolean} lowIsBad
-   */
-  function strip(title, index, values, lowIsBad) {
-    const known = /** @type {number[]} */ (values.filter((one) => one !== null));
-    const top = lowIsBad ? 1 : Math.max(...known, 1e-12);
-    const bars = element("div", { class: "bars" });
-    const line = element("div", { class: "strip" }, element("span", { class: "name" }, title), bars);
-    const worst = known.length && lowIsBad ? Math.min(...known) : NaN;
-    values.forEach((value, at) => {
-      const plane = Number(index[at]);
-      const bar = element("button", { type: "button", class: "bar", title: `slice ${plane}: ${auvseg.number(value)}`, "aria-label": `go to slice ${plane}, ${auvseg.number(value)}` });
-      const fill = element("span", { class: value === worst ? "worst" : "" });
-      fill.style.height = `${Math.round((Math.min(Math.max(value ?? 0, 0), top) / top) * 100)}%`;
-      bar.append(fill);
-      bar.addEventListener("click", () => viewer?.goToPlane(plane));
-      bars.append(bar);
-      followers.push((shownPlane) => bar.classList.toggle("here", shownPlane === plane));
-    });
-    return line;
+  /** A button that says its key. @param {string} words @param {string} key @param {Object<string, string>} attributes @param {() => void} does */
+  function button(words, key, attributes, does) {
+    const made = /** @type {HTMLButtonElement} */ (element("button", { type: "button", ...attributes }, words, " ", element("kbd", {}, key)));
+    made.addEventListener("click", does);
+    return made;
   }
 
   /** @param {CasePayload} payload */
@@ -55,101 +33,136 @@ const auvsegCase = (() => {
     const home = element("div", { class: "structures" });
     data.classes.forEach((one) => {
       const id = String(one.id);
-      const why = payload.why[id];
-      const planes = payload.planes[id];
-      const spectrum = payload.spectrum[id];
-      const similar = payload.similar[id] || [];
-      if (!why && !planes && !spectrum) return;
-      const swatch = element("span", { class: "swatch" });
-      swatch.style.background = one.colour;
-      const box = element("section", { class: "structure" }, element("h3", {}, swatch, one.name));
-      if (why) box.append(element("p", { class: "why" }, why));
-      if (planes) {
-        for (const [name, title, lowIsBad] of STRIPS) {
-          if (planes[name]) box.append(strip(title, planes.index, planes[name], lowIsBad));
-        }
-      }
-      if (spectrum?.length) {
-        const chart = element("div", { class: "spectrum" });
-        box.append(chart);
-        requestAnimationFrame(() => {
-          if (chart.isConnected) charts.push(auvsegPlots.spectrum(chart, spectrum, data.bands[id], one.colour));
-        });
-      }
-      if (similar.length) box.append(neighbours(similar));
-      home.append(box);
+      if (payload.why[id] || payload.planes[id] || payload.spectrum[id]) home.append(structure(payload, one, id));
     });
     return home;
   }
+
+  /** @param {CasePayload} payload @param {ClassFacts} one @param {string} id */
+  function structure(payload, one, id) {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.background = one.colour;
+    const box = element("section", { class: "structure card" }, element("h3", {}, swatch, element("bdi", {}, one.name)));
+    const why = payload.why[id] || "";
+    if (why) box.append(element("p", { class: "why" }, why.startsWith(`${one.name}: `) ? why.slice(one.name.length + 2) : why));
+    const planes = payload.planes[id];
+    for (const [name, title, lowIsBad] of STRIPS) {
+      if (!planes?.[name]) continue;
+      const { line, follow } = contributionStrip(title, planes.index, planes[name], lowIsBad, (slice) => viewer?.goToPlane(slice));
+      followers.push(follow);
+      box.append(line);
+    }
+    const spectrum = payload.spectrum[id];
+    if (spectrum?.length) {
+      const home = element("div", { class: "spectrum" });
+      box.append(element("h4", {}, "Singular spectrum of the model's map"), home);
+      const draw = () => home.isConnected && charts.push(spectrumPlot(home, spectrum, auvseg.data.bands[id], one.colour));
+      requestAnimationFrame(draw);
+      redraws.push(draw);
+    }
+    const similar = payload.similar[id] || [];
+    if (similar.length) box.append(element("h4", {}, "Most similar cases that are not suspicious"), neighbours(similar));
+    return box;
+  }
+
+  /** @type {Array<() => void>} */
+  let redraws = [];
 
   /** @param {string[]} similar */
   function neighbours(similar) {
     const list = element("ul", { class: "similar" });
     for (const id of similar) {
       const index = auvseg.indexOf(id);
-      const link = index === undefined ? element("span", {}, id) : element("a", { href: `#case=${encodeURIComponent(id)}` }, id);
-      const item = element("li", {}, link);
+      const name = element("bdi", {}, id);
+      const link = index === undefined ? element("span", {}, name) : element("a", { href: auvseg.address(index), class: "thumb" }, name);
       if (index !== undefined) {
         auvseg.thumb(index).then((picture) => {
           if (picture) link.prepend(element("img", { src: picture, alt: "" }));
         });
       }
-      list.append(item);
+      list.append(element("li", {}, link));
     }
-    return element("div", {}, element("h4", {}, "alike, and not suspicious"), list);
+    return list;
+  }
+
+  /** A number, and how many of the same structure's lie below it. @param {Measure} measure @param {number} row */
+  function number(measure, row) {
+    const { values, cls } = auvseg.data.rows;
+    const value = values[measure.name][row];
+    const others = values[measure.name].filter((_, other) => cls[other] === cls[row]);
+    const percent = percentileAmong(value, others);
+    const cell = element("td", {}, numberInWords(value));
+    if (percent === undefined) return cell;
+    cell.append(element("span", { class: "percentile" }, ` ${Math.round(percent)} %`));
+    const low = percent <= 100 - REMARKABLE && measure.suspicious !== "high";
+    const high = percent >= REMARKABLE && measure.suspicious !== "low";
+    if (low || high) cell.classList.add("remarkable");
+    return cell;
   }
 
   /** @param {number} index */
   function numbersOf(index) {
     const { data } = auvseg;
-    const rows = auvsegPlots.rowsOf(index);
-    const head = element("tr", {}, element("th", { scope: "col" }, "measure"), ...rows.map((row) => element("th", { scope: "col" }, data.classes[data.rows.cls[row]]?.name ?? "case")));
-    const body = element("tbody");
-    for (const one of data.measures) {
-      const name = element("th", { scope: "row", title: one.summary }, one.name);
-      body.append(element("tr", {}, name, ...rows.map((row) => element("td", {}, auvseg.number(data.rows.values[one.name][row])))));
-    }
-    return element("details", {}, element("summary", {}, "all numbers"), element("table", { class: "numbers" }, element("thead", {}, head), body));
+    const rows = auvsegPlots.rowsOf(index).filter((row) => data.rows.status[row] === 0);
+    const names = rows.map((row) => element("th", { scope: "col" }, element("bdi", {}, data.classes[data.rows.cls[row]]?.name ?? "case")));
+    const details = element("details", { class: "card" }, element("summary", {}, "All numbers"));
+    details.addEventListener("toggle", () => {
+      if (details.childElementCount > 1) return;
+      const body = element("tbody");
+      for (const one of data.measures) {
+        const name = element("th", { scope: "row" }, one.name, element("span", { class: "summary" }, one.summary));
+        body.append(element("tr", {}, name, ...rows.map((row) => number(one, row))));
+      }
+      details.append(
+        element("p", { class: "hint" }, "Beside each number: how many per cent of the cohort's lie below it, for the same structure. Bold and underlined: among the 5 % at its suspicious end."),
+        element("div", { class: "scroll-x" }, element("table", { class: "numbers" }, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "measure"), ...names)), body)),
+      );
+    });
+    return details;
   }
 
   /** @param {string} id */
   function review(id) {
     const home = element("div", { class: "review", role: "group", "aria-label": "verdict" });
-    const words = { keep: "keep (k)", exclude: "exclude (x)", fix: "fix label (f)", unsure: "unsure (u)" };
-    /** @type {Array<[Verdict, HTMLElement]>} */
-    const buttons = auvsegReview.VERDICTS.map((verdict) => {
-      const button = element("button", { type: "button", "data-verdict": verdict }, words[verdict]);
-      button.addEventListener("click", () => decide(verdict));
-      return [verdict, button];
-    });
-    const note = /** @type {HTMLTextAreaElement} */ (element("textarea", { rows: "2", placeholder: "note (n)", "aria-label": "note", id: "note", maxlength: "2000" }));
+    const buttons = VERDICTS.map(([verdict, words, key]) => button(words, key, { "data-verdict": verdict }, () => decide(verdict)));
+    const note = /** @type {HTMLTextAreaElement} */ (element("textarea", { rows: "1", placeholder: "note (n)", "aria-label": "note", id: "note", maxlength: "2000" }));
     note.addEventListener("input", () => auvsegReview.decide(id, { note: note.value }));
-    const undo = element("button", { type: "button", id: "undo" }, "undo (z)");
-    undo.addEventListener("click", () => takeBack());
-    const update = () => {
+    const undo = button("undo", "z", { id: "undo" }, takeBack);
+    const goesOn = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", id: "goes-on" }));
+    goesOn.checked = auvsegReview.goesOn;
+    goesOn.addEventListener("change", () => (auvsegReview.goesOn = goesOn.checked));
+    const said = element("span", { id: "said", role: "status" });
+    updateReview = () => {
       const one = auvsegReview.of(id);
-      for (const [verdict, button] of buttons) button.setAttribute("aria-pressed", String(one.verdict === verdict));
-      if (document.activeElement !== note) note.value = one.note;
+      for (const made of buttons) made.setAttribute("aria-pressed", String(one.verdict === made.dataset.verdict));
+      undo.disabled = !auvsegReview.canUndo;
+      if (note.value !== one.note) note.value = one.note;
+      const words = VERDICTS.find(([verdict]) => verdict === one.verdict)?.[1];
+      said.textContent = words ? `${words}${auvsegReview.keeps ? ", kept" : ""}` : "";
     };
-    update();
-    home.append(...buttons.map(([, button]) => button), undo, note);
-    updateReview = update;
+    updateReview();
+    home.append(...buttons, note, undo, element("label", {}, goesOn, " go on after a verdict"), said);
     return home;
   }
-
-  let updateReview = () => {};
 
   /** @param {Verdict} verdict */
   function decide(verdict) {
     if (shown === undefined) return;
     const id = auvseg.data.cases.id[shown];
-    auvsegReview.decide(id, { verdict: auvsegReview.of(id).verdict === verdict ? "" : verdict });
+    const taken = auvsegReview.of(id).verdict !== verdict;
+    auvsegReview.decide(id, { verdict: taken ? verdict : "" });
+    if (taken && auvsegReview.goesOn) step(1);
   }
 
   function takeBack() {
     const id = auvsegReview.undo();
     const index = id === undefined ? undefined : auvseg.indexOf(id);
     if (index !== undefined && index !== shown) auvseg.emit("open", index);
+  }
+
+  /** @param {number} by */
+  function step(by) {
+    if (shown !== undefined && auvseg.data.files[shown + by] !== undefined) auvseg.emit("open", shown + by);
   }
 
   /**
@@ -166,41 +179,54 @@ const auvsegCase = (() => {
     return found;
   }
 
+  /** What is above the images. @param {number} index @param {string} id */
+  function head(index, id) {
+    const { data } = auvseg;
+    const last = data.cases.id.length - 1;
+    const title = element("h2", { tabindex: "-1" }, element("bdi", {}, id));
+    const previous = button("previous", "p", { id: "previous" }, () => step(-1));
+    const next = button("next", "j", { id: "next" }, () => step(1));
+    [previous.disabled, next.disabled] = [index === 0, index === last];
+    const back = element("a", { href: "#", id: "back" }, "all cases ", element("kbd", {}, "Esc"));
+    const place = element("p", { class: "place" }, `${index + 1} of ${last + 1} by ${data.by}, most suspicious first${data.cases.subset[index] ? `; ${data.cases.subset[index]}` : ""}`);
+    const desk = element("div", { class: "desk" }, element("nav", { class: "case-nav", "aria-label": "cases" }, back, previous, next), title, place, review(id));
+    return { title, desk };
+  }
+
+  function clear() {
+    followers = [];
+    redraws = [];
+    viewer = undefined;
+    charts.forEach((one) => one.isDisposed() || one.dispose());
+    charts = [];
+  }
+
   /** @param {HTMLElement} home @param {number} index */
   async function show(home, index) {
     const { data } = auvseg;
     const id = data.cases.id[index];
     shown = index;
-    followers = [];
-    viewer = undefined;
-    charts.forEach((one) => one.dispose());
-    charts = [];
-    const title = element("h2", { tabindex: "-1" }, id);
-    const place = element("p", { class: "place" }, `${index + 1} of ${data.cases.id.length}, most suspicious by ${data.by} first`);
-    const back = element("a", { href: "#" }, "all cases (Esc)");
-    const previous = element("button", { type: "button", id: "previous" }, "previous (p)");
-    const next = element("button", { type: "button", id: "next" }, "next (j)");
-    previous.addEventListener("click", () => auvseg.emit("open", index - 1));
-    next.addEventListener("click", () => auvseg.emit("open", index + 1));
-    /** @type {HTMLButtonElement} */ (previous).disabled = index === 0;
-    /** @type {HTMLButtonElement} */ (next).disabled = index === data.cases.id.length - 1;
-    const images = element("div", { class: "viewer" }, element("p", {}, "loading"));
+    clear();
+    const { title, desk } = head(index, id);
+    const images = element("div", { class: "viewer card" }, element("p", {}, "loading"));
     const body = element("div", { class: "body" });
-    home.replaceChildren(element("nav", { class: "case-nav" }, back, previous, next), title, place, review(id), images, body);
+    const why = data.cases.why[index] ? [element("p", { class: "why lead" }, data.cases.why[index])] : [];
+    home.replaceChildren(desk, ...why, images, body);
     title.focus({ preventScroll: true });
     window.scrollTo(0, 0);
     auvseg.emit("highlight", index);
+    const fail = (/** @type {string} */ words) => images.replaceChildren(element("p", { class: "problem" }, words));
     /** @type {CasePayload} */
     let payload;
     try {
       payload = await auvseg.load(index);
     } catch (problem) {
-      images.replaceChildren(element("p", { class: "problem" }, String(/** @type {Error} */ (problem).message)));
+      if (shown === index) fail(/** @type {Error} */ (problem).message);
       return;
     }
     if (shown !== index) return;
     if (payload.id !== id) {
-      images.replaceChildren(element("p", { class: "problem" }, "the case's file belongs to another report; make the report again"));
+      fail("the case's file belongs to another report; make the report again");
       return;
     }
     body.replaceChildren(structures(payload), numbersOf(index));
@@ -213,46 +239,49 @@ const auvsegCase = (() => {
     images.dataset.ready = "yes";
   }
 
-  /** @param {KeyboardEvent} event */
-  function key(event) {
-    if (shown === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("textarea, input[type=text], input[type=search], select")) {
-      if (event.key === "Escape") target.blur();
-      return;
-    }
-    const last = auvseg.data.cases.id.length - 1;
-    /** @type {Object<string, () => void>} */
-    const does = {
-      j: () => shown !== undefined && shown < last && auvseg.emit("open", shown + 1),
-      p: () => shown !== undefined && shown > 0 && auvseg.emit("open", shown - 1),
-      k: () => decide("keep"),
-      x: () => decide("exclude"),
-      f: () => decide("fix"),
-      u: () => decide("unsure"),
-      z: () => takeBack(),
-      n: () => document.getElementById("note")?.focus(),
-      l: () => viewer?.nextStyle(),
-      m: () => viewer?.toggleModel(),
-      "+": () => viewer?.go(0, viewer.at[0] + 1),
-      "-": () => viewer?.go(0, viewer.at[0] - 1),
-      Escape: () => (location.hash = ""),
-    };
-    const action = does[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
-  }
-
   return {
     begin() {
-      document.addEventListener("keydown", key);
       auvseg.on("decided", () => updateReview());
+      auvseg.on("colours", () => {
+        charts.forEach((one) => one.isDisposed() || one.dispose());
+        charts = [];
+        redraws.forEach((one) => one());
+      });
     },
+
+    /** @returns {Shortcut[]} */
+    get shortcuts() {
+      const presets = Object.keys(WINDOWS);
+      /** @type {Array<[string[], string, () => void]>} */
+      const list = [
+        [["j", "ArrowRight"], "next case", () => step(1)],
+        [["p", "ArrowLeft"], "previous case", () => step(-1)],
+        ...VERDICTS.map(([verdict, words, key]) => /** @type {[string[], string, () => void]} */ ([[key], `${words}; again: no verdict`, () => decide(verdict)])),
+        [["n"], "write a note; Esc leaves it", () => document.getElementById("note")?.focus()],
+        [["z"], "undo the last step of the review", takeBack],
+        [["+"], "one slice up", () => viewer?.go(0, viewer.at[0] + 1)],
+        [["-"], "one slice down", () => viewer?.go(0, viewer.at[0] - 1)],
+        [["l"], "label: outline, filled, difference, hidden", () => viewer?.nextStyle()],
+        [["m"], "the model's own mask: on, off", () => viewer?.toggleModel()],
+        [["Escape"], "back to all cases", () => (location.hash = "")],
+      ];
+      if (auvseg.data.modality === "ct") {
+        list.splice(-1, 0, ...presets.map((name, at) => /** @type {[string[], string, () => void]} */ ([[String(at + 1)], `window: ${name}`, () => viewer?.windowing?.choose(name)])));
+      }
+      return list.map(([keys, words, does]) => ({ keys, words, does, where: "case" }));
+    },
+
     show,
+
     hide() {
       shown = undefined;
+      clear();
     },
+
+    get shown() {
+      return shown;
+    },
+
     get viewer() {
       return viewer;
     },

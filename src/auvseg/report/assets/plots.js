@@ -5,48 +5,59 @@
  * The cohort in pictures, by ECharts: every structure a dot; one case is marked in all of them at once.
  */
 
-/** @type {any} */
-var echarts;
-
-/**
- * The smallest value that at least a share of the values does not exceed, as `auvseg filter` cuts.
- * @param {number[]} values
- * @param {number} share in (0, 1]
- */
-function inverseCdf(values, share) {
-  const ordered = [...values].sort((a, b) => a - b);
-  for (let at = 0; at < ordered.length; at += 1) if (share <= (at + 1) / ordered.length) return ordered[at];
-  return ordered[ordered.length - 1];
-}
-
-/**
- * A place beside the middle of its column that depends on the row alone.
- * @param {number} row
- */
-function jitter(row) {
-  return (((row * 2654435761) % 4294967296) / 4294967296 - 0.5) * 0.7;
-}
-
 const auvsegPlots = (() => {
-  /** @type {Array<{chart: any, mark: (index: number|undefined) => void}>} */
-  const plots = [];
+  /** @typedef {{home: HTMLElement, chart: any, draw: () => void, mark: (index: number|undefined) => void}} Plot */
+  /** @type {Map<HTMLElement, Plot>} */
+  const plots = new Map();
   /** @type {number|undefined} */
   let marked;
-  const NAMED_COLUMNS = 4;
-  const SYMBOLS = ["circle", "triangle", "rect", "diamond", "pin", "arrow", "roundRect"];
+  const NAMED_COLUMNS = 16;
+  const LEGEND = 12;
+  const MANY = 4000;
+  const SYMBOLS = ["circle", "triangle", "rect", "diamond", "arrow", "roundRect"];
+  /** @type {Map<number, number[]>} */
+  const byCase = new Map();
 
   function ink() {
     const style = getComputedStyle(document.documentElement);
-    return { text: style.getPropertyValue("--text").trim(), line: style.getPropertyValue("--line").trim(), accent: style.getPropertyValue("--accent").trim() };
+    const [text, soft, line, accent, back, mark] = ["--text", "--soft-text", "--line", "--accent", "--card", "--mark"].map((name) => style.getPropertyValue(name).trim());
+    return { text, soft, line, accent, back, mark };
   }
 
-  /** @param {HTMLElement} home @param {string} words */
+  /**
+   * A chart in place of what is there.
+   * @param {HTMLElement} home
+   * @param {string} words for who does not see it
+   */
   function chart(home, words) {
+    echarts.getInstanceByDom(home)?.dispose();
     home.setAttribute("role", "img");
     home.setAttribute("aria-label", words);
     const made = echarts.init(home, undefined, { renderer: "canvas" });
-    new ResizeObserver(() => made.isDisposed() || made.resize()).observe(home);
+    const observer = new ResizeObserver(() => (made.isDisposed() ? observer.disconnect() : made.resize()));
+    observer.observe(home);
     return made;
+  }
+
+  function axis() {
+    const { soft, line } = ink();
+    return {
+      axisLabel: { color: soft, hideOverlap: true },
+      axisLine: { onZero: false, lineStyle: { color: line } },
+      axisTick: { show: false },
+      splitLine: { lineStyle: { color: line, opacity: 0.6 } },
+      nameTextStyle: { color: soft },
+    };
+  }
+
+  /** @param {ReadonlyArray<number|null>} values */
+  function scale(values) {
+    return spansDecades(values) ? { type: "log", minorTick: { show: false } } : { type: "value", scale: true };
+  }
+
+  function tooltip() {
+    const { text, back, line } = ink();
+    return { confine: true, backgroundColor: back, borderColor: line, textStyle: { color: text, fontSize: 13 }, extraCssText: "max-width: 280px; white-space: normal" };
   }
 
   /** @param {number} row @param {string[]} lines */
@@ -66,42 +77,80 @@ const auvsegPlots = (() => {
     return auvseg.data.rows.values[name]?.[row] ?? null;
   }
 
-  /** @param {any} made @param {(point: any) => number} rowOf */
-  function listen(made, rowOf) {
+  /** @param {number} row */
+  const className = (row) => auvseg.data.classes[auvseg.data.rows.cls[row]].name;
+
+  /** @param {any} made */
+  function listen(made) {
     made.on("click", (/** @type {any} */ event) => {
-      if (event.data) auvseg.emit("open", auvseg.data.rows.case[rowOf(event.data)]);
+      if (event.data) auvseg.emit("open", auvseg.data.rows.case[event.data[2]]);
     });
     made.on("mouseover", (/** @type {any} */ event) => {
-      if (event.data) auvseg.emit("highlight", auvseg.data.rows.case[rowOf(event.data)]);
+      if (event.data) auvseg.emit("highlight", auvseg.data.rows.case[event.data[2]]);
     });
   }
 
-  /** @returns {Map<number, number[]>} rows by case */
-  function rowsByCase() {
-    /** @type {Map<number, number[]>} */
-    const found = new Map();
-    auvseg.data.rows.case.forEach((index, row) => {
-      const rows = found.get(index);
-      if (rows) rows.push(row);
-      else found.set(index, [row]);
+  /** The dots of every class that has any. @param {(row: number) => boolean} there @param {(row: number) => any[]} place */
+  function dots(there, place) {
+    const { data } = auvseg;
+    /** @type {any[][]} */
+    const points = data.classes.map(() => []);
+    data.rows.cls.forEach((position, row) => {
+      if (position >= 0 && there(row)) points[position].push(place(row));
     });
-    return found;
+    return data.classes.flatMap((one, position) => (points[position].length ? [{
+      type: "scatter",
+      name: `${position + 1}. ${one.name}`.slice(0, 40),
+      data: points[position],
+      symbol: SYMBOLS[position % SYMBOLS.length],
+      symbolSize: points[position].length > MANY ? 3 : 7,
+      large: points[position].length > MANY,
+      largeThreshold: MANY,
+      progressive: MANY,
+      itemStyle: { color: one.colour, opacity: 0.7, borderColor: ink().text, borderWidth: points[position].length > MANY ? 0 : 0.4 },
+    }] : []));
   }
 
-  /** @type {Map<number, number[]>} */
-  let byCase = new Map();
+  const ring = () => ({ id: "marked", type: "scatter", data: [], symbol: "circle", symbolSize: 16, silent: true, z: 10, itemStyle: { color: "transparent", borderColor: ink().mark, borderWidth: 3 } });
 
-  function axis() {
-    const { text, line } = ink();
-    return { axisLabel: { color: text }, axisLine: { onZero: false, lineStyle: { color: line } }, splitLine: { lineStyle: { color: line, opacity: 0.4 } }, nameTextStyle: { color: text } };
+  /**
+   * Draw a plot, and again whenever the colours change.
+   * @param {HTMLElement} home
+   * @param {string} words
+   * @param {() => {option: any, there: (row: number) => boolean, place: (row: number) => any[]}} make
+   */
+  function plot(home, words, make) {
+    const draw = () => {
+      const made = chart(home, words);
+      const { option, there, place } = make();
+      made.setOption({ animation: false, tooltip: { ...tooltip(), ...option.tooltip }, ...option, series: [...option.series, ring()] });
+      listen(made);
+      const mark = (/** @type {number|undefined} */ index) => {
+        const rows = index === undefined ? [] : byCase.get(index) || [];
+        made.setOption({ series: [{ id: "marked", data: rows.filter((row) => auvseg.data.rows.cls[row] >= 0 && there(row)).map(place) }] });
+      };
+      plots.set(home, { home, chart: made, draw, mark });
+      if (marked !== undefined) mark(marked);
+    };
+    draw();
   }
 
-  /** @param {Array<any>} points */
-  function dots(points) {
-    return { type: "scatter", data: points, symbolSize: points.length > 4000 ? 3 : 6, large: points.length > 4000, largeThreshold: 4000, progressive: 4000, itemStyle: { color: ink().accent, opacity: 0.55 } };
+  /** Names below the columns: upright where there is room, else none (the tip has them). */
+  function classAxis() {
+    const { classes } = auvseg.data;
+    const named = classes.length <= NAMED_COLUMNS;
+    const turned = classes.length > 4;
+    const label = {
+      show: named, color: ink().soft, customValues: classes.map((_, at) => at), rotate: turned ? 40 : 0, interval: 0, hideOverlap: false,
+      formatter: (/** @type {number} */ at) => shortened(classes[Math.round(at)]?.name ?? "", turned ? 12 : 14),
+    };
+    return { type: "value", min: -0.5, max: classes.length - 0.5, ...axis(), splitLine: { show: false }, axisLabel: label };
   }
 
-  const ring = () => ({ type: "scatter", data: [], symbol: "circle", symbolSize: 15, silent: true, z: 10, itemStyle: { color: "transparent", borderColor: "#d55e00", borderWidth: 3 } });
+  /** @param {string} words @param {number} length */
+  function shortened(words, length) {
+    return words.length > length ? `${words.slice(0, length - 1)}…` : words;
+  }
 
   /**
    * One measure, a column a class, a dot a structure.
@@ -110,21 +159,20 @@ const auvsegPlots = (() => {
    */
   function distribution(home, measure) {
     const { data } = auvseg;
-    const rows = data.rows.case.map((_, row) => row).filter((row) => valueOf(measure.name, row) !== null && data.rows.cls[row] >= 0);
-    const place = (/** @type {number} */ row) => [data.rows.cls[row] + jitter(row), valueOf(measure.name, row), row];
-    const made = chart(home, `${measure.name} of every structure, a column a class`);
-    const bad = { low: "low is suspicious", high: "high is suspicious", both: "far from the middle is suspicious" }[measure.suspicious];
-    made.setOption({
-      animation: false,
-      title: { text: measure.name, subtext: bad, left: 0, top: 0, itemGap: 2, textStyle: { color: ink().text, fontSize: 13 }, subtextStyle: { color: ink().text, fontSize: 11 } },
-      grid: { left: 52, right: 8, top: 46, bottom: 26 },
-      tooltip: { confine: true, formatter: (/** @type {any} */ one) => tip(one.data[2], [data.classes[data.rows.cls[one.data[2]]].name, `${measure.name} ${auvseg.number(one.data[1])}`]) },
-      xAxis: { type: "value", min: -0.5, max: data.classes.length - 0.5, interval: 1, ...axis(), splitLine: { show: false }, axisTick: { show: false }, axisLabel: { show: data.classes.length <= NAMED_COLUMNS, color: ink().text, formatter: (/** @type {number} */ at) => (data.classes[at]?.name ?? "").slice(0, 14) } },
-      yAxis: { type: "value", scale: true, ...axis() },
-      series: [dots(rows.map(place)), ring()],
-    });
-    listen(made, (point) => point[2]);
-    plots.push({ chart: made, mark: (index) => made.setOption({ series: [{}, { data: (index === undefined ? [] : byCase.get(index) || []).filter((row) => valueOf(measure.name, row) !== null).map(place) }] }) });
+    const { name } = measure;
+    const there = (/** @type {number} */ row) => valueOf(name, row) !== null;
+    const place = (/** @type {number} */ row) => [data.rows.cls[row] + jitter(row), valueOf(name, row), row];
+    plot(home, `${name} of every structure, a column a class`, () => ({
+      there,
+      place,
+      option: {
+        grid: { left: 52, right: 12, top: 12, bottom: data.classes.length > 4 && data.classes.length <= NAMED_COLUMNS ? 62 : 28 },
+        tooltip: { formatter: (/** @type {any} */ one) => tip(one.data[2], [className(one.data[2]), `${name} ${numberInWords(one.data[1])}`]) },
+        xAxis: classAxis(),
+        yAxis: { ...scale(data.rows.values[name]), ...axis() },
+        series: dots(there, place),
+      },
+    }));
   }
 
   /**
@@ -134,120 +182,57 @@ const auvsegPlots = (() => {
    * @param {string} up
    */
   function against(home, across, up) {
-    const { data } = auvseg;
-    echarts.getInstanceByDom(home)?.dispose();
-    const old = plots.findIndex((one) => one.chart.isDisposed());
-    if (old >= 0) plots.splice(old, 1);
-    const made = chart(home, `${up} against ${across}`);
-    const place = (/** @type {number} */ row) => [valueOf(across, row), valueOf(up, row), row];
+    const { values } = auvseg.data.rows;
     const there = (/** @type {number} */ row) => valueOf(across, row) !== null && valueOf(up, row) !== null;
-    const series = data.classes.map((one, position) => ({
-      ...dots(data.rows.case.map((_, row) => row).filter((row) => data.rows.cls[row] === position && there(row)).map(place)),
-      name: `${position + 1}. ${one.name}`.slice(0, 40),
-      symbol: SYMBOLS[position % SYMBOLS.length],
-      itemStyle: { color: one.colour, opacity: 0.65 },
-    }));
-    const shown = series.filter((one) => one.data.length);
-    made.setOption({
-      animation: false,
-      grid: { left: 64, right: 16, top: 36, bottom: 44 },
-      legend: { top: 0, show: shown.length > 1 && shown.length < 12, textStyle: { color: ink().text } },
-      tooltip: { confine: true, formatter: (/** @type {any} */ one) => tip(one.data[2], [data.classes[data.rows.cls[one.data[2]]].name, `${across} ${auvseg.number(one.data[0])}`, `${up} ${auvseg.number(one.data[1])}`]) },
-      xAxis: { type: "value", scale: true, name: across, nameLocation: "middle", nameGap: 28, ...axis() },
-      yAxis: { type: "value", scale: true, name: up, ...axis() },
-      series: [...shown, ring()],
-    });
-    listen(made, (point) => point[2]);
-    const blank = shown.map(() => ({}));
-    plots.push({ chart: made, mark: (index) => made.setOption({ series: [...blank, { data: (index === undefined ? [] : byCase.get(index) || []).filter(there).map(place) }] }) });
-  }
-
-  /**
-   * How suspicious the cases are, the filter's cut, and what it would cost each class.
-   * @param {HTMLElement} home
-   * @param {(share: number) => void} onCut
-   */
-  function cut(home, onCut) {
-    const { data } = auvseg;
-    const values = /** @type {number[]} */ (data.cases.suspicion.filter((one, index) => one !== null && data.cases.subset[index] === "training"));
-    const made = chart(home, `how suspicious the cases are by ${data.by}, and the filter's cut`);
-    if (!values.length) return () => ({ threshold: NaN, removed: /** @type {number[]} */ ([]) });
-    const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-    const bins = Math.min(Math.max(Math.ceil(Math.sqrt(values.length)), 8), 60);
-    const step = (high - low) / bins || 1;
-    const counts = new Array(bins).fill(0);
-    for (const value of values) counts[Math.min(Math.floor((value - low) / step), bins - 1)] += 1;
-    made.setOption({
-      animation: false,
-      grid: { left: 48, right: 16, top: 20, bottom: 40 },
-      xAxis: { type: "value", min: low, max: low + bins * step, name: `${data.by}, suspicious to the right`, nameLocation: "middle", nameGap: 26, ...axis() },
-      yAxis: { type: "value", name: "cases", minInterval: 1, ...axis() },
-      series: [{
-        type: "custom",
-        data: counts.map((count, bin) => [low + bin * step, low + (bin + 1) * step, count]),
-        encode: { x: [0, 1], y: 2 },
-        itemStyle: { color: ink().accent },
-        renderItem: (/** @type {any} */ _, /** @type {any} */ api) => {
-          const [left, top] = api.coord([api.value(0), api.value(2)]);
-          const [right, bottom] = api.coord([api.value(1), 0]);
-          return { type: "rect", shape: { x: left, y: top, width: Math.max(right - left - 1, 1), height: bottom - top }, style: { fill: ink().accent } };
+    const place = (/** @type {number} */ row) => [valueOf(across, row), valueOf(up, row), row];
+    const named = (/** @type {string} */ name) => `${name}${spansDecades(values[name]) ? " (logarithmic)" : ""}`;
+    plot(home, `${up} against ${across}, a dot a structure`, () => {
+      const series = dots(there, place);
+      return {
+        there,
+        place,
+        option: {
+          grid: { left: 64, right: 20, top: 44, bottom: 46 },
+          legend: { type: "scroll", top: 0, show: series.length > 1 && series.length <= LEGEND, textStyle: { color: ink().text }, pageTextStyle: { color: ink().text }, data: series.map((one) => one.name) },
+          tooltip: { formatter: (/** @type {any} */ one) => tip(one.data[2], [className(one.data[2]), `${across} ${numberInWords(one.data[0])}`, `${up} ${numberInWords(one.data[1])}`]) },
+          xAxis: { ...scale(values[across]), name: named(across), nameLocation: "middle", nameGap: 28, ...axis() },
+          yAxis: { ...scale(values[up]), name: named(up), nameLocation: "middle", nameGap: 46, ...axis() },
+          series,
         },
-        markLine: { symbol: "none", silent: true, data: [], lineStyle: { color: "#d55e00", width: 3, type: "solid" }, label: { color: ink().text, formatter: "cut" } },
-      }],
+      };
     });
-    made.getZr().on("click", (/** @type {any} */ event) => {
-      const [value] = made.convertFromPixel({ gridIndex: 0 }, [event.offsetX, event.offsetY]);
-      onCut(values.filter((one) => one <= value).length / values.length);
-    });
-    return (/** @type {number} */ share) => {
-      const threshold = inverseCdf(values, Math.max(share, 1e-9));
-      made.setOption({ series: [{ markLine: { data: [{ xAxis: threshold }] } }] });
-      const removed = data.cases.suspicion.flatMap((one, index) => (one !== null && one > threshold && data.cases.subset[index] === "training" ? [index] : []));
-      return { threshold, removed };
-    };
   }
 
   return {
     begin() {
-      byCase = rowsByCase();
+      auvseg.data.rows.case.forEach((index, row) => {
+        const rows = byCase.get(index);
+        if (rows) rows.push(row);
+        else byCase.set(index, [row]);
+      });
       auvseg.on("highlight", (index) => {
         if (index === marked) return;
         marked = index;
-        for (const one of plots) one.mark(index);
+        for (const one of plots.values()) if (!one.home.hidden) one.mark(index);
+      });
+      auvseg.on("colours", () => {
+        for (const one of [...plots.values()]) one.draw();
       });
     },
-    rowsOf: (/** @type {number} */ index) => byCase.get(index) || [],
+    /** @param {number} index @returns {number[]} */
+    rowsOf: (index) => byCase.get(index) || [],
+    get marked() {
+      return marked;
+    },
+    /** @param {HTMLElement} home */
+    mark(home) {
+      plots.get(home)?.mark(marked);
+    },
+    ink,
+    chart,
+    axis,
+    tooltip,
     distribution,
     against,
-    cut,
-
-    /**
-     * A class's spectrum among the cohort's.
-     * @param {HTMLElement} home
-     * @param {Array<number|null>} own
-     * @param {Band|undefined} band
-     * @param {string} colour
-     */
-    spectrum(home, own, band, colour) {
-      const made = chart(home, "shares of the energy, direction by direction, against the cohort's");
-      const line = (/** @type {string} */ name, /** @type {Array<number|null>} */ data, /** @type {object} */ style) => ({ name, type: "line", data: data.map((value, at) => [at + 1, value && value > 1e-9 ? value : null]), showSymbol: false, ...style });
-      made.setOption({
-        animation: false,
-        grid: { left: 60, right: 12, top: 44, bottom: 36 },
-        legend: { top: 0, textStyle: { color: ink().text } },
-        tooltip: { trigger: "axis", confine: true, renderMode: "richText" },
-        xAxis: { type: "value", min: 1, max: Math.max(own.length, 2), name: "direction", nameLocation: "middle", nameGap: 22, ...axis() },
-        yAxis: { type: "log", name: "share", ...axis() },
-        series: [
-          line("this case", own, { lineStyle: { color: colour, width: 3 }, itemStyle: { color: colour } }),
-          ...(band ? [
-            line("median", band.middle, { lineStyle: { color: ink().text, width: 1 }, itemStyle: { color: ink().text } }),
-            line("5 %", band.low, { lineStyle: { color: ink().text, width: 1, type: "dotted" }, itemStyle: { color: ink().text } }),
-            line("95 %", band.high, { lineStyle: { color: ink().text, width: 1, type: "dashed" }, itemStyle: { color: ink().text } }),
-          ] : []),
-        ],
-      });
-      return made;
-    },
   };
 })();

@@ -6,6 +6,7 @@
  *
  * @typedef {"keep"|"exclude"|"fix"|"unsure"} Verdict
  * @typedef {{verdict: Verdict|"", note: string}} Decision
+ * @typedef {{kind: "verdict"|"note"|"import", before: Array<[string, Decision|undefined]>}} Step what it takes to undo
  */
 
 const auvsegReview = (() => {
@@ -14,21 +15,55 @@ const auvsegReview = (() => {
   const FORMAT = 1;
   /** @type {Map<string, Decision>} */
   let decisions = new Map();
-  /** @type {Array<[string, Decision|undefined]>} */
+  /** @type {Step[]} */
   let past = [];
   let rater = "";
-  let key = "";
+  let goesOn = false;
+  let run = "";
   let keeps = true;
+  let done = 0;
   const MOST_STEPS = 1000;
   const LONGEST_NOTE = 2000;
+  const LONGEST_NAME = 200;
+
+  const key = () => `auvseg-review:${run}`;
 
   function save() {
     if (!keeps) return;
     try {
-      localStorage.setItem(key, JSON.stringify({ rater, decisions: [...decisions] }));
+      localStorage.setItem(key(), JSON.stringify({ rater, goesOn, decisions: [...decisions] }));
     } catch {
       keeps = false;
     }
+  }
+
+  /** Take up what the browser holds; what is no review is left out. */
+  function load() {
+    let stored;
+    try {
+      stored = localStorage.getItem(key());
+    } catch {
+      keeps = false;
+      return;
+    }
+    decisions = new Map();
+    try {
+      const content = JSON.parse(stored || "{}");
+      rater = typeof content.rater === "string" ? content.rater.slice(0, LONGEST_NAME) : "";
+      goesOn = content.goesOn === true;
+      for (const [id, value] of content.decisions || []) {
+        const one = decision(value);
+        if (one) decisions.set(String(id), one);
+      }
+    } catch {
+      decisions = new Map();
+    }
+    count();
+  }
+
+  function count() {
+    done = 0;
+    for (const one of decisions.values()) if (one.verdict) done += 1;
   }
 
   /** @param {unknown} value @returns {Decision|undefined} */
@@ -40,55 +75,39 @@ const auvsegReview = (() => {
     return known || words ? { verdict: known, note: words } : undefined;
   }
 
-  /** @param {string} text */
-  function cell(text) {
-    // A spreadsheet would compute what begins like this.
-    const safe = /^'*[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  /** @param {string} id @param {Decision|undefined} value */
+  function put(id, value) {
+    done += (value?.verdict ? 1 : 0) - (decisions.get(id)?.verdict ? 1 : 0);
+    if (value) decisions.set(id, value);
+    else decisions.delete(id);
   }
 
-  /** @param {string} text @returns {string[][]} */
-  function rowsOf(text) {
-    /** @type {string[][]} */
-    const rows = [[]];
-    let value = "";
-    let quoted = false;
-    for (let at = 0; at < text.length; at += 1) {
-      const character = text[at];
-      if (quoted) {
-        if (character === '"' && text[at + 1] === '"') {
-          value += '"';
-          at += 1;
-        } else if (character === '"') quoted = false;
-        else value += character;
-      } else if (character === '"') quoted = true;
-      else if (character === ",") {
-        rows[rows.length - 1].push(value);
-        value = "";
-      } else if (character === "\n") {
-        rows[rows.length - 1].push(value.replace(/\r$/, ""));
-        rows.push([]);
-        value = "";
-      } else value += character;
-    }
-    rows[rows.length - 1].push(value);
-    return rows.filter((row) => row.length > 1 || row[0] !== "");
+  /**
+   * Remember how to take a step back. What is typed into one note is one step, not one a letter.
+   * @param {Step} step
+   */
+  function remember(step) {
+    const last = past[past.length - 1];
+    if (step.kind === "note" && last?.kind === "note" && last.before[0][0] === step.before[0][0]) return;
+    past.push(step);
+    if (past.length > MOST_STEPS) past.shift();
   }
 
-  /** @param {string} text @returns {Array<[string, unknown]>} */
-  function entriesOf(text) {
-    if (text.trimStart().startsWith("{")) {
-      const content = JSON.parse(text);
+  /** @param {string} text @returns {{entries: Array<[string, unknown]>, from: string|undefined}} */
+  function contentOf(text) {
+    const words = text.replace(/^\ufeff/, "");
+    if (words.trimStart().startsWith("{")) {
+      const content = JSON.parse(words);
       if (content.auvseg_review !== FORMAT || !Array.isArray(content.verdicts)) {
         throw new Error("this is no review of auvseg, or one of another version");
       }
-      return content.verdicts.map((/** @type {any} */ one) => [String(one.case), one]);
+      return { entries: content.verdicts.map((/** @type {any} */ one) => [String(one?.case), one]), from: content.run };
     }
-    const [head, ...rows] = rowsOf(text.replace(/^\ufeff/, ""));
+    const [head, ...rows] = csvRows(words);
     const at = ["case", "verdict", "note"].map((name) => (head || []).indexOf(name));
     if (at[0] < 0 || at[1] < 0) throw new Error("a review in CSV has the columns case, verdict and note");
-    const plain = (/** @type {string|undefined} */ one) => (one || "").replace(/^'(?='*[=+\-@\t\r\n＝＋－＠])/, "");
-    return rows.map((row) => [plain(row[at[0]]), { verdict: row[at[1]], note: at[2] < 0 ? "" : plain(row[at[2]]) }]);
+    const value = (/** @type {string[]} */ row) => ({ verdict: row[at[1]], note: at[2] < 0 ? "" : unguarded(row[at[2]]) });
+    return { entries: rows.map((row) => [unguarded(row[at[0]]), value(row)]), from: undefined };
   }
 
   return {
@@ -99,19 +118,17 @@ const auvsegReview = (() => {
      * @param {string} fingerprint
      */
     begin(fingerprint) {
-      key = `auvseg-review:${fingerprint}`;
-      decisions = new Map();
+      run = fingerprint;
       past = [];
-      try {
-        const stored = JSON.parse(localStorage.getItem(key) || "{}");
-        rater = typeof stored.rater === "string" ? stored.rater : "";
-        for (const [id, value] of stored.decisions || []) {
-          const one = decision(value);
-          if (one) decisions.set(String(id), one);
-        }
-      } catch {
-        keeps = false;
-      }
+      load();
+      save(); // Where nothing can be written it is better to know at once.
+      addEventListener("storage", (event) => {
+        // The same report in another tab: both write the same place, so neither may go on with what it knew.
+        if (event.key !== key()) return;
+        past = [];
+        load();
+        auvseg.emit("decided", undefined);
+      });
     },
 
     /** Whether the browser keeps what is decided. */
@@ -124,7 +141,17 @@ const auvsegReview = (() => {
     },
 
     set rater(name) {
-      rater = name.slice(0, 200);
+      rater = name.slice(0, LONGEST_NAME);
+      save();
+    },
+
+    /** Whether a verdict opens the next case. */
+    get goesOn() {
+      return goesOn;
+    },
+
+    set goesOn(wanted) {
+      goesOn = wanted;
       save();
     },
 
@@ -135,7 +162,11 @@ const auvsegReview = (() => {
 
     /** How many cases have a verdict. */
     get done() {
-      return [...decisions.values()].filter((one) => one.verdict).length;
+      return done;
+    },
+
+    get canUndo() {
+      return past.length > 0;
     },
 
     /**
@@ -146,22 +177,19 @@ const auvsegReview = (() => {
       const before = decisions.get(id);
       const after = decision({ ...(before || { verdict: "", note: "" }), ...change });
       if (JSON.stringify(before) === JSON.stringify(after)) return;
-      past.push([id, before]);
-      if (past.length > MOST_STEPS) past.shift();
-      if (after) decisions.set(id, after);
-      else decisions.delete(id);
+      remember({ kind: "verdict" in change ? "verdict" : "note", before: [[id, before]] });
+      put(id, after);
       save();
       auvseg.emit("decided", id);
     },
 
-    /** Take the last step back; returns the case that it was about. */
+    /** Take the last step back; returns the case that it was about, if it was one. */
     undo() {
       const step = past.pop();
       if (!step) return undefined;
-      const [id, before] = step;
-      if (before) decisions.set(id, before);
-      else decisions.delete(id);
+      for (const [id, before] of step.before) put(id, before);
       save();
+      const id = step.before.length === 1 ? step.before[0][0] : undefined;
       auvseg.emit("decided", id);
       return id;
     },
@@ -169,34 +197,42 @@ const auvsegReview = (() => {
     toJson() {
       const verdicts = [...decisions].map(([id, one]) => ({ case: id, verdict: one.verdict, note: one.note }));
       verdicts.sort((a, b) => (a.case < b.case ? -1 : 1));
-      return `${JSON.stringify({ auvseg_review: FORMAT, run: key.replace("auvseg-review:", ""), rater, verdicts }, null, 1)}\n`;
+      return `${JSON.stringify({ auvseg_review: FORMAT, run, rater, verdicts }, null, 1)}\n`;
     },
 
     toCsv() {
       const rows = [...decisions].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-      const lines = rows.map(([id, one]) => [id, one.verdict, one.note, rater].map(cell).join(","));
+      const lines = rows.map(([id, one]) => [id, one.verdict, one.note, rater].map(csvCell).join(","));
       return ["case,verdict,note,rater", ...lines, ""].join("\n");
     },
 
     /**
-     * Take over a review that was exported; what is decided here already gives way. Cases that are not in this report
-     * are counted, not taken.
+     * Take over a review that was exported; what is decided here already gives way, in one step that can be undone.
+     * Cases that are not in this report are counted, not taken.
      * @param {string} text
      * @param {(id: string) => boolean} isHere
-     * @returns {{taken: number, unknown: number}}
+     * @returns {{taken: number, replaced: number, unknown: number, other: boolean}} `other`: it was made on another run
      */
     take(text, isHere) {
-      let taken = 0;
-      let unknown = 0;
-      for (const [id, value] of entriesOf(text)) {
+      const { entries, from } = contentOf(text);
+      /** @type {Map<string, Decision|undefined>} */
+      const before = new Map();
+      const found = { taken: 0, replaced: 0, unknown: 0, other: from !== undefined && from !== run };
+      for (const [id, value] of entries) {
         const one = decision(value);
-        if (!isHere(id)) unknown += 1;
+        if (!isHere(id)) found.unknown += 1;
         else if (one) {
-          this.decide(id, one);
-          taken += 1;
+          const old = decisions.get(id);
+          if (!before.has(id)) before.set(id, old);
+          found.taken += 1;
+          if (old?.verdict && old.verdict !== one.verdict) found.replaced += 1;
+          put(id, one);
         }
       }
-      return { taken, unknown };
+      if (before.size) past.push({ kind: "import", before: [...before] });
+      save();
+      auvseg.emit("decided", undefined);
+      return found;
     },
   };
 })();

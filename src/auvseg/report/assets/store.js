@@ -95,6 +95,33 @@ const auvseg = (() => {
     },
 
     /**
+     * Where a case's page is, within this page.
+     * @param {number} index
+     */
+    address(index) {
+      try {
+        return `#case=${encodeURIComponent(data.cases.id[index])}`;
+      } catch {
+        return `#number=${index}`; // half a surrogate pair has no address
+      }
+    },
+
+    /**
+     * The case that an address names; undefined for the first page.
+     * @param {string} hash
+     * @returns {number|undefined}
+     */
+    indexAt(hash) {
+      const [, kind, value] = /^#(case|number)=(.*)$/.exec(hash) || [];
+      try {
+        if (kind === "case") return indexById.get(decodeURIComponent(value));
+      } catch {
+        return undefined;
+      }
+      return kind === "number" && data.files[Number(value)] !== undefined ? Number(value) : undefined;
+    },
+
+    /**
      * Called by a case's own file.
      * @param {string} file
      * @param {CasePayload} payload
@@ -194,16 +221,6 @@ const auvseg = (() => {
       for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
       made.append(...children);
       return made;
-    },
-
-    /**
-     * A number for people: three digits, or a dash.
-     * @param {number|null|undefined} value
-     */
-    number(value) {
-      if (value === null || value === undefined || Number.isNaN(value)) return "–";
-      const size = Math.abs(value);
-      return size >= 1000 ? value.toFixed(0) : size >= 1 || size === 0 ? String(Number(value.toPrecision(3))) : value.toPrecision(2);
     },
   };
 })();

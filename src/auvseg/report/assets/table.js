@@ -5,14 +5,13 @@
  * Every structure a row, by Tabulator: only the rows in sight are in the page, so ten thousand cases stay fast.
  */
 
-/** @type {any} */
-var Tabulator;
-
 const auvsegTable = (() => {
   const STATUS = ["ok", "absent", "failed"];
   const SHOWN = 8;
   /** @type {any} */
   let table;
+  /** @type {Array<Object<string, any>>} */
+  let entries = [];
   let search = "";
   let wanted = "";
 
@@ -43,90 +42,117 @@ const auvsegTable = (() => {
 
   /** @param {any} cell */
   function caseLink(cell) {
-    const id = cell.getValue();
-    return auvseg.element("a", { href: `#case=${encodeURIComponent(id)}` }, id);
+    return auvseg.element("a", { href: auvseg.address(cell.getData().index), tabindex: "0" }, cell.getValue());
   }
 
-  /** @param {string|number|null} asked @param {number|null} value */
-  function atLeast(asked, value) {
-    const words = String(asked ?? "").trim();
-    const bound = Number(words.replace(/^[<>]=?/, ""));
-    if (!words || Number.isNaN(bound)) return true;
-    if (value === null || value === undefined) return false;
-    return words.startsWith("<") ? value <= bound : value >= bound;
+  /** @param {any} _ @param {any} cell */
+  function caseTip(_, cell) {
+    const { index, why } = cell.getData();
+    const box = auvseg.element("div", { class: "tip" }, auvseg.element("div", {}, why));
+    auvseg.thumb(index).then((picture) => {
+      if (picture) box.append(auvseg.element("img", { src: picture, alt: "" }));
+    });
+    return box;
   }
 
   /** @param {any} a @param {any} b @param {any} _a @param {any} _b @param {any} _c @param {string} direction */
   function missingLast(a, b, _a, _b, _c, direction) {
-    if (a === null || a === undefined) return b === null || b === undefined ? 0 : direction === "asc" ? 1 : -1;
-    if (b === null || b === undefined) return direction === "asc" ? -1 : 1;
+    if (a === null || b === null) return a === b ? 0 : (a === null ? 1 : -1) * (direction === "asc" ? 1 : -1);
     return a - b;
   }
 
+  /** A filter above a column. @param {string} name */
+  const filterFor = (name) => ({ headerFilter: "input", headerFilterParams: { elementAttributes: { "aria-label": `filter by ${name}` } } });
+
   function columns() {
     const { data } = auvseg;
-    const text = { headerFilter: "input", formatter: "plaintext", headerFilterParams: { elementAttributes: { "aria-label": "filter" } } };
+    const text = (/** @type {any} */ cell) => auvseg.element("bdi", {}, cell.getValue());
+    const words = { formatter: text, minWidth: 90, maxInitialWidth: 260 };
     return [
-      { title: "rank", field: "rank", width: 70, hozAlign: "right" },
-      { title: "case", field: "case", ...text, formatter: caseLink, minWidth: 140, frozen: false },
-      { title: "structure", field: "class", ...text, minWidth: 90 },
-      { title: "verdict", field: "verdict", ...text, width: 90 },
+      { title: "rank", field: "rank", hozAlign: "right", width: 70 },
+      { title: "case", field: "case", formatter: caseLink, tooltip: caseTip, minWidth: 130, maxInitialWidth: 260, frozen: data.cases.id.every((id) => id.length < 40), ...filterFor("case") },
+      { title: "structure", field: "class", ...words, ...filterFor("structure") },
+      { title: "verdict", field: "verdict", ...words, width: 90, minWidth: 90 },
       ...data.measures.map((one, number) => ({
         title: one.name, titleFormatter: heading(one.name), headerTooltip: one.summary, field: `m${number}`, hozAlign: "right", sorter: missingLast, visible: number < SHOWN,
-        formatter: (/** @type {any} */ cell) => auvseg.element("span", {}, auvseg.number(cell.getValue())),
-        headerFilter: "input", headerFilterPlaceholder: "≥ or <", headerFilterFunc: atLeast, headerFilterLiveFilter: true, minWidth: 90,
+        formatter: (/** @type {any} */ cell) => numberInWords(cell.getValue()),
+        ...filterFor(one.name), headerFilterPlaceholder: "> or <", headerFilterFunc: withinBound, headerFilterLiveFilter: true, minWidth: 96,
       })),
-      { title: "status", field: "status", ...text, width: 80 },
-      { title: "subset", field: "subset", ...text, width: 90 },
-      ...Object.keys(data.own).map((name, number) => ({ title: "own", titleFormatter: heading(name), field: `o${number}`, ...text, minWidth: 90 })),
+      { title: "status", field: "status", ...words, ...filterFor("status"), minWidth: 80 },
+      { title: "subset", field: "subset", ...words, ...filterFor("subset"), minWidth: 90 },
+      ...Object.keys(data.own).map((name, number) => ({ title: "own", titleFormatter: heading(name), field: `o${number}`, ...words, ...filterFor(name) })),
     ];
   }
 
-  function refilter() {
-    const words = search.toLowerCase();
-    table.setFilter((/** @type {any} */ one) => {
-      if (wanted === "none" ? one.verdict : wanted && one.verdict !== wanted) return false;
-      return !words || one.case.toLowerCase().includes(words) || one.class.toLowerCase().includes(words) || one.why.toLowerCase().includes(words);
-    });
+  /** @param {Object<string, any>} one */
+  function fits(one) {
+    if (wanted === "none" ? one.verdict : wanted && one.verdict !== wanted) return false;
+    return !search || one.case.toLowerCase().includes(search) || one.class.toLowerCase().includes(search) || one.why.toLowerCase().includes(search);
+  }
+
+  /** Show the verdicts as they are now. @param {string|undefined} id of the case that changed; undefined: any may have */
+  function refresh(id) {
+    const index = id === undefined ? undefined : auvseg.indexOf(id);
+    const rows = index === undefined ? entries.map((one) => one.row) : auvsegPlots.rowsOf(index);
+    const changed = [];
+    for (const row of rows) {
+      const { verdict } = auvsegReview.of(auvseg.data.cases.id[auvseg.data.rows.case[row]]);
+      if (verdictByRow.get(row) === verdict) continue;
+      verdictByRow.set(row, verdict);
+      changed.push({ row, verdict });
+    }
+    if (changed.length) table.updateData(changed);
+  }
+
+  /** @type {Map<number, string>} */
+  const verdictByRow = new Map();
+
+  /** @param {any[]} found rows that fit */
+  function tell(found) {
+    const cases = new Set(found.map((row) => row.getData().index));
+    auvseg.emit("filtered", { rows: found.length, cases: cases.size, only: cases.size === 1 ? [...cases][0] : undefined });
   }
 
   return {
     /** @param {HTMLElement} home */
     begin(home) {
-      const rows = auvseg.data.rows.case.map((_, row) => entry(row));
-      rows.sort((a, b) => a.rank - b.rank);
+      entries = auvseg.data.rows.case.map((_, row) => entry(row));
+      entries.sort((a, b) => a.rank - b.rank);
+      for (const one of entries) verdictByRow.set(one.row, one.verdict);
       table = new Tabulator(home, {
-        data: rows,
+        data: entries,
         index: "row",
         columns: columns(),
         maxHeight: "60vh",
         layout: "fitDataFill",
         renderVertical: "virtual",
-        placeholder: "no structure fits",
+        placeholder: "no structure fits what is asked for above",
         columnDefaults: { headerSortTristate: true },
       });
       table.on("rowMouseEnter", (/** @type {any} */ _, /** @type {any} */ row) => auvseg.emit("highlight", row.getData().index));
       table.on("rowDblClick", (/** @type {any} */ _, /** @type {any} */ row) => auvseg.emit("open", row.getData().index));
-      table.on("dataFiltered", (/** @type {any} */ _, /** @type {any[]} */ found) => auvseg.emit("filtered", found.length));
-      auvseg.on("decided", (id) => {
-        const index = auvseg.indexOf(id);
-        if (index === undefined) return;
-        const verdict = auvsegReview.of(id).verdict;
-        table.updateData(auvsegPlots.rowsOf(index).map((row) => ({ row, verdict })));
-      });
+      table.on("dataFiltered", (/** @type {any} */ _, /** @type {any[]} */ found) => tell(found));
+      auvseg.on("decided", refresh);
       return new Promise((resolve) => table.on("tableBuilt", () => resolve(undefined)));
     },
 
     /** @param {string} words */
     search(words) {
-      search = words;
-      refilter();
+      search = words.toLowerCase();
+      table.setFilter(fits);
     },
 
     /** @param {string} verdict */
     only(verdict) {
       wanted = verdict;
-      refilter();
+      table.setFilter(fits);
+    },
+
+    /** No filter but the ones that were there at the beginning. */
+    clear() {
+      search = wanted = "";
+      table.clearHeaderFilter();
+      table.setFilter(fits);
     },
 
     /** @param {number} number @param {boolean} shown */
