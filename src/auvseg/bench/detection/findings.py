@@ -11,9 +11,6 @@ from auvseg import atomic
 from auvseg.bench.combination import Combination, combine, write_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.bench.detection.judge import (
-    BLIND,
-    FINDS,
-    WRONG,
     Suspicion,
     Suspicions,
     Verdicts,
@@ -21,6 +18,7 @@ from auvseg.bench.detection.judge import (
     rank_stability,
 )
 from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
+from auvseg.bench.signal import BLIND, FINDS, WRONG
 from auvseg.measures.catalogue import COMBINED, MEASURES
 from auvseg.spreadsheet import table_as_csv
 

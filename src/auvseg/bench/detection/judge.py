@@ -15,14 +15,9 @@ from jaxtyping import Float64, Int64
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import Evidence
+from auvseg.bench.signal import signal
 
 RESAMPLES = 1000
-CHANCE = 0.5
-
-FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
-"""What an interval says: above 0.5, around it, below it."""
-
-
 Suspicion = Float64[np.ndarray, "R"] | Mapping[str, Float64[np.ndarray, "R"]]
 """One number for every row of the evidence, high = suspicious, -inf where the measure is missing; or by corruption such
 numbers, for a measure that was fitted for each of them apart."""
@@ -108,7 +103,7 @@ class Verdicts:
                 | {"severity": severity, "auroc": float(areas[0]), "low": low, "high": high}
                 | {"recall": recall, "precision": recall * faulty_share / budget}
                 | {"faulty": sum(len(one.faulty) for one in pairings), "sound": sum(len(one.sound) for one in pairings)}
-                | {"verdict": _verdict(low, high)}
+                | {"verdict": signal(low, high)}
             )
         return pd.DataFrame(rows)
 
@@ -140,7 +135,7 @@ class Verdicts:
             }
             rows.append(
                 {"measure": measure, "auroc": float(mean[0]), "low": low, "high": high, **kinds}
-                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": _verdict(low, high)}
+                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": signal(low, high)}
             )
         table = pd.DataFrame(rows)
         # Of very few cases a resample may lack the faulty ones, or the sound.
@@ -258,9 +253,3 @@ def _interval(areas: Float64[np.ndarray, "B"], fewest: int) -> tuple[float, floa
     low = bound if low == 1 else low
     high = 1 - bound if high == 0 else high
     return float(low), float(high)
-
-
-def _verdict(low: float, high: float) -> str:
-    if np.isnan(low):
-        return ""
-    return FINDS if low > CHANCE else WRONG if high < CHANCE else BLIND

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from auvseg.bench.detection.judge import FINDS
 from auvseg.bench.detection.run import check_same_setup
+from auvseg.bench.signal import FINDS
 from auvseg.errors import RunError
 
 UNSEEN = "combined, unseen"

@@ -1,0 +1,76 @@
+"""`auvseg bench reviewed`: the measures of a run against the verdicts of people who looked."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auvseg.cli.console import say, say_warning, show_table
+
+if TYPE_CHECKING:
+    from auvseg.bench.reviewed import Reviewed
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    reviewed: Annotated[Path, typer.Argument(help="What a report exported, or auvseg review merge wrote.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here, as CSV.")] = None,
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+) -> None:
+    """Which measure finds the cases that people would not learn from?
+
+    AUROC of every measure for telling cases to exclude or to fix from those to keep, with its 95 % interval, beside the
+    trivial measures. Verdicts on a random sample of cases, those that look sound among them, say most.
+
+    Example: [bold]auvseg bench reviewed runs/hippocampus anna.json[/bold]
+    """
+    from auvseg import atomic
+    from auvseg.bench.reviewed import judge_by_review
+    from auvseg.errors import UsageError
+    from auvseg.review.of_run import read_review_of
+    from auvseg.scoring.table import load_scores
+    from auvseg.spreadsheet import table_as_csv
+
+    if output is not None and output.exists():
+        raise UsageError(f"{output} exists already; choose another name with -o")
+    table = load_scores(run)
+    if bench is not None:
+        from auvseg.bench.combination import with_combined
+
+        table = with_combined(table, run, bench)
+    known = read_review_of(reviewed, run)
+    if known.remark:
+        say_warning(known.remark)
+    found = judge_by_review(table, known.review.decisions, seed=seed)
+    _show(found)
+    for sentence in found.sentences():
+        say(sentence)
+    if output is not None:
+        atomic.write_text(output, table_as_csv(found.measures))
+        say(f"wrote {output}")
+
+
+def _show(found: "Reviewed") -> None:
+    rows = [
+        (
+            str(row["measure"]),
+            str(row["verdict"]),
+            _interval(row, "auroc", "low", "high", sign=""),
+            *("" if row[kind] != row[kind] else f"{row[kind]:.2f}" for kind in ("exclude", "fix")),
+            _interval(row, "beyond", "beyond_low", "beyond_high", sign="+"),
+            str(row["missing"] or ""),
+        )
+        for row in found.measures.to_dict("records")
+    ]
+    columns = ("measure", "verdict", "AUROC [95 %]", "exclude", "fix", "above the best trivial [95 %]", "missing")
+    title = f"{found.faulty} cases to exclude or fix against {found.counts['keep']} to keep"
+    show_table(title, columns, rows, left=2)
+
+
+def _interval(row: Mapping[Hashable, Any], *names: str, sign: str) -> str:
+    value, low, high = (f"{float(row[name]):{sign}.2f}" for name in names)
+    return "" if value.endswith("nan") else f"{value} [{low} {high}]"
