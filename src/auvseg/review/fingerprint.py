@@ -4,25 +4,25 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from auvseg.scoring.record import Record
+from auvseg.scoring.record import AboutCase
 
 
-def fingerprint(records: Iterable[Record], pseudonyms: Mapping[str, str] | None = None) -> str:
+def fingerprint(cases: Iterable[AboutCase], pseudonyms: Mapping[str, str] | None = None) -> str:
     """16 hexadecimal digits that a report writes into the reviews made in it.
 
     The same files scored otherwise keep their review: a person judged the files. A report with pseudonyms has another
     fingerprint than one without, so that a browser never mixes ids into a review that is passed on.
 
     Args:
-        records: of the run, in any order.
+        cases: of the run, in any order.
         pseudonyms: by case id, where the report has them.
     """
     files = sorted(
         [
-            record.case_id if pseudonyms is None else pseudonyms[record.case_id],
-            str(record.inputs.image_sha256),
-            str(record.inputs.label_sha256),
+            case.case_id if pseudonyms is None else pseudonyms[case.case_id],
+            str(case.inputs.image_sha256),
+            str(case.inputs.label_sha256),
         ]
-        for record in records
+        for case in cases
     )
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]

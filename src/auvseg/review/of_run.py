@@ -6,7 +6,7 @@ from pathlib import Path
 from auvseg.review.fingerprint import fingerprint
 from auvseg.review.pseudonyms import read_key
 from auvseg.review.verdicts import Review, read_review
-from auvseg.scoring.record import read_records
+from auvseg.scoring.table import load_cases
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ def read_review_of(path: Path, run_folder: Path) -> ReviewOfRun:
         UsageError: the file is no review.
         RunError: there is no run, or its key of pseudonyms is damaged.
     """
-    review, records, key = read_review(path), read_records(run_folder), read_key(run_folder)
-    if review.run == fingerprint(records):
+    review, cases, key = read_review(path), load_cases(run_folder), read_key(run_folder)
+    if review.run == fingerprint(cases):
         return ReviewOfRun(review, "")
     by_case = {case: pseudonym for pseudonym, case in key.items()}
-    covered = all(record.case_id in by_case for record in records)
-    if not review.run or (covered and review.run == fingerprint(records, by_case)):
+    covered = all(case.case_id in by_case for case in cases)
+    if not review.run or (covered and review.run == fingerprint(cases, by_case)):
         return ReviewOfRun(review.named(key), "")
     remark = (
         f"{path} was made in a report of other files: of another run, or before cases came or changed; "

@@ -8,10 +8,10 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32
@@ -96,6 +96,21 @@ class Record:
         return (json.dumps(values, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
+@dataclass(frozen=True)
+class CaseFacts:
+    """What a record says of its case beside the numbers; see `Record` for the attributes."""
+
+    case_id: str
+    status: Status
+    reason: str
+    warnings: tuple[str, ...]
+    inputs: CaseInputs
+
+
+AboutCase: TypeAlias = Record | CaseFacts
+"""Whatever says how a case ended and which files it has."""
+
+
 def packed(features: Iterable[float]) -> str | None:
     """Features as text, base64 of little-endian float32: a sixth of the memory of a tuple of numbers.
 
@@ -147,8 +162,8 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def read_records(run_folder: Path) -> list[Record]:
-    """Every usable record of a run, by case id.
+def each_record(run_folder: Path) -> Iterator[Record]:
+    """Every usable record of a run, one at a time, in the order of their file names.
 
     Raises:
         RunError: the folder holds no run, or a run without any record.
@@ -156,7 +171,20 @@ def read_records(run_folder: Path) -> list[Record]:
     folder = run_folder / "records"
     if not folder.is_dir():
         raise RunError(f"{run_folder}: no scores here; make them with: auvseg score DATASET -o {run_folder}")
-    records = [record for path in sorted(folder.glob("*.json")) if (record := read_record(path)) is not None]
-    if not records:
+    usable = 0
+    for path in sorted(folder.glob("*.json")):
+        record = read_record(path)
+        if record is not None:
+            usable += 1
+            yield record
+    if not usable:
         raise RunError(f"{run_folder}: no case has been scored yet; run the same `auvseg score` command again")
-    return sorted(records, key=lambda record: record.case_id)
+
+
+def read_records(run_folder: Path) -> list[Record]:
+    """Every usable record of a run, by case id.
+
+    Raises:
+        RunError: the folder holds no run, or a run without any record.
+    """
+    return sorted(each_record(run_folder), key=lambda record: record.case_id)
