@@ -16,8 +16,8 @@ from auvseg.report.payload import as_json
 from auvseg.report.pictures import thumbnail_uri
 from auvseg.report.prepared import Prepared, prepare
 from auvseg.review.pseudonyms import KEY
-from auvseg.scoring.record import read_records
 from auvseg.scoring.run import read_run
+from auvseg.scoring.table import load_run
 from auvseg.scoring.view import read_view
 
 OnStep = Callable[[int, int, str], None]
@@ -81,9 +81,9 @@ def write_report(
         UsageError: the run cannot be ranked as asked.
     """
     options = options or ReportOptions()
-    run, records = read_run(run_folder), read_records(run_folder)
+    run = read_run(run_folder)
     folder = ReportFolder(output)
-    prepared = prepare(run, records, dataset, options)
+    prepared = prepare(run, *load_run(run_folder), dataset, options)
     folder.begin()
     gathered = _Gathered()
     with CaseImages(prepared, prepared.cohort.order[: options.images]) as images:
@@ -109,7 +109,7 @@ def write_report(
 
 def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportFolder, gathered: _Gathered) -> None:
     """Write one case's page, and keep what the first page needs of it."""
-    view = read_view(prepared.run.folder, case)
+    view = read_view(prepared.run.folder, case, masks=images.wants(case))
     sentences = prepared.explainer.sentences(case, view)
     classes = prepared.cohort.classes
     similar = {one.class_id: prepared.similar.get((case, one.class_id), ()) for one in classes}

@@ -8,7 +8,7 @@ from auvseg.data.isolation import IsolatedPool
 from auvseg.report.case_payload import volume_payload
 from auvseg.report.prepared import Prepared
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
-from auvseg.scoring.record import Record
+from auvseg.scoring.record import AboutCase
 from auvseg.scoring.view import CaseView
 
 _READ_TIMEOUT_S = 600.0
@@ -28,7 +28,7 @@ class CaseImages:
     def __init__(self, prepared: Prepared, wanted: Sequence[str]) -> None:
         self.without: list[tuple[str, str]] = []
         self._prepared = prepared
-        self._records = {record.case_id: record for record in prepared.records}
+        self._facts = {case.case_id: case for case in prepared.cases}
         cases = {} if prepared.dataset is None else {case.case_id: case for case in prepared.dataset.cases}
         # Without any data set that is said once, not of every case.
         self._wanted = frozenset(wanted if prepared.dataset is not None else ())
@@ -41,6 +41,10 @@ class CaseImages:
     def __exit__(self, *_: object) -> None:
         self._outcomes.close()
 
+    def wants(self, case_id: str) -> bool:
+        """Whether a case is to be shown with its images."""
+        return case_id in self._wanted
+
     def of(self, case_id: str, view: CaseView | None) -> dict[str, Any] | None:
         """The images of a case as the page reads them; None where they are not wanted or cannot be had.
 
@@ -48,7 +52,7 @@ class CaseImages:
             case_id: the case.
             view: what was kept of it.
         """
-        if case_id not in self._wanted:
+        if not self.wants(case_id):
             return None
         if case_id not in self._cases:
             self.without.append((case_id, "the data set has no such case any more"))
@@ -58,7 +62,7 @@ class CaseImages:
         if volume is None:
             self.without.append((case_id, loaded.error or "it cannot be read"))
             return None
-        if _changed(self._records[case_id], self._cases[case_id], loaded):
+        if _changed(self._facts[case_id], self._cases[case_id], loaded):
             self.without.append((case_id, "its files have changed since; score it again with the same command"))
             return None
         prepared = self._prepared
@@ -79,12 +83,12 @@ class CaseImages:
                 yield outcome.result or LoadedCase.failed(outcome.error)
 
 
-def _changed(record: Record, case: Case, loaded: LoadedCase) -> bool:
+def _changed(facts: AboutCase, case: Case, loaded: LoadedCase) -> bool:
     """Whether the files are others than those that were scored.
 
     Of several channels an extractor may have hashed all or one of them, so they are not compared.
     """
-    before, now = record.inputs, loaded.inputs
+    before, now = facts.inputs, loaded.inputs
     if before.label_sha256 is not None and before.label_sha256 != now.label_sha256:
         return True
     return len(case.images) == 1 and before.image_sha256 not in (None, now.image_sha256)

@@ -16,10 +16,14 @@ class Explainer:
     Args:
         table: the run's scores table.
         z: of `auvseg.report.deviation.signed`.
+        asked: the cases that sentences are asked for; None: all.
     """
 
-    def __init__(self, table: pd.DataFrame, z: pd.DataFrame) -> None:
-        self._middle = medians(table)
+    def __init__(self, table: pd.DataFrame, z: pd.DataFrame, asked: Sequence[str] | None = None) -> None:
+        self._middle, usual = medians(table), usually_held(table)
+        if asked is not None:
+            wanted = table["case"].isin(asked)
+            table, z = table[wanted], z[wanted]
         names = list(z.columns)
         keys = list(zip(table["case"], table["class_id"], table["class"], table["status"], strict=True))
         values, far = table[names].to_numpy(dtype=np.float64), suspicious(z).to_numpy(dtype=np.float64)
@@ -29,7 +33,6 @@ class Explainer:
                 numbers_of_row = dict(zip(names, row.tolist(), strict=True))
                 entry = (int(class_id), str(name), numbers_of_row, dict(zip(names, distances.tolist(), strict=True)))
                 self._rows.setdefault(str(case), []).append(entry)
-        usual = usually_held(table)
         self._missing: dict[str, dict[int, str]] = {}
         for case, class_id, name, status in keys:
             if status == "absent" and class_id in usual:

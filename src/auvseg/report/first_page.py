@@ -29,7 +29,7 @@ def first_page(
         has_thumbnails: whether there is any.
     """
     shown = set(prepared.cohort.order)
-    mine = [record for record in prepared.records if record.case_id in shown]
+    mine = [case for case in prepared.cases if case.case_id in shown]
     return {
         **cohort_payload(prepared.cohort, prepared.privacy, why),
         "files": list(files),
@@ -39,8 +39,8 @@ def first_page(
         "problems": problems_of(mine, prepared.cohort.table, prepared.options.findings, prepared.privacy),
         "modality": prepared.run.setup["config"]["modality"],
         "provenance": _provenance(prepared),
-        "total": len(prepared.records),
-        "fingerprint": fingerprint(prepared.records, prepared.privacy.pseudonyms),
+        "total": len(prepared.cases),
+        "fingerprint": fingerprint(prepared.cases, prepared.privacy.pseudonyms),
     }
 
 

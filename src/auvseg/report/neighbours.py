@@ -1,5 +1,7 @@
 """Which sound-looking cases resemble a case most: what it should have looked like."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
@@ -15,14 +17,15 @@ _ALIKE = ("volume_ml", "extent_mm", "slices", "elongation", "offset_x_mm", "offs
 
 
 def similar_clean_cases(
-    table: pd.DataFrame, z: pd.DataFrame, suspicion: pd.Series
+    table: pd.DataFrame, z: pd.DataFrame, suspicion: pd.Series, asked: Sequence[str] | None = None
 ) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The most similar cases of the less suspicious half, for every structure that was scored.
+    """The most similar cases of the less suspicious half, for every structure that was scored of the cases asked for.
 
     Args:
         table: a scores table.
         z: of `auvseg.report.deviation.signed`: too large is not like too small.
         suspicion: by case, high = suspicious; a case without one is never called clean.
+        asked: the cases whose neighbours are wanted; None: all.
 
     Returns:
         By case and class id, at most `SHOWN` other cases, the nearest first: Euclidean distance of the robust z of
@@ -36,18 +39,20 @@ def similar_clean_cases(
     if z.empty or not len(z.columns):
         return found
     clean = set(suspicion.dropna().sort_values(kind="stable").index[: int(np.ceil(_CLEAN * suspicion.notna().sum()))])
+    wanted = None if asked is None else set(asked)
     ids = scored["class_id"].to_numpy(dtype=np.int64)
     for class_id in np.unique(ids).tolist():
         rows = np.flatnonzero(ids == class_id)
         cases = scored["case"].to_numpy()[rows]
         places: Float64[np.ndarray, "N M"] = z.to_numpy(dtype=np.float64)[rows]
         sound = np.array([case in clean for case in cases])
+        mine = np.flatnonzero([wanted is None or case in wanted for case in cases])
         if not sound.any():
             continue
         names = cases[sound]
         nearest = min(SHOWN + 1, len(names))
-        _, indices = cKDTree(places[sound]).query(places, k=nearest)
-        for case, row in zip(cases, np.asarray(indices).reshape(len(cases), nearest), strict=True):
+        _, indices = cKDTree(places[sound]).query(places[mine], k=nearest)
+        for case, row in zip(cases[mine], np.asarray(indices).reshape(len(mine), nearest), strict=True):
             others = [str(names[index]) for index in row if names[index] != case]
             found[str(case), class_id] = tuple(others[:SHOWN])
     return found

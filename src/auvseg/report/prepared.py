@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
 from auvseg.data.case import Case, Dataset
 from auvseg.measures.default import default_measure
 from auvseg.report.cohort import Cohort, cohort_of
@@ -13,9 +15,8 @@ from auvseg.report.neighbours import similar_clean_cases
 from auvseg.report.options import ReportOptions
 from auvseg.report.private import Privacy
 from auvseg.review.pseudonyms import pseudonyms_of
-from auvseg.scoring.record import Record
+from auvseg.scoring.record import AboutCase
 from auvseg.scoring.run import Run
-from auvseg.scoring.table import scores_table
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Prepared:
 
     Attributes:
         run: what was scored, and how.
-        records: of all its cases.
+        cases: all that it holds.
         dataset: where the images are; None where it is gone.
         cohort: what is shown; with `top` a part of the run.
         privacy: how ids and sentences are cleaned.
@@ -34,7 +35,7 @@ class Prepared:
     """
 
     run: Run
-    records: Sequence[Record]
+    cases: Sequence[AboutCase]
     dataset: Dataset | None
     cohort: Cohort
     privacy: Privacy
@@ -43,26 +44,33 @@ class Prepared:
     options: ReportOptions
 
 
-def prepare(run: Run, records: Sequence[Record], dataset: Dataset | None, options: ReportOptions) -> Prepared:
+def prepare(
+    run: Run, table: pd.DataFrame, cases: Sequence[AboutCase], dataset: Dataset | None, options: ReportOptions
+) -> Prepared:
     """Rank and explain a run.
+
+    Args:
+        run: what was scored, and how.
+        table: its scores table.
+        cases: what else is known of them.
+        dataset: where the images are; None where it is gone.
+        options: how the report is made.
 
     Raises:
         UsageError: the run cannot be ranked as asked.
         RunError: the key of earlier pseudonyms is damaged.
     """
-    table = scores_table(records)
     if options.by == "combined":
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run.folder, options.bench)
     cohort = cohort_of(table, None if dataset is None else dataset.classes, options.by or default_measure(table))
     z = signed(cohort.table)
-    similar = similar_clean_cases(cohort.table, z, cohort.suspicion)
-    explainer = Explainer(cohort.table, z)
-    if options.top is not None:
-        cohort = _first(cohort, options.top)
-    privacy = _privacy(run, records, dataset, options)
-    return Prepared(run, records, dataset, cohort, privacy, explainer, similar, options)
+    shown = cohort if options.top is None else _first(cohort, options.top)
+    similar = similar_clean_cases(cohort.table, z, cohort.suspicion, shown.order)
+    explainer = Explainer(cohort.table, z, shown.order)
+    privacy = _privacy(run, cases, dataset, options)
+    return Prepared(run, cases, dataset, shown, privacy, explainer, similar, options)
 
 
 def _first(cohort: Cohort, top: int) -> Cohort:
@@ -71,20 +79,20 @@ def _first(cohort: Cohort, top: int) -> Cohort:
     return replace(cohort, table=table, order=order)
 
 
-def _privacy(run: Run, records: Sequence[Record], dataset: Dataset | None, options: ReportOptions) -> Privacy:
+def _privacy(run: Run, cases: Sequence[AboutCase], dataset: Dataset | None, options: ReportOptions) -> Privacy:
     folders = [run.dataset_path, run.folder, *([] if dataset is None else [dataset.root])]
     if not options.pseudonymize:
         return Privacy.of(folders)
-    names = {*_names_of(dataset, records, options.findings)}
-    return Privacy.of(folders, pseudonyms_of(run.folder, [record.case_id for record in records]), names)
+    names = {*_names_of(dataset, cases, options.findings)}
+    return Privacy.of(folders, pseudonyms_of(run.folder, [case.case_id for case in cases]), names)
 
 
 def _names_of(
-    dataset: Dataset | None, records: Sequence[Record], findings: Sequence[Mapping[str, Any]]
+    dataset: Dataset | None, cases: Sequence[AboutCase], findings: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
     """What sentences may call a case or its files by."""
     yield from (str(one.get("case_id") or "") for one in findings)
-    spoken_of = {record.case_id for record in records if record.reason or record.warnings}
+    spoken_of = {one.case_id for one in cases if one.reason or one.warnings}
     spoken_of |= {str(one.get("case_id")) for one in findings}
     for case in () if dataset is None else dataset.cases:
         yield case.case_id

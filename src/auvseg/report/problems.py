@@ -8,19 +8,19 @@ import pandas as pd
 from auvseg.report.deviation import usually_held
 from auvseg.report.explain import missing
 from auvseg.report.private import Privacy
-from auvseg.scoring.record import Record
+from auvseg.scoring.record import AboutCase
 
 MOST_SHOWN = 5000
 """Rows of the page; the rest is counted."""
 
 
 def problems_of(
-    records: Iterable[Record], table: pd.DataFrame, findings: Sequence[Mapping[str, Any]], privacy: Privacy
+    cases: Iterable[AboutCase], table: pd.DataFrame, findings: Sequence[Mapping[str, Any]], privacy: Privacy
 ) -> dict[str, Any]:
     """Every problem that is known, the worst first.
 
     Args:
-        records: of the run.
+        cases: of the run.
         table: its scores table.
         findings: of `auvseg check --json`: `case_id`, `severity`, `kind`, `message`, `advice`.
         privacy: how ids and sentences are cleaned.
@@ -29,18 +29,18 @@ def problems_of(
         `rows` with `case`, `severity` (`error`, `warning`), `what`, `advice`, and `more`, how many rows are not shown.
     """
     rows = []
-    for record in records:
-        if record.status == "failed":
-            rows.append(_row(privacy, record.case_id, "error", f"not scored: {privacy.text(record.reason)}"))
-        rows += [_row(privacy, record.case_id, "warning", privacy.text(words)) for words in record.warnings]
+    for one in cases:
+        if one.status == "failed":
+            rows.append(_row(privacy, one.case_id, "error", f"not scored: {privacy.text(one.reason)}"))
+        rows += [_row(privacy, one.case_id, "warning", privacy.text(words)) for words in one.warnings]
     usual = usually_held(table)
     absent = table[(table["status"] == "absent") & table["class_id"].isin(usual.keys())]
     for case, class_id, name in zip(absent["case"], absent["class_id"], absent["class"], strict=True):
         rows.append(_row(privacy, str(case), "warning", missing(str(name), usual[class_id]), "look for it"))
-    for one in findings:
-        message = privacy.text(str(one.get("message") or ""))
-        kind, severity = str(one.get("kind") or "problem").replace("_", " "), str(one.get("severity") or "")
-        case, advice = str(one.get("case_id") or ""), str(one.get("advice") or "")
+    for found in findings:
+        message = privacy.text(str(found.get("message") or ""))
+        kind, severity = str(found.get("kind") or "problem").replace("_", " "), str(found.get("severity") or "")
+        case, advice = str(found.get("case_id") or ""), str(found.get("advice") or "")
         rows.append(_row(privacy, case, severity, f"{kind}: {message}", privacy.text(advice)))
     rows.sort(key=lambda row: (row["severity"] != "error", row["case"], row["what"]))
     return {"rows": rows[:MOST_SHOWN], "more": max(len(rows) - MOST_SHOWN, 0)}

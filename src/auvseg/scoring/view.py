@@ -12,8 +12,9 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -52,7 +53,7 @@ class ClassView:
         agreement: (D,) Dice of the model's own mask with the label.
         confidence: (D,) mean probability inside the model's own mask.
         predicted_iou: (D,) the model's own estimate; None if it has none.
-        mask: (D, bytes) the model's own mask on the volume's grid, H·W bits a plane.
+        mask: (D, bytes) the model's own mask on the volume's grid, H·W bits a plane; (D, 0) where it was not read.
     """
 
     planes: Int32[np.ndarray, "D"]
@@ -158,23 +159,29 @@ def write_view(run_folder: Path, case_id: str, view: CaseView) -> None:
     atomic.write_bytes(view_path(run_folder, case_id), content.getvalue())
 
 
-def read_view(run_folder: Path, case_id: str) -> CaseView | None:
-    """The view of a case; None where there is none, or one that is damaged or of another version."""
+def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView | None:
+    """The view of a case; None where there is none, or one that is damaged or of another version.
+
+    Args:
+        run_folder: of the scores.
+        case_id: the case.
+        masks: whether the model's own masks are read, which are most of a view; empty without.
+    """
     try:
-        with (
-            view_path(run_folder, case_id).open("rb") as file,
-            np.load(file, allow_pickle=False) as stored,
-        ):
-            arrays = {name: stored[name] for name in stored.files}
+        with view_path(run_folder, case_id).open("rb") as file, zipfile.ZipFile(file) as stored:
+            names = [name.removesuffix(".npy") for name in stored.namelist()]
+            wanted = [name for name in names if masks or not name.endswith("/mask")]
+            arrays = {name: _array(stored.read(f"{name}.npy")) for name in wanted}
         if int(arrays.pop("version")) != VIEW_VERSION:
             return None
         view = CaseView()
         if "thumbnail/image" in arrays:
             plane = int(arrays.pop("thumbnail/plane"))
             view.thumbnail = Thumbnail(arrays.pop("thumbnail/image"), arrays.pop("thumbnail/label"), plane)
-        for class_id in sorted({int(name.partition("/")[0]) for name in arrays}):
+        for class_id in sorted({_of(name) for name in arrays}):
             found = {name.partition("/")[2]: value for name, value in arrays.items() if _of(name) == class_id}
-            view.classes[class_id] = ClassView(predicted_iou=found.pop("predicted_iou", None), **found)
+            quality, mask = found.pop("predicted_iou", None), found.pop("mask", _no_mask(found["planes"]))
+            view.classes[class_id] = ClassView(predicted_iou=quality, mask=mask, **found)
         return view if _fits_together(view) else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
@@ -200,6 +207,28 @@ def _fits_together(view: CaseView) -> bool:
         if one.mask.ndim != 2 or len(one.mask) != len(one.planes) or one.mask.dtype != np.uint8:
             return False
     return True
+
+
+def _no_mask(planes: NDArray[Any]) -> UInt8[np.ndarray, "D 0"]:
+    return np.empty((len(planes), 0), dtype=np.uint8)
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """An array of an `.npz` file. `numpy.load` parses every header anew, which takes longer than everything else."""
+    start = 10 + int.from_bytes(content[8:10], "little")
+    dtype, shape, order = _header(content[:start])
+    return np.frombuffer(content, dtype, offset=start).reshape(shape, order=order)
+
+
+@lru_cache(maxsize=4096)
+def _header(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"]]:
+    file = io.BytesIO(head)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not as numpy.savez writes small headers")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("objects would be code")
+    return dtype, shape, "F" if fortran_order else "C"
 
 
 def _of(name: str) -> int:
