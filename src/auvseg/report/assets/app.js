@@ -92,7 +92,7 @@
     const draw = () => auvsegPlots.against(byId("scatter"), across.value, up.value);
     across.addEventListener("change", draw);
     up.addEventListener("change", draw);
-    if (data.measures.length) draw();
+    if (data.measures.length) auvsegPlots.whenSeen(byId("scatter"), draw);
   }
 
   /** Cases that hold a class, by the class's position, where the filter may take them out. */

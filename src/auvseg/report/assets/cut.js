@@ -87,15 +87,15 @@ const auvsegCut = (() => {
       /** @type {any} */
       let made;
       let threshold = NaN;
-      const line = () => made.setOption({ series: [{ id: "cases", markLine: { data: [{ xAxis: threshold }] }, markArea: { data: [[{ xAxis: threshold }, { xAxis: drawn.end }]] } }] });
+      const line = () => made?.setOption({ series: [{ id: "cases", markLine: { data: [{ xAxis: threshold }] }, markArea: { data: [[{ xAxis: threshold }, { xAxis: drawn.end }]] } }] });
       const draw = () => {
         made = auvsegPlots.chart(home, `how suspicious the cases are by ${data.by}, and the filter's cut`);
         made.setOption(option(drawn, data.by));
         drag(made, (value) => onCut(Math.max(values.filter((one) => one <= value).length, 1) / values.length));
         if (!Number.isNaN(threshold)) line();
       };
-      draw();
-      auvseg.on("colours", draw);
+      auvsegPlots.whenSeen(home, draw);
+      auvseg.on("colours", () => made && draw());
       return (share) => {
         threshold = inverseCdf(values, share);
         line();

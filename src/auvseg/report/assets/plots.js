@@ -14,6 +14,7 @@ const auvsegPlots = (() => {
   const NAMED_COLUMNS = 16;
   const LEGEND = 12;
   const MANY = 4000;
+  const RING = 8;
   const SYMBOLS = ["circle", "triangle", "rect", "diamond", "arrow", "roundRect"];
   /** @type {Map<number, number[]>} */
   const byCase = new Map();
@@ -28,15 +29,39 @@ const auvsegPlots = (() => {
    * A chart in place of what is there.
    * @param {HTMLElement} home
    * @param {string} words for who does not see it
+   * @param {() => void} [resized] told when places in it have moved
    */
-  function chart(home, words) {
+  function chart(home, words, resized = () => undefined) {
     echarts.getInstanceByDom(home)?.dispose();
     home.setAttribute("role", "img");
     home.setAttribute("aria-label", words);
     const made = echarts.init(home, undefined, { renderer: "canvas" });
-    const observer = new ResizeObserver(() => (made.isDisposed() ? observer.disconnect() : made.resize()));
+    const observer = new ResizeObserver(() => {
+      if (made.isDisposed()) observer.disconnect();
+      // A page that is hidden has no size, and one that is shown again has the old one: thirty thousand dots stay as they are.
+      else if (home.clientWidth && (home.clientWidth !== made.getWidth() || home.clientHeight !== made.getHeight())) {
+        made.resize();
+        resized();
+      }
+    });
     observer.observe(home);
     return made;
+  }
+
+  /**
+   * Draw when it is about to be seen, or printed.
+   * @param {HTMLElement} home
+   * @param {() => void} draw
+   */
+  function whenSeen(home, draw) {
+    const now = () => {
+      observer.disconnect();
+      removeEventListener("beforeprint", now);
+      draw();
+    };
+    const observer = new IntersectionObserver((found) => found.some((one) => one.isIntersecting) && now(), { rootMargin: "200px" });
+    observer.observe(home);
+    addEventListener("beforeprint", now);
   }
 
   function axis() {
@@ -111,8 +136,6 @@ const auvsegPlots = (() => {
     }] : []));
   }
 
-  const ring = () => ({ id: "marked", type: "scatter", data: [], symbol: "circle", symbolSize: 16, silent: true, z: 10, itemStyle: { color: "transparent", borderColor: ink().mark, borderWidth: 3 } });
-
   /**
    * Draw a plot, and again whenever the colours change.
    * @param {HTMLElement} home
@@ -121,13 +144,22 @@ const auvsegPlots = (() => {
    */
   function plot(home, words, make) {
     const draw = () => {
-      const made = chart(home, words);
+      const made = chart(home, words, () => mark(marked));
       const { option, there, place } = make();
-      made.setOption({ animation: false, tooltip: { ...tooltip(), ...option.tooltip }, ...option, series: [...option.series, ring()] });
+      made.setOption({ animation: false, tooltip: { ...tooltip(), ...option.tooltip }, ...option });
       listen(made);
+      // On a sheet of their own: the dots below are not painted again whenever the mouse moves.
+      const rings = new echarts.graphic.Group();
+      made.getZr().add(rings);
+      const style = { fill: "none", stroke: ink().mark, lineWidth: 3 };
       const mark = (/** @type {number|undefined} */ index) => {
-        const rows = index === undefined ? [] : byCase.get(index) || [];
-        made.setOption({ series: [{ id: "marked", data: rows.filter((row) => auvseg.data.rows.cls[row] >= 0 && there(row)).map(place) }] });
+        const rows = (index === undefined ? [] : byCase.get(index) || []).filter((row) => auvseg.data.rows.cls[row] >= 0 && there(row));
+        rings.removeAll();
+        for (const row of rows) {
+          const [cx, cy] = made.convertToPixel({ gridIndex: 0 }, place(row));
+          rings.add(new echarts.graphic.Circle({ shape: { cx, cy, r: RING }, style, silent: true, zlevel: 1 }));
+        }
+        home.dataset.marked = String(rows.length);
       };
       plots.set(home, { home, chart: made, draw, mark });
       if (marked !== undefined) mark(marked);
@@ -213,7 +245,7 @@ const auvsegPlots = (() => {
       auvseg.on("highlight", (index) => {
         if (index === marked) return;
         marked = index;
-        for (const one of plots.values()) if (!one.home.hidden) one.mark(index);
+        for (const one of plots.values()) one.mark(index);
       });
       auvseg.on("colours", () => {
         for (const one of [...plots.values()]) one.draw();
@@ -230,6 +262,7 @@ const auvsegPlots = (() => {
     },
     ink,
     chart,
+    whenSeen,
     axis,
     tooltip,
     distribution,

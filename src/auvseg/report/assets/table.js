@@ -14,6 +14,8 @@ const auvsegTable = (() => {
   let entries = [];
   let search = "";
   let wanted = "";
+  /** @type {Set<number>} measures that have a column */
+  const there = new Set();
 
   /** @param {string} words */
   const heading = (words) => () => auvseg.element("span", {}, words);
@@ -64,23 +66,38 @@ const auvsegTable = (() => {
   /** A filter above a column. @param {string} name */
   const filterFor = (name) => ({ headerFilter: "input", headerFilterParams: { elementAttributes: { "aria-label": `filter by ${name}` } } });
 
+  /**
+   * A width for a column that holds such texts: fitting it to what is in it costs the browser a layout a column and turn.
+   * @param {readonly string[]} texts
+   */
+  const widthFor = (texts) => Math.min(Math.max(90, Math.ceil(44 + 8.5 * texts.reduce((most, one) => Math.max(most, one.length), 0))), 260);
+
+  /** @param {number} number of the measure */
+  function measureColumn(number) {
+    const one = auvseg.data.measures[number];
+    return {
+      title: one.name, titleFormatter: heading(one.name), headerTooltip: one.summary, field: `m${number}`, hozAlign: "right", sorter: missingLast,
+      formatter: (/** @type {any} */ cell) => numberInWords(cell.getValue()),
+      ...filterFor(one.name), headerFilterPlaceholder: "> or <", headerFilterFunc: withinBound, headerFilterLiveFilter: true, width: widthFor([one.name]),
+    };
+  }
+
   function columns() {
     const { data } = auvseg;
+    data.measures.slice(0, SHOWN).forEach((_, number) => there.add(number));
     const text = (/** @type {any} */ cell) => auvseg.element("bdi", {}, cell.getValue());
-    const words = { formatter: text, minWidth: 90, maxInitialWidth: 260 };
+    const words = (/** @type {string} */ name, /** @type {readonly string[]} */ values) => ({ formatter: text, width: widthFor([name, ...new Set(values)]) });
+    const { id, subset } = data.cases;
     return [
       { title: "rank", field: "rank", hozAlign: "right", width: 70 },
-      { title: "case", field: "case", formatter: caseLink, tooltip: caseTip, minWidth: 130, maxInitialWidth: 260, frozen: data.cases.id.every((id) => id.length < 40), ...filterFor("case") },
-      { title: "structure", field: "class", ...words, ...filterFor("structure") },
-      { title: "verdict", field: "verdict", ...words, width: 90, minWidth: 90 },
-      ...data.measures.map((one, number) => ({
-        title: one.name, titleFormatter: heading(one.name), headerTooltip: one.summary, field: `m${number}`, hozAlign: "right", sorter: missingLast, visible: number < SHOWN,
-        formatter: (/** @type {any} */ cell) => numberInWords(cell.getValue()),
-        ...filterFor(one.name), headerFilterPlaceholder: "> or <", headerFilterFunc: withinBound, headerFilterLiveFilter: true, minWidth: 96,
-      })),
-      { title: "status", field: "status", ...words, ...filterFor("status"), minWidth: 80 },
-      { title: "subset", field: "subset", ...words, ...filterFor("subset"), minWidth: 90 },
-      ...Object.keys(data.own).map((name, number) => ({ title: "own", titleFormatter: heading(name), field: `o${number}`, ...words, ...filterFor(name) })),
+      { title: "case", field: "case", formatter: caseLink, tooltip: caseTip, width: Math.max(widthFor(id), 130), frozen: id.every((one) => one.length < 40), ...filterFor("case") },
+      { title: "structure", field: "class", ...words("structure", data.classes.map((one) => one.name)), ...filterFor("structure") },
+      { title: "verdict", field: "verdict", formatter: text, width: 90 },
+      // The others come when they are asked for.
+      ...[...there].map(measureColumn),
+      { title: "status", field: "status", ...words("status", STATUS), ...filterFor("status") },
+      { title: "subset", field: "subset", ...words("subset", subset), ...filterFor("subset") },
+      ...Object.entries(data.own).map(([name, values], number) => ({ title: "own", titleFormatter: heading(name), field: `o${number}`, ...words(name, values), ...filterFor(name) })),
     ];
   }
 
@@ -124,7 +141,7 @@ const auvsegTable = (() => {
         index: "row",
         columns: columns(),
         maxHeight: "60vh",
-        layout: "fitDataFill",
+        layout: "fitData",
         renderVertical: "virtual",
         placeholder: "no structure fits what is asked for above",
         columnDefaults: { headerSortTristate: true },
@@ -155,9 +172,13 @@ const auvsegTable = (() => {
       table.setFilter(fits);
     },
 
-    /** @param {number} number @param {boolean} shown */
+    /** @param {number} number of the measure @param {boolean} shown */
     show(number, shown) {
-      if (shown) table.showColumn(`m${number}`);
+      if (!there.has(number)) {
+        const before = Math.max(...[...there].filter((one) => one < number), -1);
+        there.add(number);
+        table.addColumn(measureColumn(number), false, before < 0 ? "verdict" : `m${before}`);
+      } else if (shown) table.showColumn(`m${number}`);
       else table.hideColumn(`m${number}`);
     },
 
