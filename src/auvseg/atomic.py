@@ -5,9 +5,12 @@ that is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads.
 """
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+from auvseg.errors import WriteError
 
 TEMPORARY_PREFIX = ".auvseg-tmp-"
 
@@ -16,8 +19,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one step; parent folders are made.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full; the old file is then untouched.
+        WriteError: the folder cannot be written, or the disk is full; the old file is then untouched.
     """
+    try:
+        _replace(path, content)
+    except OSError as problem:
+        raise _in_words(path, problem) from None
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replace `path` by `content` in UTF-8, line ends as given; see `write_bytes`."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
     try:
@@ -31,12 +47,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    _sync_folder(path.parent)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Replace `path` by `content` in UTF-8, line ends as given; see `write_bytes`."""
-    write_bytes(path, content.encode("utf-8"))
+def _in_words(path: Path, problem: OSError) -> WriteError:
+    """What was wrong, where, and what to do."""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = "make room there and give the same command again"
+    elif problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        advice = "choose a folder that you may write to"
+    else:
+        advice = "look after that disk and give the same command again"
+    error = WriteError(f"{path.parent}: cannot write {path.name} ({problem.strerror or problem}); {advice}")
+    error.errno, error.strerror = problem.errno, problem.strerror
+    return error
 
 
 def _default_mode() -> int:

@@ -35,3 +35,11 @@ class WeightsError(AuvsegError):
 
 class RunError(AuvsegError):
     """A run folder holds nothing usable, or was written with another configuration or version."""
+
+
+class WriteError(AuvsegError, OSError):
+    """A file cannot be written: the disk is full, the folder is read-only or another's. The old file is untouched."""
+
+    def __str__(self) -> str:
+        """The sentence alone, without the number that every `OSError` begins with."""
+        return str(self.args[0])

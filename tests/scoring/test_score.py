@@ -1,12 +1,11 @@
 """The engine, with a small extractor in place of the foundation model."""
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.case import Case, Dataset
 from auvseg.errors import RunError, UsageError
 from auvseg.extractors import register_extractor
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap
@@ -15,6 +14,7 @@ from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from auvseg.scoring.view import read_view
+from small_dataset import small_dataset, write_case
 
 
 class CountingExtractor:
@@ -57,23 +57,9 @@ def counting():
 CONFIG = ScoreConfig(modality="mri", extractor="counting")
 
 
-def write_case(folder, name, seed, *, depth=6, labels=(1, 2)):
-    rng = np.random.default_rng(seed)
-    label = np.zeros((16, 16, depth), dtype=np.uint8)
-    for value in labels:
-        label[4 * value : 4 * value + 4, 3:12, 1:-1] = value
-    image = (100 * rng.random(label.shape) + 50 * label).astype(np.float32)
-    for kind, array in (("image", image), ("label", label)):
-        nib.save(nib.Nifti1Image(array, np.diag([-1.0, -1.0, 3.0, 1.0])), folder / f"{name}_{kind}.nii.gz")
-    return Case(name, (folder / f"{name}_image.nii.gz",), folder / f"{name}_label.nii.gz", attributes={"site": "A"})
-
-
 @pytest.fixture
 def dataset(tmp_path):
-    cases = [write_case(tmp_path, f"case_{n}", n) for n in range(4)]
-    cases.append(write_case(tmp_path, "case_4_without_two", 4, labels=(1,)))
-    classes = (ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,)))
-    return Dataset("tiny", tmp_path, "test", None, tuple(cases), classes=classes)
+    return small_dataset(tmp_path)
 
 
 def contents(run):

@@ -65,6 +65,13 @@ class ScaleOnName(str, Enum):
     probabilities = "probabilities"
 
 
+class EngineChoice(str, Enum):
+    """What the cases are spread over."""
+
+    local = "local"
+    ray = "ray"
+
+
 class SubsetName(str, Enum):
     """Which cases are scored."""
 
@@ -136,6 +143,19 @@ def command(
         SubsetName, typer.Option(help="Training cases, which is what filtering needs, or all.")
     ] = SubsetName.training,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    devices: Annotated[
+        str,
+        typer.Option(help="Several of this machine, a worker process each: all, cuda:0,cuda:1 or cpu,cpu."),
+    ] = "",
+    engine: Annotated[
+        EngineChoice, typer.Option(help="This machine, or a Ray cluster, whose workers have a --device each.")
+    ] = EngineChoice.local,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="For ray: how many; default: one a GPU, without any one a core.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="For ray: the cluster to join; default: one on this machine for this run.")
+    ] = None,
     precision: Annotated[
         PrecisionName, typer.Option(help="auto is what was measured to be best.")
     ] = PrecisionName.auto,
@@ -158,7 +178,7 @@ def command(
     from auvseg.data.dataset import read_dataset
     from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig, resolve_modality
-    from auvseg.scoring.device import choose_device
+    from auvseg.scoring.device import choose_device, choose_devices
 
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
@@ -191,7 +211,12 @@ def command(
             output,
             config,
             dataset_path=dataset,
-            device=choose_device(device),
+            # Which devices a cluster has its nodes know, not this machine.
+            device=device if engine is EngineChoice.ray else choose_device(device),
+            devices=choose_devices(devices),
+            engine=engine.value,
+            workers=workers,
+            ray_address=ray_address,
             subset=subset.value,
             num_parts=num_parts,
             part_id=part_id,

@@ -59,7 +59,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, child = context.Pipe()
         self._process = context.Process(target=_work, args=(child,), daemon=True)
-        with _interrupts_blocked():
+        with interrupts_blocked():
             self._process.start()
         child.close()
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
@@ -122,13 +122,7 @@ class Worker:
 
     def _cause_of_death(self) -> str:
         self._process.join(timeout=5)
-        code = self._process.exitcode
-        if code is None or code >= 0:
-            return f"exit status {code}"
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
+        return exit_in_words(self._process.exitcode)
 
 
 def call(function: Callable[[Item], Result], item: Item) -> tuple[Result | None, str | None]:
@@ -149,8 +143,18 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
+def exit_in_words(code: int | None) -> str:
+    """What a process's exit code says: the signal's name, or the status."""
+    if code is None or code >= 0:
+        return f"exit status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Have a child start with Ctrl-C blocked, which the parent alone answers; it would die of it while importing."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -169,7 +173,7 @@ def _interrupts_blocked() -> Iterator[None]:
 def _work(connection: Connection) -> None:
     """A worker's life: ends with the pipe, which ends with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     # libpng, libtiff and ITK talk to the terminal; what matters of it comes back as an error.
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), _STDERR)
@@ -180,7 +184,7 @@ def _work(connection: Connection) -> None:
             return
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker that hangs in a reader does not look at its pipe."""
     parent = multiprocessing.parent_process()
     if parent is not None:

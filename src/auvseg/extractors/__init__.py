@@ -35,6 +35,11 @@ def register_extractor(name: str, factory: ExtractorFactory) -> None:
     _REGISTERED[name] = factory
 
 
+def registered_factory(name: str) -> ExtractorFactory | None:
+    """What `register_extractor` was given under this name in this process; None for every other name."""
+    return _REGISTERED.get(name)
+
+
 def get_extractor(name: str, **options: Any) -> Extractor:
     """Make a model ready.
 

@@ -24,3 +24,16 @@ def choose_device(wanted: str) -> str:
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"--device {wanted}: only cpu and cuda are supported")
     return wanted
+
+
+def choose_devices(wanted: str) -> tuple[str, ...]:
+    """Devices by their names with commas between them, or `all` CUDA devices.
+
+    Raises:
+        UsageError: one is unknown or absent, or there is none.
+    """
+    if wanted == "all":
+        if not torch.cuda.is_available():
+            raise UsageError("--devices all: there is no CUDA device here; name processes instead, such as cpu,cpu")
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    return tuple(choose_device(name.strip()) for name in wanted.split(",") if name.strip())

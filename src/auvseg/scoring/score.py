@@ -6,7 +6,7 @@ ones are tried again. Shards (`num_parts`, `part_id`) write into the same folder
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,8 @@ from typing import Literal
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.scoring.config import ScoreConfig, check_config
-from auvseg.scoring.extractor import extractor_facts, make_extractor
-from auvseg.scoring.job import make_job
-from auvseg.scoring.local import score_here
+from auvseg.scoring.engines import EngineName, Placement, started
+from auvseg.scoring.job import Ended, make_job
 from auvseg.scoring.record import Status, record_path
 from auvseg.scoring.run import open_run, write_provenance
 from auvseg.scoring.table import load_scores, write_tables
@@ -61,6 +60,10 @@ def score(
     *,
     dataset_path: Path | None = None,
     device: str = "cpu",
+    devices: Sequence[str] = (),
+    engine: EngineName = "local",
+    workers: int | None = None,
+    ray_address: str | None = None,
     subset: Literal["training", "all"] = "training",
     num_parts: int = 1,
     part_id: int = 0,
@@ -77,6 +80,10 @@ def score(
         config: how to score.
         dataset_path: what `read_dataset` was given, so that later commands find it again.
         device: `cpu`, `cuda` or `cuda:N`.
+        devices: several of this machine, with a worker process for each; they count instead of `device`.
+        engine: `local`, or `ray` for a cluster, whose workers have a `device` each: `cpu`, `cuda` or `auto`.
+        workers: for `ray`: how many; None for one a GPU, or without any one a core.
+        ray_address: for `ray`: the cluster to join; None starts one on this machine for this run.
         subset: `training` cases only, which is what filtering needs, or `all`.
         num_parts: number of shards.
         part_id: which of them this call does, from 0: every `num_parts`-th case.
@@ -90,34 +97,46 @@ def score(
 
     Raises:
         UsageError: options that do not fit each other or the data set.
-        RunError: the run folder belongs to something else.
+        RunError: the run folder belongs to something else or cannot be written, or workers are lost whatever they do.
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     check_config(config, dataset)
     every_case = _selected(dataset, subset)
     mine = _shard(every_case, num_parts, part_id)
-    extractor = make_extractor(config, device)
-    facts = extractor_facts(extractor, dataset)
-    for note in facts.notes:
-        if on_note is not None:
-            on_note(note)
-    job = make_job(dataset, config, run_folder, facts, views=views, read_timeout_s=read_timeout_s)
-    run = open_run(run_folder, dataset_path or dataset.source or dataset.root, job.setup, subset)
-    reused, failed = 0, []
-    for done, ended in enumerate(score_here(job, extractor, mine), start=1):
-        reused += ended.reused
-        if ended.status == "failed":
-            failed.append((ended.case_id, ended.reason))
-        if on_case is not None:
-            on_case(CaseDone(ended.case_id, ended.status, ended.reused, done, len(mine)))
+    say = on_note or _nobody_listens
+    placement = Placement(engine, tuple(devices) or (device,), workers, ray_address)
+    with started(placement, config, dataset, say) as at_work:
+        facts = at_work.facts()
+        for note in facts.notes:
+            say(note)
+        job = make_job(dataset, config, run_folder.resolve(), facts, views=views, read_timeout_s=read_timeout_s)
+        run = open_run(run_folder, dataset_path or dataset.source or dataset.root, job.setup, subset)
+        reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
     complete = all(record_path(run_folder, case.case_id).is_file() for case in every_case)
     if complete and every_case:
         table = load_scores(run_folder)
         write_tables(run_folder, table)
         statuses = table.groupby("status")["case"].nunique()
-        write_provenance(run, dataset, device, {str(name): int(n) for name, n in statuses.items()})
-    elapsed_s = time.perf_counter() - started
-    return ScoreSummary(run_folder, len(mine), reused, tuple(failed), elapsed_s, complete)
+        write_provenance(run, dataset, str(placement), {str(name): int(n) for name, n in statuses.items()})
+    return ScoreSummary(run_folder, len(mine), reused, failed, time.perf_counter() - begun, complete)
+
+
+def _nobody_listens(note: str) -> None:
+    """What notes are told to where nobody asked for them."""
+
+
+def _followed(
+    cases: Iterable[Ended], total: int, on_case: Callable[[CaseDone], None] | None
+) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Tell of every case as it ends; how many were reused, and which failed, sorted."""
+    reused, failed = 0, []
+    for done, ended in enumerate(cases, start=1):
+        reused += ended.reused
+        if ended.status == "failed":
+            failed.append((ended.case_id, ended.reason))
+        if on_case is not None:
+            on_case(CaseDone(ended.case_id, ended.status, ended.reused, done, total))
+    return reused, tuple(sorted(failed))
 
 
 def _selected(dataset: Dataset, subset: Literal["training", "all"]) -> list[Case]:

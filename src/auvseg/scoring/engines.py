@@ -1,0 +1,122 @@
+"""Where the cases of a run are scored: in this process, in one process a device, or on a Ray cluster."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+
+from auvseg.data.case import Case, Dataset
+from auvseg.errors import UsageError
+from auvseg.extractors import registered_factory
+from auvseg.extractors.base import Extractor
+from auvseg.scoring.case_worker import WorkerPlan
+from auvseg.scoring.config import ScoreConfig
+from auvseg.scoring.devices import ProcessFleet
+from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extractor
+from auvseg.scoring.job import Ended, Job
+from auvseg.scoring.local import score_here
+from auvseg.scoring.scheduler import Scheduler
+
+EngineName = Literal["local", "ray"]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What scores cases."""
+
+    def facts(self) -> ExtractorFacts:
+        """What its extractor is."""
+        ...
+
+    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
+        """Make, or keep, the record of every case."""
+        ...
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a run is to be scored.
+
+    Attributes:
+        engine: `local`, on this machine, or `ray`, on a cluster.
+        devices: of this machine; with several a worker process for each, the same one named twice included. For `ray`
+            one: what each worker has.
+        workers: for `ray`: how many; None for one a GPU, or where there is none one a processor core.
+        ray_address: for `ray`: the cluster to join; None starts one on this machine, for this run alone.
+    """
+
+    engine: EngineName = "local"
+    devices: tuple[str, ...] = ("cpu",)
+    workers: int | None = None
+    ray_address: str | None = None
+
+    def __str__(self) -> str:
+        named = ", ".join(self.devices)
+        return named if self.engine == "local" else f"ray: {named}"
+
+
+class _Here:
+    """One extractor in this process."""
+
+    def __init__(self, extractor: Extractor, dataset: Dataset) -> None:
+        self._extractor = extractor
+        self._facts = extractor_facts(extractor, dataset)
+
+    def facts(self) -> ExtractorFacts:
+        return self._facts
+
+    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
+        return score_here(job, self._extractor, cases)
+
+
+@contextmanager
+def started(
+    placement: Placement, config: ScoreConfig, dataset: Dataset, on_note: Callable[[str], None]
+) -> Iterator[Engine]:
+    """The engine of a placement, whose workers live as long as the `with` block.
+
+    Args:
+        placement: where.
+        config: how to score.
+        dataset: what its description says of its classes and channels.
+        on_note: called with what a person should know of lost workers.
+
+    Raises:
+        UsageError: the placement contradicts itself, or an extractor cannot be had there.
+    """
+    _check(placement)
+    plan = WorkerPlan(config, replace(dataset, cases=()), "cpu", 1, Path.cwd(), registered_factory(config.extractor))
+    if placement.engine == "ray":
+        from auvseg.scoring.ray import RayFleet, joined
+
+        with joined(placement.ray_address, placement.workers):
+            fleet = RayFleet(plan, placement.devices[0], placement.workers)
+            with Scheduler(fleet, on_note) as scheduler:
+                yield scheduler
+    elif len(placement.devices) > 1:
+        plans = [replace(plan, device=one, threads=_threads(placement.devices)) for one in placement.devices]
+        with Scheduler(ProcessFleet(plans), on_note) as scheduler:
+            yield scheduler
+    else:
+        yield _Here(make_extractor(config, placement.devices[0]), dataset)
+
+
+def _check(placement: Placement) -> None:
+    if not placement.devices:
+        raise UsageError("no device to score on; name one, such as cpu")
+    if placement.engine == "local" and (placement.workers is not None or placement.ray_address is not None):
+        raise UsageError("--workers and --ray-address are for --engine ray; on this machine name --devices")
+    if placement.engine == "ray" and len(placement.devices) > 1:
+        raise UsageError("--engine ray gives every worker one device; name --device cuda or cpu, and --workers")
+    if placement.workers is not None and placement.workers < 1:
+        raise UsageError(f"--workers must be at least 1, not {placement.workers}")
+
+
+def _threads(devices: Sequence[str]) -> int:
+    """Threads for each of several workers: the machine's cores, or as many as torch was told, among them."""
+    limit = torch.get_num_threads() if "cpu" in devices else os.cpu_count() or 1
+    return max(limit // len(devices), 1)
