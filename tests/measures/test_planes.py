@@ -6,6 +6,7 @@ import torch
 
 from auvseg.measures import companions, planes
 from auvseg.measures.catalogue import ScaleOptions
+from auvseg.measures.map_core import core_of
 from auvseg.measures.scale import energy_spectrum, semantic_scale
 
 OPTIONS = [
@@ -20,21 +21,21 @@ def maps(depth=6, height=9, width=8):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_the_spectrum_is_that_of_s(options):
-    found = planes.scale_by_plane(maps(), options)
+    found = planes.scale_by_plane(core_of(maps(), options), options)
     expected = energy_spectrum(maps(), unfold=options.unfold, energy=options.energy, centre=options.centre)
     np.testing.assert_allclose(found.spectrum, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("options", [one for one in OPTIONS if one.unfold == "D_HW"], ids=str)
 def test_the_planes_contributions_add_up_to_s(options):
-    found = planes.scale_by_plane(maps(), options)
+    found = planes.scale_by_plane(core_of(maps(), options), options)
     expected = semantic_scale(maps(), energy=options.energy, centre=options.centre)
     assert found.scale.min() >= 0
     assert found.scale.sum() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_one_plane_contributes_all():
-    found = planes.scale_by_plane(maps(depth=1), ScaleOptions())
+    found = planes.scale_by_plane(core_of(maps(depth=1), ScaleOptions()), ScaleOptions())
     assert found.scale.tolist() == [pytest.approx(semantic_scale(maps(depth=1)).item())]
 
 
@@ -42,16 +43,20 @@ def test_planes_that_are_alike_contribute_alike_and_one_of_its_own_contributes_m
     same = torch.ones(4, 5, 5)
     other = torch.zeros(1, 5, 5)
     other[0, 0, 0] = 4.0
-    found = planes.scale_by_plane(torch.cat([same, other]), ScaleOptions())
+    found = planes.scale_by_plane(core_of(torch.cat([same, other]), ScaleOptions()), ScaleOptions())
     np.testing.assert_allclose(found.scale[:4], found.scale[0])
     assert found.scale[4] > 2 * found.scale[0]
 
 
 def test_rows_that_are_no_planes_and_maps_without_energy_have_no_contributions():
-    assert np.isnan(planes.scale_by_plane(maps(), ScaleOptions(unfold="H_DW")).scale).all()
-    assert np.isnan(planes.scale_by_plane(maps(depth=60, height=3, width=3), ScaleOptions()).scale).all()
+    assert np.isnan(
+        planes.scale_by_plane(core_of(maps(), ScaleOptions(unfold="H_DW")), ScaleOptions(unfold="H_DW")).scale
+    ).all()
+    assert np.isnan(
+        planes.scale_by_plane(core_of(maps(depth=60, height=3, width=3), ScaleOptions()), ScaleOptions()).scale
+    ).all()
     for empty in (torch.zeros(3, 4, 4), torch.full((3, 4, 4), torch.nan)):
-        found = planes.scale_by_plane(empty, ScaleOptions())
+        found = planes.scale_by_plane(core_of(empty, ScaleOptions()), ScaleOptions())
         assert np.isnan(found.scale).all()
         assert np.isnan(found.spectrum).all()
 

@@ -8,29 +8,33 @@ high `energy` is a structure that the model does not recognise. All compare with
 to the map's grid, which is smaller, so that no map is copied at the volume's size.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import functional
 
-from auvseg.measures.inputs import MeasureInput, is_class
+from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.label_on_map import label_on_map
+from auvseg.measures.map_sums import total
+from auvseg.measures.structure import structure_of
 
 
 def variance(case: MeasureInput) -> float | None:
     """Variance of the normalised intensities inside the structure, in [0, 0.25]; the population's, not the sample's."""
-    if case.whole.label is None or case.box is None:
+    structure = structure_of(case)
+    if structure is None:
         return None
-    count, total, squares = 0, 0.0, 0.0
-    for image, label in zip(case.whole.image[case.box], case.whole.label[case.box], strict=True):
-        inside = image[is_class(label, case.values)].astype(np.float64)
-        count += inside.size
+    count, sum_, squares = 0, 0.0, 0.0
+    for image, mask in zip(structure.image[structure.inner], structure.mask[structure.inner], strict=True):
         # About the middle of the range, so that the difference of two sums loses no digits that matter.
-        total += float((inside - 0.5).sum())
-        squares += float(np.square(inside - 0.5).sum())
-    return max(squares / count - (total / count) ** 2, 0.0) if count else None
+        inside = image[mask].astype(np.float64) - 0.5
+        count += inside.size
+        sum_ += float(inside.sum())
+        squares += float(np.square(inside).sum())
+    return max(squares / count - (sum_ / count) ** 2, 0.0) if count else None
 
 
 def fisher(case: MeasureInput) -> float | None:
@@ -40,18 +44,21 @@ def fisher(case: MeasureInput) -> float | None:
 
     None where either side has no pixel, or both are constant.
     """
-    count, mean, square = np.zeros(2), np.zeros(2), np.zeros(2)
-    for logits, inside, valid in _planes(case, case.class_map.logits):
-        for side, where in enumerate((valid & ~inside, valid & inside)):
-            values = logits[where].double()
-            count[side] += values.numel()
-            mean[side] += float(values.sum())
-            square[side] += float(values.square().sum())
-    if not count.all():
+    label = case.once(label_on_map)
+    if label is None:
         return None
-    mean, square = mean / count, square / count
-    spread = float(np.clip(square - mean**2, 0.0, None).sum())
-    return float((mean[1] - mean[0]) ** 2) / spread if spread > 0 else None
+    whole, inside = _Moments(), _Moments()
+    # All values less one of them: the ratio is the same, a constant map is exactly 0, and few digits cancel.
+    offset = case.class_map.logits[0, 0, 0].double()
+    for logits, mask, ignored in zip(case.class_map.logits, label.inside, label.ignored, strict=True):
+        values = logits.double() - offset
+        inside.add(values[label.rows, label.columns][torch.from_numpy(mask).to(values.device)])
+        whole.add(values if ignored is None else values[torch.from_numpy(~ignored).to(values.device)])
+    outside = whole.without(inside)
+    if not inside.count or not outside.count:
+        return None
+    spread = inside.variance + outside.variance
+    return (inside.mean - outside.mean) ** 2 / spread if spread > 0 else None
 
 
 def energy(case: MeasureInput) -> float | None:
@@ -63,28 +70,38 @@ def energy(case: MeasureInput) -> float | None:
 
     (Liu et al., Energy-based out-of-distribution detection, NeurIPS 2020, behind the paper's EAOA.)
     """
-    count, total = 0, 0.0
-    for logits, inside, valid in _planes(case, case.odds):
-        values = logits[inside & valid]
+    label = case.once(label_on_map)
+    if label is None:
+        return None
+    count, sum_ = 0, 0.0
+    for odds, mask in zip(case.odds, label.inside, strict=True):
+        values = odds[label.rows, label.columns][torch.from_numpy(mask).to(odds.device)]
         count += values.numel()
-        total -= float(functional.softplus(values).double().sum())
-    return total / count if count else None
+        sum_ -= float(total(functional.softplus(values)[None]))
+    return sum_ / count if count else None
 
 
-def _planes(
-    case: MeasureInput, maps: Float[Tensor, "D h w"]
-) -> Iterator[tuple[Float[Tensor, "h w"], Bool[Tensor, "h w"], Bool[Tensor, "h w"]]]:
-    """Each scored plane of the map, where the structure is, and where the label means something, on the map's grid.
+@dataclass
+class _Moments:
+    """Count, sum and sum of squares of values that come in parts."""
 
-    A pixel belongs to the structure where at least half of its area does.
-    """
-    if not case.has_label or not case.has_map:
-        return
-    for logits, (mask, valid) in zip(maps, case.label_planes(), strict=True):
-        inside = _on_grid(mask, logits)
-        yield logits, inside, torch.ones_like(inside) if valid.all() else _on_grid(valid, logits)
+    count: int = 0
+    sum: float = 0.0
+    squares: float = 0.0
 
+    def add(self, values: Float64[Tensor, "..."]) -> None:
+        rows = values if values.dim() > 1 else values[None]
+        self.count += values.numel()
+        self.sum += float(total(rows))
+        self.squares += float(total(rows.square()))
 
-def _on_grid(mask: Bool[np.ndarray, "H W"], logits: Float[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
-    shares = torch.from_numpy(mask).to(torch.float32)[None, None]
-    return (functional.interpolate(shares, logits.shape, mode="area")[0, 0] >= 0.5).to(logits.device)
+    def without(self, others: "_Moments") -> "_Moments":
+        return _Moments(self.count - others.count, self.sum - others.sum, self.squares - others.squares)
+
+    @property
+    def mean(self) -> float:
+        return self.sum / self.count
+
+    @property
+    def variance(self) -> float:
+        return max(self.squares / self.count - self.mean**2, 0.0)

@@ -21,7 +21,8 @@ def edge(case: MeasureInput) -> float | None:
     if structure is None:
         return None
     across, elsewhere = np.zeros(2), np.zeros(2)
-    for mask, image, near in structure.planes():
+    for plane in structure.planes:
+        mask, image, near = plane.mask, plane.image, plane.near
         for axis in (0, 1):
             first, second = (np.s_[1:], np.s_[:-1]) if axis == 0 else (np.s_[:, 1:], np.s_[:, :-1])
             step = np.abs(image[first] - image[second])
@@ -52,8 +53,8 @@ def contrast(case: MeasureInput) -> float | None:
 def _moments(structure: Structure, *, shell: bool) -> tuple[float, float] | None:
     """Mean and variance of the intensities inside the structure or in the shell around it."""
     sums = np.zeros(3)
-    for mask, image, near in structure.planes():
-        values = image[near & ~mask if shell else mask].astype(np.float64) - 0.5
+    for plane in structure.planes:
+        values = plane.image[plane.near & ~plane.mask if shell else plane.mask].astype(np.float64) - 0.5
         sums += (values.size, values.sum(), np.square(values).sum())
     if not sums[0]:
         return None

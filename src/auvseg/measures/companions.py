@@ -6,14 +6,9 @@ a direction stands in `catalogue.py`, and how far to trust it depends on the ext
 the class against everything else (`MeasureInput.odds`).
 """
 
-import torch
-from torch.nn import functional
-
 from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.map_sums import map_sums
 from auvseg.measures.planes import overlaps
-
-STABILITY_OFFSET = 2.0
-"""Logit offset of the stability score."""
 
 
 def agreement(case: MeasureInput) -> float | None:
@@ -33,18 +28,16 @@ def stability(case: MeasureInput) -> float | None:
 
     The stability score of Segment Anything (Kirillov et al., ICCV 2023, appendix B). None where no logit exceeds -2.
     """
-    loose = int(torch.count_nonzero(case.odds > -STABILITY_OFFSET))
-    if loose == 0:
-        return None
-    return int(torch.count_nonzero(case.odds > STABILITY_OFFSET)) / loose
+    sums = case.once(map_sums)
+    loose = int(sums.loose.sum())
+    return int(sums.sure.sum()) / loose if loose else None
 
 
 def confidence(case: MeasureInput) -> float | None:
     """Mean probability inside the model's own mask (logit > 0), in (0.5, 1]; None where the mask is empty."""
-    inside = case.odds > 0
-    if not bool(inside.any()):
-        return None
-    return float(case.probabilities[inside].double().mean())
+    sums = case.once(map_sums)
+    inside = int(sums.inside.sum())
+    return float(sums.probability.sum()) / inside if inside else None
 
 
 def boundary_entropy(case: MeasureInput) -> float | None:
@@ -53,13 +46,9 @@ def boundary_entropy(case: MeasureInput) -> float | None:
     The sum is carried by the band around the boundary, so the value grows with the band's width relative to the
     structure's size: compare it within a class, not between classes. None where the model's mask is empty.
     """
-    predicted = int(torch.count_nonzero(case.odds > 0))
-    if predicted == 0:
-        return None
-    logits = case.odds
-    # H(p) = p·softplus(-z) + (1-p)·softplus(z), exact for saturated logits where log p would be -inf.
-    entropy = case.probabilities * functional.softplus(-logits) + (1 - case.probabilities) * functional.softplus(logits)
-    return float(entropy.double().sum()) / predicted
+    sums = case.once(map_sums)
+    inside = int(sums.inside.sum())
+    return float(sums.entropy.sum()) / inside if inside else None
 
 
 def predicted_iou(case: MeasureInput) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from auvseg.measures import baselines, boundary, companions, geometry, quality, trivial
 from auvseg.measures.catalogue import MEASURES, ScaleOptions
 from auvseg.measures.inputs import MeasureFunction, MeasureInput
-from auvseg.measures.scale import semantic_scale
+from auvseg.measures.map_core import CoreOf
 
 FUNCTIONS: dict[str, MeasureFunction] = {
     "agreement": companions.agreement,
@@ -51,8 +51,7 @@ FUNCTIONS: dict[str, MeasureFunction] = {
 
 def scale(case: MeasureInput, options: ScaleOptions) -> float | None:
     """Semantic perception scale of the class map (METHOD section 2), in [0, 1]; None where it has none."""
-    maps = case.class_map.logits if options.on == "logits" else case.probabilities
-    value = float(semantic_scale(maps, unfold=options.unfold, energy=options.energy, centre=options.centre))
+    value = case.once(CoreOf(options)).scale(options)
     return value if math.isfinite(value) else None
 
 

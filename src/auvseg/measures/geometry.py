@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int64
 from scipy import ndimage
 
 from auvseg.measures.inputs import MeasureInput
-from auvseg.measures.structure import Weighted, centroids_mm, neighbours, structure_of
+from auvseg.measures.structure import Weighted, centroids_mm, structure_of
 from auvseg.shapes import MaskArray
 
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
@@ -93,9 +93,9 @@ def roughness(case: MeasureInput) -> float | None:
     if structure is None:
         return None
     own = smooth = 0
-    for plane in structure.planes():
+    for plane in structure.planes:
         own += _outline(plane.mask)
-        smooth += _outline(neighbours(plane.mask, 2) > _HALF_OF_25)
+        smooth += _outline(plane.around > _HALF_OF_25)
     return own / smooth if smooth else None
 
 
@@ -157,8 +157,8 @@ def _part_sizes(case: MeasureInput) -> Int64[np.ndarray, "N"]:
 
 
 def _outline(mask: Bool[np.ndarray, "h w"]) -> int:
-    padded = np.pad(mask, 1)
-    return int(np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1]))
+    inside = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    return int(inside + sum(np.count_nonzero(border) for border in (mask[0], mask[-1], mask[:, 0], mask[:, -1])))
 
 
 def _touching(mask: MaskArray, others: MaskArray, axis: int) -> int:

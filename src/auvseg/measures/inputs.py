@@ -1,10 +1,10 @@
 """What a measure may look at: one class of one case, its map, its label and the image around it.
 
 What does not depend on the class stands in a `WholeCase` that all classes share, and is computed once. Nothing here
-copies a volume for a class: a structure is looked at in its bounding box, and its label plane by plane.
+copies a volume for a class: a structure is looked at in its bounding box.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -113,14 +113,12 @@ class MeasureInput(_Remembering):
         """(D, h, w) sigmoid of `odds`, in [0, 1]; computed once for all measures."""
         return torch.sigmoid(self.odds)
 
-    def label_planes(self) -> Iterator[tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]]]:
-        """Each scored plane's mask of the class, and where its label means something (is not to be ignored)."""
-        if self.whole.label is None:
-            return
-        for index in self.class_map.planes:
-            plane = self.whole.label[index]
-            ignore = self.whole.ignore_value
-            yield is_class(plane, self.values), np.ones_like(plane, dtype=bool) if ignore is None else plane != ignore
+    def ignored(self, index: int) -> Bool[np.ndarray, "H W"] | None:
+        """Where the label of a plane is to be ignored; None where nothing is, or without a label."""
+        if self.whole.label is None or self.whole.ignore_value is None:
+            return None
+        found = self.whole.label[index] == self.whole.ignore_value
+        return found if found.any() else None
 
     @cached_property
     def box(self) -> Region | None:

@@ -21,9 +21,10 @@ from torch.nn import functional
 
 from auvseg.measures.catalogue import ScaleOptions
 from auvseg.measures.inputs import MeasureInput
-from auvseg.measures.scale import row_core
+from auvseg.measures.map_core import MapCore
+from auvseg.measures.map_sums import map_sums
 from auvseg.measures.spectrum import SINGULAR_OFFSET
-from auvseg.measures.unfolding import Unfolding
+from auvseg.measures.structure import structure_of
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,15 @@ class PlaneShares:
     scale: Float64[np.ndarray, "D"]
 
 
-def scale_by_plane(maps: Float[Tensor, "D h w"], options: ScaleOptions) -> PlaneShares:
+def scale_by_plane(found: MapCore, options: ScaleOptions) -> PlaneShares:
     """Divide S among the planes.
 
     Args:
-        maps: logits or probabilities, as `options.on` says.
-        options: the variant of S.
+        found: the core of a map in this variant of S.
+        options: the variant.
     """
-    depth = maps.shape[0]
-    unfolding = Unfolding.of(maps.shape, options.unfold)
-    gram = row_core(maps, unfolding, options.energy, options.centre)
-    directions = gram.shape[-1]
+    gram = found.gram(options)
+    depth, directions = found.depth, gram.shape[-1]
     if not bool(torch.isfinite(gram).all()) or float(gram.diagonal().sum()) <= 0:
         return PlaneShares(np.full(directions, np.nan), np.full(depth, np.nan))
     values, vectors = torch.linalg.eigh(gram)
@@ -62,7 +61,7 @@ def scale_by_plane(maps: Float[Tensor, "D h w"], options: ScaleOptions) -> Plane
     spectrum = p.flip(0).numpy()
     if depth == 1:
         return PlaneShares(spectrum, np.array([float(entropy.sum())]))
-    rows_are_planes = unfolding.order[0] == 0 and unfolding.by_rows
+    rows_are_planes = found.unfolding.order[0] == 0 and found.unfolding.by_rows
     return PlaneShares(spectrum, by_row if rows_are_planes else np.full(depth, np.nan))
 
 
@@ -71,22 +70,20 @@ def own_mask(case: MeasureInput) -> UInt8[np.ndarray, "D bytes"]:
 
     `MeasureInput.once` keeps it: a measure and whoever shows the case need the same.
     """
-    height, width = case.whole.image.shape[1:]
+    shape = case.whole.image.shape[1:]
     # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
-    planes = [
-        np.packbits(
-            (functional.interpolate(plane[None, None], (height, width), mode="bilinear", align_corners=False) > 0)
-            .cpu()
-            .numpy()
-        )
-        for plane in case.odds
-    ]
-    return np.stack(planes)
+    return np.stack([np.packbits((_on_volume(plane, shape) > 0).cpu().numpy()) for plane in case.odds])
+
+
+def _on_volume(plane: Float[Tensor, "h w"], shape: tuple[int, ...]) -> Float[Tensor, "H W"]:
+    if tuple(plane.shape) == shape:
+        return plane
+    return functional.interpolate(plane[None, None], shape, mode="bilinear", align_corners=False)[0, 0]
 
 
 def unpack_plane(bits: UInt8[np.ndarray, "bytes"], height: int, width: int) -> Bool[np.ndarray, "H W"]:
     """A plane of `own_mask`."""
-    return np.unpackbits(bits, count=height * width).astype(bool).reshape(height, width)
+    return np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
 
 
 def overlaps(case: MeasureInput) -> tuple[tuple[int, int], ...]:
@@ -94,12 +91,21 @@ def overlaps(case: MeasureInput) -> tuple[tuple[int, int], ...]:
 
     Voxels of nnU-Net's ignore label do not count. Empty without a label.
     """
+    structure = structure_of(case)
+    if not case.has_label:
+        return ()
+    height, width = case.whole.image.shape[1:]
     found = []
-    for bits, (mask, valid) in zip(case.once(own_mask), case.label_planes(), strict=False):
-        predicted = unpack_plane(bits, *mask.shape) & valid
-        labelled = mask & valid
-        both = int(np.count_nonzero(predicted & labelled))
-        found.append((both, int(np.count_nonzero(predicted)) + int(np.count_nonzero(labelled))))
+    for index, bits in zip(case.class_map.planes, case.once(own_mask), strict=True):
+        predicted = unpack_plane(bits, height, width)
+        if (ignored := case.ignored(index)) is not None:
+            predicted = predicted & ~ignored
+        both = labelled = 0
+        if structure is not None:
+            mask = structure.on_plane(index)
+            both = int(np.count_nonzero(predicted[structure.box[1:]] & mask))
+            labelled = int(np.count_nonzero(mask))
+        found.append((both, int(np.count_nonzero(predicted)) + labelled))
     return tuple(found)
 
 
@@ -112,5 +118,6 @@ def agreement_by_plane(case: MeasureInput) -> Float64[np.ndarray, "D"]:
 
 def confidence_by_plane(case: MeasureInput) -> Float64[np.ndarray, "D"]:
     """(D,) mean probability inside the model's own mask on each plane; NaN where the mask is empty."""
-    means = [plane[odds > 0].double().mean() for plane, odds in zip(case.probabilities, case.odds, strict=True)]
-    return np.array([float(mean) for mean in means])
+    sums = case.once(map_sums)
+    mean = np.full(len(sums.inside), np.nan)
+    return np.divide(sums.probability, sums.inside, out=mean, where=sums.inside > 0)

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64
 from scipy import ndimage
 
 from auvseg.measures.inputs import MeasureInput, WholeCase
-from auvseg.measures.trivial import MINIMUM_SIDE, noise_standard_deviation
+from auvseg.measures.trivial import MINIMUM_SIDE, noise_of_plane
 
 VOXELS = 1 << 23
 """Voxels that the in-plane measures look at: 32 planes of a CT, every plane of a small MRI."""
@@ -109,7 +109,7 @@ def _evenly(depth: int, most: int) -> slice:
 def _noise_by_plane(whole: WholeCase) -> Float64[np.ndarray, "D"] | None:
     if min(whole.image.shape[1:]) < MINIMUM_SIDE:
         return None
-    return np.array([noise_standard_deviation(plane) for plane in whole.image])
+    return np.array([noise_of_plane(whole, index) for index in range(len(whole.image))])
 
 
 def _spectra(whole: WholeCase) -> Float32[np.ndarray, "P H K"] | None:

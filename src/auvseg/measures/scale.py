@@ -109,20 +109,17 @@ def _cores(
     return cores
 
 
-def row_core(
-    maps: Float[Tensor, "D H W"], unfolding: Unfolding, energy: Energy, centre: bool
-) -> Float64[Tensor, "n n"]:
-    """The Gram matrix of a map's shorter side, on the processor; whatever the energy, its eigenvalues are σ².
+def map_cores(
+    maps: Float[Tensor, "*maps D H W"], unfolding: Unfolding, energy: Energy, centre: bool
+) -> Float64[Tensor, "*maps n n"]:
+    """The core (`spectrum.fold`) of every map, without gradient.
 
     Raises:
         ValueError: the values are not floating.
     """
     check_floating(maps)
     with torch.no_grad(), torch.autocast(maps.device.type, enabled=False):
-        core = _cores(maps, unfolding, energy, centre).cpu()
-        # Of a Gram matrix `fold` leaves parts of the upper triangle empty; of the authors' variant the core is a
-        # triangle T with TᵀT the Gram matrix.
-        return core.T @ core if energy == "singular" else core.tril() + core.tril(-1).T
+        return _cores(maps, unfolding, energy, centre)
 
 
 class _Scale(torch.autograd.Function):

@@ -5,13 +5,12 @@ long on a box of millions of voxels looks at evenly spaced planes of it, `VOXELS
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from auvseg.measures.inputs import MeasureInput, Region, WholeCase, grown, is_class, numbered
 from auvseg.shapes import ImageArray, LabelArray, MaskArray
@@ -28,14 +27,16 @@ Weighted = tuple[int, Float64[np.ndarray, "3"]]
 
 
 class Plane(NamedTuple):
-    """One plane of a structure: its mask, the image there, and where a voxel of it is at most two voxels away.
-
-    `near` holds the structure too.
-    """
+    """One plane of a structure: its mask, the image there, and how many of the 5×5 pixels around each it holds."""
 
     mask: Bool[np.ndarray, "h w"]
     image: Float32[np.ndarray, "h w"]
-    near: Bool[np.ndarray, "h w"]
+    around: UInt8[np.ndarray, "h w"]
+
+    @property
+    def near(self) -> Bool[np.ndarray, "h w"]:
+        """Where a pixel of the structure is at most two pixels away, the structure itself among them."""
+        return self.around > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +77,23 @@ class Structure:
         )
         return depth, height, width
 
-    def planes(self) -> Iterator[Plane]:
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
         """Evenly spaced planes between the first and the last; those that hold nothing are left out."""
         first, stop = self.inner[0].start, self.inner[0].stop
         step = max(math.ceil((stop - first) * self.mask[0].size / VOXELS), 1)
-        for index in range(first + (stop - first - 1) % step // 2, stop, step):
-            mask = self.mask[index]
-            if mask.any():
-                yield Plane(mask, self.image[index], neighbours(mask, 2) > 0)
+        indices = range(first + (stop - first - 1) % step // 2, stop, step)
+        return tuple(
+            Plane(self.mask[index], self.image[index], neighbours(self.mask[index], 2))
+            for index in indices
+            if self.mask[index].any()
+        )
+
+    def on_plane(self, index: int) -> Bool[np.ndarray, "h w"]:
+        """The structure on a plane of the volume, within the rows and columns of its box; nothing beyond its planes."""
+        depth, rows, columns = self.inner
+        inside = depth.start <= (own := index - self.box[0].start + depth.start) < depth.stop
+        return self.mask[own, rows, columns] if inside else np.zeros_like(self.mask[0, rows, columns])
 
 
 def structure_of(case: MeasureInput) -> Structure | None:
@@ -103,13 +113,21 @@ def _structure(case: MeasureInput) -> Structure | None:
     return Structure(mask, case.whole.image[cut], label, case.box, (first, second, third), case.spacing_mm)
 
 
-def neighbours(mask: Bool[np.ndarray, "h w"], reach: int) -> Int32[np.ndarray, "h w"]:
-    """Voxels of the mask in the square of side `2 reach + 1` around every pixel, the pixel itself among them."""
-    size = 2 * reach + 1
-    padded = np.zeros((mask.shape[0] + size, mask.shape[1] + size), dtype=np.int32)
-    padded[reach + 1 : reach + 1 + mask.shape[0], reach + 1 : reach + 1 + mask.shape[1]] = mask
-    sums = padded.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
-    return sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+def neighbours(mask: Bool[np.ndarray, "h w"], reach: int) -> UInt8[np.ndarray, "h w"]:
+    """Voxels of the mask in the square of side `2 reach + 1` around every pixel, the pixel itself among them.
+
+    A reach of at most 7, whose square holds no more than a byte can count.
+    """
+    height, width = mask.shape
+    padded = np.zeros((height + 2 * reach, width + 2 * reach), dtype=np.uint8)
+    padded[reach : reach + height, reach : reach + width] = mask
+    by_row = padded[:height].copy()
+    for step in range(1, 2 * reach + 1):
+        by_row += padded[step : step + height]
+    sums = by_row[:, :width].copy()
+    for step in range(1, 2 * reach + 1):
+        sums += by_row[:, step : step + width]
+    return sums
 
 
 def centroids_mm(whole: WholeCase) -> dict[int, Weighted]:

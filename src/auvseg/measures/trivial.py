@@ -9,7 +9,8 @@ import math
 import numpy as np
 from jaxtyping import Float32
 
-from auvseg.measures.inputs import MeasureInput
+from auvseg.measures.inputs import MeasureInput, WholeCase
+from auvseg.measures.structure import structure_of
 
 MINIMUM_SIDE = 3
 """A plane with fewer rows or columns has no second differences."""
@@ -37,19 +38,31 @@ def snr(case: MeasureInput) -> float | None:
     if min(image.shape[1:]) < MINIMUM_SIDE:
         return None
     planes = case.class_map.planes
-    total = voxels = 0.0
-    if case.has_label:
-        holding = []
-        for index, (mask, _) in zip(planes, case.label_planes(), strict=True):
-            total += float(image[index].sum(where=mask, dtype=np.float64))
-            voxels += int(np.count_nonzero(mask))
-            holding += [index] if mask.any() else []
-        planes = tuple(holding)
-    else:
-        total = sum(float(image[index].sum(dtype=np.float64)) for index in planes)
+    sum_ = voxels = 0.0
+    structure = structure_of(case)
+    if structure is not None:
+        masks = [(index, structure.on_plane(index)) for index in planes]
+        planes = tuple(index for index, mask in masks if mask.any())
+        sum_ = sum(float(image[index][structure.box[1:]].sum(where=mask, dtype=np.float64)) for index, mask in masks)
+        voxels = sum(int(np.count_nonzero(mask)) for _, mask in masks)
+    elif not case.has_label:
+        sum_ = sum(float(image[index].sum(dtype=np.float64)) for index in planes)
         voxels = len(planes) * image[0].size
-    noise = float(np.mean([noise_standard_deviation(image[index]) for index in planes])) if planes else 0.0
-    return total / voxels / noise if voxels and noise > 0 else None
+    noise = float(np.mean([noise_of_plane(case.whole, index) for index in planes])) if planes else 0.0
+    return sum_ / voxels / noise if voxels and noise > 0 else None
+
+
+def noise_of_plane(whole: WholeCase, index: int) -> float:
+    """`noise_standard_deviation` of a plane of the image, computed for the first class that asks."""
+    known: dict[int, float] = whole.once(_noise_by_plane)
+    if index not in known:
+        known[index] = noise_standard_deviation(whole.image[index])
+    return known[index]
+
+
+def _noise_by_plane(whole: WholeCase) -> dict[int, float]:
+    """Planes' noise, as far as it is known."""
+    return {}
 
 
 def noise_standard_deviation(plane: Float32[np.ndarray, "H W"]) -> float:

@@ -25,6 +25,7 @@ from auvseg import atomic
 from auvseg.data.case import ClassDef
 from auvseg.measures.catalogue import ScaleOptions
 from auvseg.measures.inputs import MeasureInput, WholeCase
+from auvseg.measures.map_core import CoreOf
 from auvseg.measures.planes import agreement_by_plane, confidence_by_plane, own_mask, scale_by_plane
 from auvseg.scoring.record import file_name
 from auvseg.shapes import ImageArray, LabelArray
@@ -97,7 +98,7 @@ class CaseView:
         if not measured.has_map:
             return
         class_map = measured.class_map
-        shares = scale_by_plane(class_map.logits if options.on == "logits" else measured.probabilities, options)
+        shares = scale_by_plane(measured.once(CoreOf(options)), options)
         quality = class_map.predicted_iou
         self.classes[class_map.class_def.class_id] = ClassView(
             planes=np.array(class_map.planes, dtype=np.int32),
