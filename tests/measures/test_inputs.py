@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from auvseg.measures.inputs import WholeCase, grown, numbered
+from auvseg.measures.inputs import WholeCase, grown
 
 
 def whole(label):
@@ -20,14 +20,6 @@ def test_boxes_are_tight_whatever_the_label_values(values):
 def test_negative_values_and_a_missing_label_have_no_boxes():
     assert whole(np.full((2, 3, 3), -4, dtype=np.int32)).boxes == {}
     assert WholeCase(np.zeros((2, 3, 3), dtype=np.float32), None, (1.0, 1.0, 1.0)).boxes == {}
-
-
-@pytest.mark.parametrize("highest", [3, 5_000])
-def test_numbered_pixels_stand_for_their_values(highest):
-    plane = np.array([[0, highest], [2, 0]], dtype=np.int32)
-    values, numbers = numbered(plane)
-    np.testing.assert_array_equal(values[numbers].reshape(2, 2), plane)
-    assert (np.diff(values) > 0).all()
 
 
 def test_what_a_case_knows_is_computed_once_for_all_classes():

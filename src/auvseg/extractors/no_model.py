@@ -6,10 +6,10 @@ image quality, label geometry and the trivial measures are what they are with an
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 
 from auvseg.data.case import ClassDef, Modality
+from auvseg.data.label_planes import values_on_plane
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
@@ -74,4 +74,4 @@ class NoModel:
 
 def values_by_plane(label: LabelArray) -> list[frozenset[int]]:
     """The label values on every plane."""
-    return [frozenset(np.unique(plane).tolist()) if plane.any() else frozenset() for plane in label]
+    return [values_on_plane(plane) for plane in label]

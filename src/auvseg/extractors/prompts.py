@@ -6,13 +6,11 @@ the label; a box around the whole image is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
-from numpy.typing import NDArray
-from scipy import ndimage
 
+from auvseg.data import label_planes
 from auvseg.data.case import ClassDef
 from auvseg.shapes import LabelArray
 
@@ -97,15 +95,9 @@ def whole_image_prompts(
 
 def boxes_on_plane(plane: Int32[np.ndarray, "H W"], classes: Sequence[ClassDef]) -> dict[ClassDef, Box]:
     """The tight box around everything of a class, all its components together, for each class on the plane."""
-    values = np.unique([value for class_def in classes for value in class_def.values])
-    if not len(values) or not plane.any():
-        return {}
-    # Label values can be as large as their type allows; positions among the known values are small.
-    position = np.minimum(np.searchsorted(values, plane), len(values) - 1)
-    compact = np.where(values[position] == plane, position + 1, 0)
     box_of = {
         value: Box(rows.start, columns.start, rows.stop - 1, columns.stop - 1)
-        for value, (rows, columns) in _present(values, ndimage.find_objects(compact))
+        for value, (rows, columns) in label_planes.boxes_on_plane(plane).items()
     }
     boxes: dict[ClassDef, Box] = {}
     for class_def in classes:
@@ -126,9 +118,3 @@ def evenly_spaced(planes: Sequence[int], most: int | None) -> tuple[int, ...]:
         return (planes[len(planes) // 2],)
     last = len(planes) - 1
     return tuple(planes[(2 * k * last + most - 1) // (2 * (most - 1))] for k in range(most))
-
-
-def _present(
-    values: NDArray[np.integer[Any]], found: Sequence[tuple[slice, ...] | None]
-) -> list[tuple[int, tuple[slice, ...]]]:
-    return [(int(value), where) for value, where in zip(values, found, strict=False) if where is not None]

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int32
-from scipy import ndimage
 from torch import Tensor
 
+from auvseg.data.label_planes import boxes_on_plane
 from auvseg.extractors.base import ClassMap
 from auvseg.shapes import ImageArray, LabelArray
 
@@ -23,9 +23,6 @@ Region = tuple[slice, slice, slice]
 
 T = TypeVar("T")
 OwnT = TypeVar("OwnT", bound="_Remembering")
-
-_LARGEST_DENSE_VALUE = 1 << 12
-"""Up to this label value, tables as long as the largest value are shorter than a plane."""
 
 
 class _Remembering:
@@ -61,7 +58,9 @@ class WholeCase(_Remembering):
         """The tight box around every label value above 0, by value."""
         corners: dict[int, list[list[int]]] = {}
         for index, plane in enumerate(() if self.label is None else self.label):
-            for value, (rows, columns) in _objects(plane):
+            for value, (rows, columns) in boxes_on_plane(plane).items():
+                if value < 0:
+                    continue
                 first = [index, rows.start, columns.start]
                 stop = [index + 1, rows.stop, columns.stop]
                 low, high = corners.setdefault(value, [first, stop])
@@ -147,29 +146,3 @@ def grown(box: Region, margin: tuple[int, int, int], shape: tuple[int, ...]) -> 
         for part, more, size in zip(box, margin, shape, strict=True)
     )
     return first, second, third
-
-
-def numbered(plane: Int32[np.ndarray, "H W"]) -> tuple[Int32[np.ndarray, "V"], Int32[np.ndarray, "P"]]:
-    """The values that a plane may hold, increasing, and which of them each pixel has, row by row.
-
-    The values from 0 to the largest where that is short enough; where values are large or negative, those found.
-    """
-    highest = int(plane.max())
-    if int(plane.min()) >= 0 and highest <= _LARGEST_DENSE_VALUE:
-        return np.arange(highest + 1, dtype=np.int32), plane.ravel()
-    values, numbers = np.unique(plane, return_inverse=True)
-    return values, numbers.ravel().astype(np.int32)
-
-
-def _objects(plane: Int32[np.ndarray, "H W"]) -> list[tuple[int, tuple[slice, slice]]]:
-    """Every value above 0 of a plane and the tight box around it."""
-    if not plane.any():
-        return []
-    values, numbers = numbered(plane)
-    found = ndimage.find_objects(numbers.reshape(plane.shape) + (0 if values[0] == 0 else 1))
-    foreground = values[1:] if values[0] == 0 else values
-    return [
-        (int(value), (where[0], where[1]))
-        for value, where in zip(foreground, found, strict=True)
-        if value > 0 and where is not None
-    ]

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
-from auvseg.measures.inputs import MeasureInput, Region, WholeCase, grown, is_class, numbered
+from auvseg.data.label_planes import numbered
+from auvseg.measures.inputs import MeasureInput, Region, WholeCase, grown, is_class
 from auvseg.shapes import ImageArray, LabelArray, MaskArray
 
 MARGIN = 3
@@ -135,16 +136,20 @@ def centroids_mm(whole: WholeCase) -> dict[int, Weighted]:
     found: dict[int, Weighted] = {}
     if whole.label is None:
         return found
-    _, height, width = whole.label.shape
-    row, column = (np.ascontiguousarray(index).astype(np.float64).ravel() for index in np.indices((height, width)))
+    width = whole.label.shape[2]
     for index, plane in enumerate(whole.label):
-        values, numbers = numbered(plane)
-        voxels, rows, columns = (np.bincount(numbers, weights) for weights in (None, row, column))
-        for number in np.flatnonzero(voxels):
+        # Most of a plane is background, which nobody asks for.
+        where = np.flatnonzero(plane)
+        if not where.size:
+            continue
+        values, numbers = numbered(plane.ravel()[where])
+        rows, columns = np.divmod(where, width)
+        sums = [np.bincount(numbers, weights) for weights in (None, rows, columns)]
+        for number in np.flatnonzero(sums[0]):
             if (value := int(values[number])) > 0:
                 known, total = found.get(value, (0, np.zeros(3)))
-                count = int(voxels[number])
-                found[value] = (known + count, total + np.array([index * count, rows[number], columns[number]]))
+                count = int(sums[0][number])
+                found[value] = (known + count, total + np.array([index * count, sums[1][number], sums[2][number]]))
     spacing = np.array(whole.spacing_mm)
     return {value: (count, spacing * total / count) for value, (count, total) in found.items()}
 
