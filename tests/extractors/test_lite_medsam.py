@@ -1,5 +1,7 @@
 """The genuine weights, which come with the package that ships them."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from auvseg.data.volume import load_volume
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
 from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, LiteMedSAM, automatic_precision, prepare_plane, weights_path
+from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.weights import load_state_dict
 
 pytestmark = pytest.mark.filterwarnings("ignore:Importing from timm:FutureWarning")
@@ -253,3 +256,63 @@ def test_remembered_planes_give_the_same_maps(monkeypatch):
     monkeypatch.setattr(model, "_encoder", lambda plane: pytest.fail("a remembered plane is not encoded"))
     (after,) = model.class_maps(case, [ClassDef(1, "a", (1,))])
     assert torch.equal(before.logits, after.logits)
+
+
+class Full:
+    """In the encoder's place: quick, and on any device but the processor out of memory after some planes."""
+
+    def __init__(self, device, planes):
+        self.device, self.left = device, planes
+
+    def __call__(self, plane):
+        self.left -= 1
+        if self.device != "cpu" and self.left < 0:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
+        return torch.full((4096, 256), float(plane.mean()))
+
+    def move(self, device):
+        self.device = device
+
+
+@pytest.fixture
+def on_a_full_device(exact):
+    """A LiteMedSAM on a device that holds so many planes, with the decoder of another."""
+
+    def make(device, planes):
+        found = copy(exact)
+        first = Way(device, "fp32", unit="plane")
+        found._device, found._fallback = device, Fallback(first, ways_of_planes(first))
+        found._encoder = Full(device, planes)
+        return found
+
+    return make
+
+
+@pytest.mark.parametrize("planes", [0, 2])
+def test_where_the_device_is_full_the_processor_goes_on_and_the_record_says_so(on_a_full_device, planes):
+    case = two_organs()
+    case.label[2, 8:20, 10:24] = 0
+    short, roomy = on_a_full_device("cuda", planes), on_a_full_device("cpu", 0)
+    found = list(short.class_maps(case, [ONE, TWO]))
+    assert [one.class_def for one in found] == [ONE, TWO]
+    for class_id, expected in maps_by_class(roomy, case, [ONE, TWO]).items():
+        assert torch.equal(found[class_id - 1].logits, expected.logits)
+        assert found[class_id - 1].planes == expected.planes
+    assert short.remarks() == (
+        "not enough memory for 1 plane at a time in fp32 on cuda: computed with 1 plane at a time in fp32 on cpu",
+    )
+    assert roomy.remarks() == ()
+
+
+def test_where_the_processor_is_full_too_the_case_fails_with_the_reason(on_a_full_device, monkeypatch):
+    short = on_a_full_device("cuda", 1)
+    monkeypatch.setattr(short._encoder, "move", lambda device: None)
+    with pytest.raises(CaseError, match="not enough memory, even with 1 plane at a time in fp32 on cpu"):
+        list(short.class_maps(two_organs(), [ONE]))
+
+
+def test_an_encoder_that_moves_forgets_what_it_computed_where_it_was(exact):
+    encoder = copy(exact._encoder)
+    encoder._answers = [torch.ones(1)]
+    encoder.move("cpu")
+    assert encoder._answers == []

@@ -19,6 +19,7 @@ from auvseg.extractors.medsam2 import MedSAM2, corners, eight_bit, prepare_plane
 from auvseg.extractors.medsam2_network import Embedding
 from auvseg.extractors.medsam2_propagation import Track
 from auvseg.extractors.memory import RemembersPlanes
+from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.extractors.prompts import Box
 from auvseg.measures.catalogue import CASE_MEASURES
 from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
@@ -410,6 +411,47 @@ def test_a_plane_that_is_remembered_is_not_encoded_again_for_another_label(check
     maps_by_class(extractor, case, [ONE])
     monkeypatch.setattr(extractor._network, "encode", lambda plane: pytest.fail("a remembered plane is not encoded"))
     assert torch.equal(maps_by_class(extractor, faulty, [ONE])[1].logits, expected)
+
+
+# Where memory is short
+
+
+def fill_device(extractor, planes):
+    """Have an extractor believe that it is on a device that holds so many planes."""
+    network = extractor._network
+
+    class Full(type(network)):
+        where, left = "cuda", planes
+
+        @property
+        def device(self):
+            return torch.device(self.where)
+
+        def move(self, device):
+            self.where = device
+
+        def encode(self, plane):
+            self.left -= 1
+            if self.where != "cpu" and self.left < 0:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().encode(plane)
+
+    network.__class__ = Full
+    first = Way("cuda", "fp32", unit="plane")
+    extractor._fallback = Fallback(first, ways_of_planes(first))
+
+
+@pytest.mark.parametrize("prompt", ["label", "middle"])
+def test_where_the_device_is_full_the_processor_goes_on_and_the_record_says_so(request, prompt):
+    path, architecture = {"label": ("checkpoint", SMALL), "middle": ("film_checkpoint", FILM)}[prompt]
+    short = MedSAM2(model=request.getfixturevalue(path), architecture=architecture, prompt=prompt)
+    case = two_organs(depth=3)
+    case.label[2, 8:20, 10:24] = 0
+    expected = maps_by_class(short, case, [ONE, TWO])
+    fill_device(short, 2)
+    found = maps_by_class(short, case, [ONE, TWO])
+    assert all(torch.equal(found[number].logits, one.logits) for number, one in expected.items())
+    assert "computed with 1 plane at a time in fp32 on cpu" in short.remarks()[0]
 
 
 # The whole way

@@ -26,7 +26,15 @@ from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
 from auvseg.extractors.memory import PlaneMemory
-from auvseg.extractors.planewise import Decoded, as_itk_stores, labelled_pixels, maps_of_boxes, prompts_of
+from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
+from auvseg.extractors.planewise import (
+    Decoded,
+    as_itk_stores,
+    labelled_pixels,
+    maps_of_boxes,
+    maps_within_memory,
+    prompts_of,
+)
 from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts
 from auvseg.extractors.resizing import fitted_shape, resize_area
@@ -96,6 +104,8 @@ class LiteMedSAM:
         self._max_slices = max_slices
         self._precision = automatic_precision(device) if precision == "auto" else precision
         self._device = device
+        first = Way(device, self._precision, unit="plane")
+        self._fallback = Fallback(first, ways_of_planes(first))
         self._memory: PlaneMemory[Tensor] = PlaneMemory()
         weights = load_state_dict(weights_path(), WEIGHTS_SHA256)
         self._encoder = ImageEncoder(part(weights, "image_encoder")).to(device)
@@ -116,15 +126,24 @@ class LiteMedSAM:
             "precision": self._precision,
         }
 
+    def remarks(self) -> tuple[str, ...]:
+        """What was given up for lack of memory, up to now."""
+        return self._fallback.remarks()
+
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the case holds, as soon as its last plane is done.
 
-        A plane is encoded once for all of its classes; no more maps are held than classes are open.
+        A plane is encoded once for all of its classes; no more maps are held than classes are open. Where the device's
+        memory is not enough, the processor goes on with the classes that are not done.
 
         Raises:
-            CaseError: prompt `label` without a label.
+            CaseError: prompt `label` without a label, or not enough memory.
         """
         prompts = prompts_of(case, classes, prompt=self.prompt, margin=self._box_margin, max_planes=self._max_slices)
+        yield from maps_within_memory(self._fallback, prompts, lambda way, some: self._maps(case, some, way))
+
+    def _maps(self, case: ExtractorInput, prompts: Sequence[ClassPrompts], way: Way) -> Iterator[ClassMap]:
+        self._move(way.device)
         image = as_itk_stores(case.image)
         shape = fitted_shape(image.shape[1], image.shape[2], SIDE)
 
@@ -137,6 +156,13 @@ class LiteMedSAM:
             return Decoded(inside, quality, self._pool(embedding, case, plane, one))
 
         yield from maps_of_boxes(prompts, encode, decode)
+
+    def _move(self, device: str) -> None:
+        if device != self._device:
+            self._memory.forget()
+            self._encoder.move(device)
+            self._decoder.to(device)
+            self._device = device
 
     @torch.inference_mode()
     def _encode(self, plane: Float32[np.ndarray, "H W"], shape: tuple[int, int]) -> Float32[Tensor, "N K"]:

@@ -93,6 +93,11 @@ class ImageEncoder(nn.Module):
         for product in products:
             product.in_bfloat16()
 
+    def move(self, device: str) -> None:
+        """Go to a device, and forget what was computed on the one before."""
+        self._answers = []
+        self.to(device)
+
     def forward(self, plane: Float32[np.ndarray, "H W"]) -> Float32[Tensor, "N K"]:
         """(256, 256) grey values in [0, 1], zero where padded, to (4096, 256): the 64x64 embedding row by row."""
         answers = self._answers_to_an_empty_plane()

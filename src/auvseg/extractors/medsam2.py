@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor
@@ -31,7 +32,15 @@ from auvseg.extractors.checkpoint import Published, checkpoint_path, load_checkp
 from auvseg.extractors.medsam2_network import MEDSAM2, Architecture, Embedding, Network
 from auvseg.extractors.medsam2_propagation import Frame, Track, VideoNetwork
 from auvseg.extractors.memory import PlaneMemory
-from auvseg.extractors.planewise import Decoded, as_itk_stores, labelled_pixels, maps_of_boxes, prompts_of
+from auvseg.extractors.out_of_memory import Fallback, Way, named_precision, ways_of_planes
+from auvseg.extractors.planewise import (
+    Decoded,
+    as_itk_stores,
+    labelled_pixels,
+    maps_of_boxes,
+    maps_within_memory,
+    prompts_of,
+)
 from auvseg.extractors.pooling import region_weights, weighted_mean
 from auvseg.extractors.prompts import Box, ClassPrompts
 from auvseg.extractors.propagation import maps_of_films
@@ -87,7 +96,9 @@ class MedSAM2:
         self.prompt: Prompt = prompt
         self._box_margin = box_margin
         self._max_slices = max_slices
-        self._precision = "fp32" if precision == "auto" else precision
+        self._precision = named_precision(precision)
+        first = Way(device, self._precision, unit="plane")
+        self._fallback = Fallback(first, ways_of_planes(first))
         self._architecture = architecture
         self._memory: PlaneMemory[Embedding] = PlaneMemory()
         self._films: PlaneMemory[Frame] = PlaneMemory()
@@ -114,18 +125,30 @@ class MedSAM2:
             "transformers": self._transformers,
         }
 
+    def remarks(self) -> tuple[str, ...]:
+        """What was given up for lack of memory, up to now."""
+        return self._fallback.remarks()
+
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the case holds, as soon as its last plane is done.
 
         A plane is encoded once for all of its classes, with prompt `middle` at most twice; no more maps are held than
-        classes are open. Logits are (D, 128, 128) over the whole plane.
+        classes are open. Logits are (D, 128, 128) over the whole plane. Where the device's memory is not enough, the
+        processor goes on with the classes that are not done.
 
         Raises:
-            CaseError: prompt `label` or `middle` without a label.
+            CaseError: prompt `label` or `middle` without a label, or not enough memory.
         """
         prompts = prompts_of(case, classes, prompt=self.prompt, margin=self._box_margin, max_planes=self._max_slices)
         planes = _Planes(case, self._architecture)
+        yield from maps_within_memory(self._fallback, prompts, lambda way, some: self._maps(planes, some, way))
+
+    def _maps(self, planes: "_Planes", prompts: Sequence[ClassPrompts], way: Way) -> Iterator[ClassMap]:
         network = self._network
+        if torch.device(way.device) != network.device:
+            self._memory.forget()
+            self._films.forget()
+            network.move(way.device)
         if isinstance(network, VideoNetwork):
             yield from maps_of_films(
                 prompts,

@@ -101,6 +101,16 @@ class Network:
         self._device = torch.device(device)
         self._bfloat16 = bfloat16
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._device
+
+    def move(self, device: str) -> None:
+        """Go to a device."""
+        self._model.to(device)
+        self._device = torch.device(device)
+
     @torch.inference_mode()
     def encode(self, plane: Float32[np.ndarray, "S S"]) -> Embedding:
         """(S, S) grey values in [0, 1] to the embedding."""

@@ -82,6 +82,17 @@ class VideoNetwork:
         self._decoded: tuple[Tensor, ...] = ()
         self._model.mask_decoder.register_forward_hook(self._keep)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._device
+
+    def move(self, device: str) -> None:
+        """Go to a device; films that were begun on another cannot go on."""
+        self._model.to(device)
+        self._device = torch.device(device)
+        self._positions, self._decoded = None, ()
+
     @torch.inference_mode()
     def encode(self, plane: Float32[np.ndarray, "S S"]) -> Frame:
         """(S, S) grey values in [0, 1] to the embedding."""

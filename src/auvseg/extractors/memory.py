@@ -38,6 +38,10 @@ class PlaneMemory(Generic[Embedding]):
         self._capacity = capacity
         self._known: OrderedDict[bytes, Embedding] = OrderedDict()
 
+    def forget(self) -> None:
+        """Keep nothing of what was seen so far."""
+        self._known.clear()
+
     def recall(
         self, plane: Float32[np.ndarray, "H W"], encode: Callable[[Float32[np.ndarray, "H W"]], Embedding]
     ) -> Embedding:

@@ -29,14 +29,16 @@ class Way:
         device: `cpu`, `cuda` or `cuda:N`.
         precision: `fp32`, or `bf16` where PyTorch's autocast has it so.
         batch: windows at a time.
+        unit: what a window is called.
     """
 
     device: str
     precision: Precision
     batch: int = 1
+    unit: str = "window"
 
     def __str__(self) -> str:
-        many = "1 window" if self.batch == 1 else f"{self.batch} windows"
+        many = f"1 {self.unit}" if self.batch == 1 else f"{self.batch} {self.unit}s"
         return f"{many} at a time in {self.precision} on {self.device}"
 
 
@@ -52,6 +54,11 @@ def ways_from(first: Way) -> tuple[Way, ...]:
     return tuple(ways)
 
 
+def ways_of_planes(first: Way) -> tuple[Way, ...]:
+    """For models of planes, which see one at a time: the processor, in the precision that was asked for."""
+    return (first,) if torch.device(first.device).type == "cpu" else (first, replace(first, device="cpu"))
+
+
 def named_precision(name: str) -> Precision:
     """The precision that a user names; `auto` is `fp32`."""
     return "bf16" if name == "bf16" else "fp32"
@@ -62,10 +69,11 @@ class Fallback:
 
     Args:
         first: the way that was asked for.
+        ways: it and all that need less, in the order in which they are tried; None: `ways_from(first)`.
     """
 
-    def __init__(self, first: Way) -> None:
-        self._ways = ways_from(first)
+    def __init__(self, first: Way, ways: tuple[Way, ...] | None = None) -> None:
+        self._ways = ways_from(first) if ways is None else ways
         self._taken = 0
 
     @property
@@ -85,13 +93,20 @@ class Fallback:
             except (RuntimeError, MemoryError) as problem:
                 if not is_out_of_memory(problem):
                     raise
-            # Only here the error, and with it every tensor of the failed attempt, is gone.
-            if self._taken + 1 == len(self._ways):
-                raise CaseError(f"not enough memory, even with {self.way}; use a machine with more")
-            self._taken += 1
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            self.give_way()
+
+    def give_way(self) -> None:
+        """Take the next way. Called where the error, and with it every tensor of the failed attempt, is gone.
+
+        Raises:
+            CaseError: there is none.
+        """
+        if self._taken + 1 == len(self._ways):
+            raise CaseError(f"not enough memory, even with {self.way}; use a machine with more")
+        self._taken += 1
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def remarks(self) -> tuple[str, ...]:
         """What was given up, in a sentence; empty where nothing was."""

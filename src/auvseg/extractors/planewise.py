@@ -20,6 +20,7 @@ from auvseg.data.case import ClassDef
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
+from auvseg.extractors.out_of_memory import Fallback, Way, is_out_of_memory
 from auvseg.extractors.prompts import ClassPrompts, prompts_from_label, whole_image_prompts
 
 Embedding = TypeVar("Embedding")
@@ -133,3 +134,32 @@ def maps_of_boxes(
             entry.decoded[plane] = decode(embedding, plane, entry.prompts)
             if entry.complete:
                 yield still_open.pop(class_id).finished()
+
+
+def maps_within_memory(
+    fallback: Fallback,
+    prompts: Sequence[ClassPrompts],
+    maps: Callable[[Way, Sequence[ClassPrompts]], Iterator[ClassMap]],
+) -> Iterator[ClassMap]:
+    """Yield the map of every class; where the memory is not enough, those that are not done yet are begun anew.
+
+    Args:
+        fallback: which way is taken; it says what was given up.
+        prompts: the classes and their boxes.
+        maps: makes the maps of some classes in some way.
+
+    Raises:
+        CaseError: the memory is not enough for any way.
+    """
+    left = {one.class_def.class_id: one for one in prompts}
+    while left:
+        try:
+            for found in maps(fallback.way, tuple(left.values())):
+                del left[found.class_def.class_id]
+                yield found
+        except (RuntimeError, MemoryError) as problem:
+            if not is_out_of_memory(problem):
+                raise
+        else:
+            return
+        fallback.give_way()
