@@ -26,7 +26,9 @@ def command(
     images: Annotated[
         int, typer.Option(min=0, help="So many cases, worst first, are shown with their images; 0: none.")
     ] = 200,
-    top: Annotated[int | None, typer.Option(min=1, help="Only so many cases, worst first.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Only so many cases, worst first; not given: at most 10 000.")
+    ] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Everything in one file, to be sent; best with --top.")
     ] = False,
@@ -72,6 +74,8 @@ def command(
         say_warning(f"and {len(done.without_images) - 5} more have none")
     if done.key is not None:
         say(f"who is who: {done.key}; keep it to yourself")
+    if top is None and done.cases < done.total:
+        say(f"these are the most suspicious of {done.total} cases; --top shows more, and the page will be slower")
     say(f"{done.cases} cases, {done.with_images} with images; open {done.index}")
 
 

@@ -30,7 +30,8 @@ class ReportDone:
 
     Attributes:
         index: the page to open.
-        cases: cases in it.
+        cases: cases in it, the most suspicious of `total`.
+        total: cases of the run.
         with_images: how many of them can be looked at.
         without_images: case and reason of every case whose images were wanted and could not be had.
         key: where the pseudonyms are; None without any.
@@ -38,6 +39,7 @@ class ReportDone:
 
     index: Path
     cases: int
+    total: int
     with_images: int
     without_images: tuple[tuple[str, str], ...]
     key: Path | None
@@ -48,7 +50,6 @@ class _Gathered:
     """What the first page needs of every case, kept while one after the other goes by."""
 
     why: dict[str, str] = field(default_factory=dict)
-    bands: SpectrumBands = field(default_factory=SpectrumBands)
     thumbnails: list[str] = field(default_factory=list)
     inline: dict[str, str] = field(default_factory=dict)
     with_images: int = 0
@@ -95,7 +96,7 @@ def write_report(
     if not options.single_file:
         folder.write_thumbnails([as_json(chunk) for chunk in chunks])
     files = [_name_of(position) for position in range(len(prepared.cohort.order))]
-    data = first_page(prepared, files, gathered.why, gathered.bands, has_thumbnails=bool(chunks))
+    data = first_page(prepared, files, gathered.why, _spectrum_bands(prepared), has_thumbnails=bool(chunks))
     page = Page(
         title=title_of(prepared),
         data=as_json(data),
@@ -104,7 +105,7 @@ def write_report(
     )
     folder.finish(render(page))
     key = run_folder / KEY if options.pseudonymize else None
-    return ReportDone(folder.index, len(files), gathered.with_images, tuple(images.without), key)
+    return ReportDone(folder.index, len(files), len(prepared.cases), gathered.with_images, tuple(images.without), key)
 
 
 def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportFolder, gathered: _Gathered) -> None:
@@ -125,8 +126,16 @@ def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportF
     gathered.why[case] = next(iter(sentences.values()), "")
     picture = None if view is None else view.thumbnail
     gathered.thumbnails.append("" if picture is None else thumbnail_uri(picture))
-    if view is not None:
-        gathered.bands.take(view)
+
+
+def _spectrum_bands(prepared: Prepared) -> SpectrumBands:
+    """Where the spectra of the whole run lie, whatever part of it is shown."""
+    bands = SpectrumBands()
+    for case in prepared.sample:
+        view = read_view(prepared.run.folder, case, masks=False)
+        if view is not None:
+            bands.take(view)
+    return bands
 
 
 def _name_of(position: int) -> str:

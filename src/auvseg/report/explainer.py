@@ -17,10 +17,13 @@ class Explainer:
         table: the run's scores table.
         z: of `auvseg.report.deviation.signed`.
         asked: the cases that sentences are asked for; None: all.
+
+    Attributes:
+        usual: of `auvseg.report.deviation.usually_held`.
     """
 
     def __init__(self, table: pd.DataFrame, z: pd.DataFrame, asked: Sequence[str] | None = None) -> None:
-        self._middle, usual = medians(table), usually_held(table)
+        self._middle, self.usual = medians(table), usually_held(table)
         if asked is not None:
             wanted = table["case"].isin(asked)
             table, z = table[wanted], z[wanted]
@@ -35,8 +38,8 @@ class Explainer:
                 self._rows.setdefault(str(case), []).append(entry)
         self._missing: dict[str, dict[int, str]] = {}
         for case, class_id, name, status in keys:
-            if status == "absent" and class_id in usual:
-                self._missing.setdefault(str(case), {})[int(class_id)] = missing(str(name), usual[class_id])
+            if status == "absent" and class_id in self.usual:
+                self._missing.setdefault(str(case), {})[int(class_id)] = missing(str(name), self.usual[class_id])
 
     def causes_of(self, case_id: str) -> dict[int, tuple[str, tuple[Cause, ...]]]:
         """Name and what stands out of every structure of a case that was scored, by class id."""

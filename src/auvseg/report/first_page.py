@@ -25,18 +25,21 @@ def first_page(
         prepared: the run.
         files: name of every case's file, in the cohort's order.
         why: by case id, the sentence that says why it stands out.
-        bands: of all cases that are shown.
+        bands: of the whole run.
         has_thumbnails: whether there is any.
     """
-    shown = set(prepared.cohort.order)
-    mine = [case for case in prepared.cases if case.case_id in shown]
+    # Cases without a score come last, and would be missing where there are too many: the reader did not ask for that.
+    shown = None if prepared.options.top is None else set(prepared.cohort.order)
+    mine = [case for case in prepared.cases if shown is None or case.case_id in shown]
     return {
         **cohort_payload(prepared.cohort, prepared.privacy, why),
         "files": list(files),
         "hasThumbs": has_thumbnails,
         "thumbsAFile": THUMBNAILS_A_FILE,
         "bands": bands.payload(),
-        "problems": problems_of(mine, prepared.cohort.table, prepared.options.findings, prepared.privacy),
+        "problems": problems_of(
+            mine, prepared.cohort.table, prepared.options.findings, prepared.privacy, prepared.explainer.usual
+        ),
         "modality": prepared.run.setup["config"]["modality"],
         "provenance": _provenance(prepared),
         "total": len(prepared.cases),

@@ -14,7 +14,8 @@ class ReportOptions:
         by: what cases are ranked by: `AUV` or a measure; None takes `default_measure`.
         images: so many cases, the most suspicious first, are shown with their images; the others with numbers and a
             thumbnail.
-        top: only so many cases, the most suspicious first; None: all.
+        top: only so many cases, the most suspicious first; None: all that a page stays fast with
+            (`auvseg.report.prepared.MOST_CASES` and `MOST_ROWS`).
         single_file: everything in `index.html`.
         pseudonymize: `case-0001` and so on instead of case ids; the key stays in the run folder.
         whole_image: show whole planes, not only what is around the structures. A head shows a face.

@@ -18,6 +18,12 @@ from auvseg.review.pseudonyms import pseudonyms_of
 from auvseg.scoring.record import AboutCase
 from auvseg.scoring.run import Run
 
+MOST_CASES, MOST_ROWS = 10_000, 150_000
+"""Of a report where nobody says how many: the page opens and filters in two seconds, and its file is below 15 MB."""
+
+_SAMPLED = 1000
+"""Views that say where the cohort's spectra lie; more do not move a percentile that anybody would see."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -31,6 +37,7 @@ class Prepared:
         privacy: how ids and sentences are cleaned.
         explainer: knows the whole run.
         similar: by case and class id the most similar clean cases of the whole run.
+        sample: cases of the whole run, from the most to the least suspicious.
         options: how the report is made.
     """
 
@@ -41,6 +48,7 @@ class Prepared:
     privacy: Privacy
     explainer: Explainer
     similar: Mapping[tuple[str, int], tuple[str, ...]]
+    sample: tuple[str, ...]
     options: ReportOptions
 
 
@@ -66,14 +74,23 @@ def prepare(
         table = with_combined(table, run.folder, options.bench)
     cohort = cohort_of(table, None if dataset is None else dataset.classes, options.by or default_measure(table))
     z = signed(cohort.table)
-    shown = cohort if options.top is None else _first(cohort, options.top)
+    shown = _first(cohort, options.top or _fast(cohort))
+    sample = cohort.order[:: max(len(cohort.order) // _SAMPLED, 1)]
     similar = similar_clean_cases(cohort.table, z, cohort.suspicion, shown.order)
     explainer = Explainer(cohort.table, z, shown.order)
     privacy = _privacy(run, cases, dataset, options)
-    return Prepared(run, cases, dataset, shown, privacy, explainer, similar, options)
+    return Prepared(run, cases, dataset, shown, privacy, explainer, similar, sample, options)
+
+
+def _fast(cohort: Cohort) -> int:
+    """How many cases a page stays fast with."""
+    rows_a_case = len(cohort.table) / max(len(cohort.order), 1)
+    return max(min(MOST_CASES, int(MOST_ROWS / max(rows_a_case, 1.0))), 1)
 
 
 def _first(cohort: Cohort, top: int) -> Cohort:
+    if top >= len(cohort.order):
+        return cohort
     order = cohort.order[:top]
     table = cohort.table[cohort.table["case"].isin(order)].reset_index(drop=True)
     return replace(cohort, table=table, order=order)

@@ -15,7 +15,11 @@ MOST_SHOWN = 5000
 
 
 def problems_of(
-    cases: Iterable[AboutCase], table: pd.DataFrame, findings: Sequence[Mapping[str, Any]], privacy: Privacy
+    cases: Iterable[AboutCase],
+    table: pd.DataFrame,
+    findings: Sequence[Mapping[str, Any]],
+    privacy: Privacy,
+    usual: Mapping[int, float] | None = None,
 ) -> dict[str, Any]:
     """Every problem that is known, the worst first.
 
@@ -24,6 +28,7 @@ def problems_of(
         table: its scores table.
         findings: of `auvseg check --json`: `case_id`, `severity`, `kind`, `message`, `advice`.
         privacy: how ids and sentences are cleaned.
+        usual: of `auvseg.report.deviation.usually_held`, where the table is a part of the run's; None: of the table.
 
     Returns:
         `rows` with `case`, `severity` (`error`, `warning`), `what`, `advice`, and `more`, how many rows are not shown.
@@ -33,7 +38,7 @@ def problems_of(
         if one.status == "failed":
             rows.append(_row(privacy, one.case_id, "error", f"not scored: {privacy.text(one.reason)}"))
         rows += [_row(privacy, one.case_id, "warning", privacy.text(words)) for words in one.warnings]
-    usual = usually_held(table)
+    usual = usually_held(table) if usual is None else usual
     absent = table[(table["status"] == "absent") & table["class_id"].isin(usual.keys())]
     for case, class_id, name in zip(absent["case"], absent["class_id"], absent["class"], strict=True):
         rows.append(_row(privacy, str(case), "warning", missing(str(name), usual[class_id]), "look for it"))

@@ -107,6 +107,10 @@
   }
 
   function cutting() {
+    if (data.cases.id.length < data.total) {
+      byId("cut-section").replaceChildren(element("h2", { id: "h-cut" }, "The filter's cut"), element("p", {}, `This page shows ${data.cases.id.length} of ${data.total} cases, and a filter compares all of them. What it would take out: `, element("code", {}, `auvseg filter RUN --by ${data.by} --keep 0.95 --dry-run`)));
+      return;
+    }
     const slider = /** @type {HTMLInputElement} */ (byId("keep"));
     const holding = trainingByClass();
     const training = data.cases.subset.filter((one, index) => one === "training" && data.cases.suspicion[index] !== null).length;
