@@ -33,7 +33,25 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def _replace(path: Path, content: bytes) -> None:
+def create_text(path: Path, content: str) -> bool:
+    """Write `path` unless it is there; whether this call wrote it. Of several processes one alone does.
+
+    Raises:
+        WriteError: as `write_bytes`.
+    """
+    try:
+        return _replace(path, content.encode("utf-8"), first=True)
+    except OSError as problem:
+        raise _in_words(path, problem) from None
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a file is what a killed process left of one that it wrote."""
+    return path.name.startswith(TEMPORARY_PREFIX)
+
+
+def _replace(path: Path, content: bytes, *, first: bool = False) -> bool:
+    """Put a whole file in its place; with `first` only where there is none. Whether it is there now."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
     try:
@@ -42,11 +60,29 @@ def _replace(path: Path, content: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         Path(temporary).chmod(_default_mode())
+        if first and _exists_after_linking(Path(temporary), path):
+            Path(temporary).unlink()
+            return False
         Path(temporary).replace(path)
+        return True
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
+
+
+def _exists_after_linking(temporary: Path, path: Path) -> bool:
+    """Give a file a second name, which only one process can; whether the name was taken.
+
+    Where the file system knows no second names, the last process that renames wins: one after the other as ever.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return True
+    except OSError:
+        return path.exists()
+    return False
 
 
 def _in_words(path: Path, problem: OSError) -> WriteError:

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from auvseg.errors import RunError
 from auvseg.scoring import kept as kept_module
 from auvseg.scoring import table as table_module
 from auvseg.scoring.kept import FOLDER, kept, stamp_of
@@ -103,9 +104,7 @@ CHANGES = {
     "edited by hand": edit,
     "edited at the same time and size": edit_at_the_same_time,
     "deleted": lambda path: path.unlink(),
-    "damaged": lambda path: path.write_text("{", encoding="utf-8"),
     "another's content": replace_by_another,
-    "of another version": give_another_version,
 }
 
 
@@ -117,6 +116,18 @@ def test_a_record_that_changed_is_seen(run, change):
     pd.testing.assert_frame_equal(after, from_records(run))
     assert not after.equals(before)
     pd.testing.assert_frame_equal(load_scores(run), after)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(lambda path: path.write_text("{", encoding="utf-8"), "damaged"), (give_another_version, "version 1")],
+    ids=["damaged", "of another version"],
+)
+def test_a_record_that_cannot_be_used_any_more_is_refused_and_not_left_out(run, change, words):
+    load_scores(run)
+    change(record_path(run, "case_0"))
+    with pytest.raises(RunError, match=words):
+        load_scores(run)
 
 
 def test_a_record_of_a_shard_or_a_resumed_run_that_came_later_is_seen(run, make_record):

@@ -8,7 +8,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.extractor import ExtractorFacts, run_setup
 from auvseg.scoring.loading import LoadTask
-from auvseg.scoring.record import Record, Status, read_record, record_path
+from auvseg.scoring.record import Record, Status, is_as_written, read_record, record_path
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,4 @@ def usable_record(job: Job, case: Case) -> Record | None:
         case.subset,
         dict(case.attributes),
     )
-    return record if same_case else None
+    return record if same_case and is_as_written(job.run_folder, case.case_id) else None

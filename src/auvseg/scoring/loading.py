@@ -6,9 +6,10 @@ Nothing here imports torch: a worker starts fast and holds no more than one volu
 import hashlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from auvseg.data.case import Case
-from auvseg.data.reading import image_sha256, label_sha256
+from auvseg.data.reading import image_sha256, is_supported, label_sha256
 from auvseg.data.volume import Volume, load_volume, require_usable
 from auvseg.errors import CaseError
 from auvseg.scoring.record import CaseInputs
@@ -64,6 +65,7 @@ def load_case(task: LoadTask) -> LoadedCase:
     volume, error = None, None
     try:
         require_usable(task.case)
+        before = _states(task.case)
         inputs = _hash_files(task)
         if inputs != task.known:
             volume = load_volume(
@@ -73,6 +75,9 @@ def load_case(task: LoadTask) -> LoadedCase:
                 channel_count=task.channel_count,
                 every_channel=task.every_channel,
             )
+            if _states(task.case) != before:
+                volume, inputs = None, CaseInputs(None, None)
+                raise CaseError("its files were changed while they were read; give the same command again")
     except CaseError as problem:
         error = str(problem)
     return LoadedCase(inputs, volume, error, time.perf_counter() - started)
@@ -91,3 +96,27 @@ def _hash_files(task: LoadTask) -> CaseInputs:
     # One file may hold both (MedSAM's .npz).
     same_file = task.case.label == image
     return CaseInputs(of_image, of_image if same_file else label_sha256(task.case.label, task.case.label_values))
+
+
+def _states(case: Case) -> list[tuple[str, int, int, int, int]]:
+    """Name, inode, size and times of every file that a case names, and of all files beside them in a series' folder.
+
+    The hash says which files a record is about; it holds only if they did not change before they were read.
+    """
+    named = {*case.images, *([] if case.label is None else [case.label])}
+    files = [file for path in sorted(named) for file in _files_at(path)]
+    return [_state(file) for file in files]
+
+
+def _files_at(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.iterdir())
+    return [path] if is_supported(path) or not path.parent.is_dir() else sorted(path.parent.iterdir())
+
+
+def _state(path: Path) -> tuple[str, int, int, int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0, 0
+    return str(path), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns

@@ -22,6 +22,9 @@ from auvseg.errors import RunError
 RECORD_VERSION = 2
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
 
+_SEAL = "record_sha256"
+"""Beside the seconds of a case, what its record must be."""
+
 Status = Literal["ok", "absent", "failed"]
 
 
@@ -140,11 +143,24 @@ def record_path(run_folder: Path, case_id: str) -> Path:
 
 
 def write_record(run_folder: Path, record: Record, seconds: Mapping[str, float]) -> None:
-    """Write the timings, then the record; a record that exists is always whole."""
+    """Write the timings and the record's sha256, then the record; a record that exists is always whole."""
+    content = record.to_bytes()
     timings = {"case_id": record.case_id, **{name: round(value, 4) for name, value in seconds.items()}}
-    target = run_folder / "timings" / file_name(record.case_id)
-    atomic.write_text(target, json.dumps(timings, sort_keys=True) + "\n")
-    atomic.write_bytes(record_path(run_folder, record.case_id), record.to_bytes())
+    seal = {_SEAL: hashlib.sha256(content).hexdigest()}
+    atomic.write_text(_timings_path(run_folder, record.case_id), json.dumps(timings | seal, sort_keys=True) + "\n")
+    atomic.write_bytes(record_path(run_folder, record.case_id), content)
+
+
+def is_as_written(run_folder: Path, case_id: str) -> bool:
+    """Whether a record's bytes are those that were written: a flipped bit can leave valid JSON and another number.
+
+    True where nothing says what was written.
+    """
+    try:
+        written = json.loads(_timings_path(run_folder, case_id).read_bytes())[_SEAL]
+        return hashlib.sha256(record_path(run_folder, case_id).read_bytes()).hexdigest() == written
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
 
 
 def read_record(path: Path) -> Record | None:
@@ -163,28 +179,45 @@ def read_record(path: Path) -> Record | None:
 
 
 def each_record(run_folder: Path) -> Iterator[Record]:
-    """Every usable record of a run, one at a time, in the order of their file names.
+    """Every record of a run, one at a time, in the order of their file names.
 
     Raises:
-        RunError: the folder holds no run, or a run without any record.
+        RunError: the folder holds no run, or a run without any record; or one that is damaged or of another version,
+            without which a table would lack a case.
     """
     folder = run_folder / "records"
     if not folder.is_dir():
         raise RunError(f"{run_folder}: no scores here; make them with: auvseg score DATASET -o {run_folder}")
-    usable = 0
-    for path in sorted(folder.glob("*.json")):
+    paths = sorted(folder.glob("*.json"))
+    for path in paths:
         record = read_record(path)
-        if record is not None:
-            usable += 1
-            yield record
-    if not usable:
+        if record is None:
+            raise RunError(f"{run_folder}: {_why_unusable(path)}")
+        yield record
+    if not paths:
         raise RunError(f"{run_folder}: no case has been scored yet; run the same `auvseg score` command again")
 
 
 def read_records(run_folder: Path) -> list[Record]:
-    """Every usable record of a run, by case id.
+    """Every record of a run, by case id.
 
     Raises:
-        RunError: the folder holds no run, or a run without any record.
+        RunError: as `each_record`.
     """
     return sorted(each_record(run_folder), key=lambda record: record.case_id)
+
+
+def _timings_path(run_folder: Path, case_id: str) -> Path:
+    return run_folder / "timings" / file_name(case_id)
+
+
+def _why_unusable(path: Path) -> str:
+    """What is wrong with a record that cannot be used, and what to do."""
+    try:
+        version = json.loads(path.read_bytes())["record_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        version = RECORD_VERSION
+    if version != RECORD_VERSION:
+        advice = "score into a new folder, or use the auvseg that made them"
+        return f"its records are of version {version}, this auvseg reads {RECORD_VERSION}; {advice}"
+    return f"the record {path.name} is damaged; give the same command again that made it, which makes it anew"

@@ -48,11 +48,12 @@ def open_run(folder: Path, dataset_path: Path, setup: dict[str, Any], subset: st
     run = Run(folder, dataset_path.resolve(), setup, subset)
     target = folder / "run.json"
     if not target.exists():
-        if folder.exists() and any(folder.iterdir()):
+        # In this order: another process may be making the same run.
+        if folder.exists() and not all(map(atomic.is_left_over, folder.iterdir())) and not target.exists():
             raise RunError(f"{folder} exists and is no auvseg run; choose an empty or new folder with -o")
         content = {"run_version": RUN_VERSION, "dataset": str(run.dataset_path), "subset": subset, "setup": setup}
-        atomic.write_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-        return run
+        if atomic.create_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"):
+            return run
     known = read_run(folder)
     if known.dataset_path != run.dataset_path:
         raise RunError(f"{folder} holds the scores of {known.dataset_path}; choose another folder with -o")
