@@ -12,6 +12,7 @@ from auvseg.cli.convert import command as convert
 from auvseg.cli.demo import command as demo
 from auvseg.cli.doctor import command as doctor
 from auvseg.cli.evaluate import command as evaluate
+from auvseg.cli.figures import command as figures
 from auvseg.cli.filter import command as filter_
 from auvseg.cli.rank import command as rank
 from auvseg.cli.report import command as report
@@ -45,6 +46,7 @@ app.command("score")(score)
 app.command("rank")(rank)
 app.command("filter")(filter_)
 app.command("report")(report)
+app.command("figures")(figures)
 app.add_typer(review, name="review")
 app.add_typer(bench, name="bench")
 app.command("evaluate")(evaluate)

@@ -67,7 +67,7 @@ def command(
         bench=bench,
     )
     with progress("making the report") as step:
-        done = write_report(run, output or run / "report", _dataset(known.dataset_path), options, step)
+        done = write_report(run, output or run / "report", dataset_of(known.dataset_path), options, step)
     for case_id, reason in done.without_images[:5]:
         say_warning(f"{case_id} has no images in the report: {reason}")
     if len(done.without_images) > 5:
@@ -79,7 +79,7 @@ def command(
     say(f"{done.cases} cases, {done.with_images} with images; open {done.index}")
 
 
-def _dataset(path: Path) -> "Dataset | None":
+def dataset_of(path: Path) -> "Dataset | None":
     """The data set that the run was made of; None where it is gone: numbers and thumbnails remain."""
     from auvseg.data.dataset import read_dataset
     from auvseg.errors import AuvsegError
@@ -87,7 +87,7 @@ def _dataset(path: Path) -> "Dataset | None":
     try:
         return read_dataset(path)
     except AuvsegError as problem:
-        say_warning(f"the report has no images: {problem}")
+        say_warning(f"there will be no images: {problem}")
         return None
 
 

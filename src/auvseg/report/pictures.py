@@ -55,13 +55,18 @@ class Region:
         return array[first, second, third]
 
 
-def thumbnail_uri(picture: Thumbnail) -> str:
-    """A thumbnail with the structures' outlines, as a `data:` URI."""
+def thumbnail_picture(picture: Thumbnail) -> UInt8[np.ndarray, "t u 3"]:
+    """A thumbnail in grey with the structures' outlines in their colours."""
     rgb = np.repeat(picture.image[..., None], 3, axis=-1)
     outline = _outline(picture.label)
     rgb[outline] = _COLOURS[picture.label[outline]]
+    return rgb
+
+
+def thumbnail_uri(picture: Thumbnail) -> str:
+    """A thumbnail with the structures' outlines, as a `data:` URI."""
     content = io.BytesIO()
-    Image.fromarray(rgb).save(content, format="WEBP", quality=70, method=2)
+    Image.fromarray(thumbnail_picture(picture)).save(content, format="WEBP", quality=70, method=2)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 

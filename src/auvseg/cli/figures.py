@@ -1,0 +1,68 @@
+"""`auvseg figures`: the report's pictures as files for a paper."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auvseg.cli.bench.lists import names
+from auvseg.cli.console import progress, say, say_warning
+from auvseg.cli.rank import recommended
+from auvseg.cli.report import dataset_of
+
+
+class KindName(str, Enum):
+    """The format of the files."""
+
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where they are drawn; RUN/figures by default.")
+    ] = None,
+    kind: Annotated[KindName, typer.Option("--format", help="Of the files.")] = KindName.png,
+    by: Annotated[str | None, typer.Option(help="What cases are ranked by, as for auvseg report.")] = None,
+    bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
+    measures: Annotated[str, typer.Option(help="Of the distributions, comma-separated; the first six if empty.")] = "",
+    keep: Annotated[float, typer.Option(min=0.01, max=1, help="Where the cut is drawn, as for auvseg filter.")] = 0.95,
+    case: Annotated[
+        list[str] | None, typer.Option(help="A case to draw; may be given several times. Not given: the worst.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="So many cases, worst first, where none is named.")] = 3,
+    pseudonymize: Annotated[bool, typer.Option("--pseudonymize", help="As for auvseg report.")] = False,
+    whole_image: Annotated[bool, typer.Option("--whole-image", help="As for auvseg report.")] = False,
+) -> None:
+    """Draw the report's pictures as PNG, SVG or PDF: distributions, scatter, cut, thumbnails and single cases.
+
+    The same run gives the same bytes. One by one and with other options: auvseg.report.figures in Python.
+
+    Example: [bold]auvseg figures runs/hippocampus --format pdf --case hippocampus_001[/bold]
+    """
+    from auvseg.report import ReportOptions
+    from auvseg.report.figures.folder import FigureOptions, write_figures
+    from auvseg.scoring.run import read_run
+
+    known = read_run(run)
+    if bench and not by:
+        by = recommended(bench, run)
+    options = FigureOptions(
+        report=ReportOptions(by=by, pseudonymize=pseudonymize, whole_image=whole_image, bench=bench),
+        measures=names(measures),
+        keep=keep,
+        cases=tuple(case or ()),
+        top=top,
+        kind=kind.value,
+    )
+    folder = output or run / "figures"
+    with progress("drawing") as step:
+        done = write_figures(run, folder, dataset_of(known.dataset_path), options, step)
+    for name, reason in done.left_out:
+        say_warning(f"{name} is left out: {reason}")
+    say(f"{len(done.files)} figures in {folder}")
+    if done.left_out:
+        raise typer.Exit(1)

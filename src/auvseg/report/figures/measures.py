@@ -1,0 +1,174 @@
+"""The cohort in pictures: distributions, one measure against another, the filter's cut.
+
+A dot is a structure of a case. Scores come as a run folder or as its table (`auvseg.load_scores`).
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from auvseg.bench.correlation.plots import printable
+from auvseg.data.case import ClassDef
+from auvseg.errors import UsageError
+from auvseg.filtering.selection import filter_cases
+from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.default import AUV, default_measure
+from auvseg.report.cohort import Cohort, cohort_of
+from auvseg.report.figures.style import MARK, MOST_NAMED, draw_dots, jitter, name_axes, name_classes, new_figure
+from auvseg.scoring.table import load_scores
+
+Scores = str | Path | pd.DataFrame
+"""A run folder, or its scores table."""
+
+_LOGARITHMIC = ("volume_ml",)
+_COLUMNS = 3
+_MOST_BINS = 60
+_BARS = "#0072b2"
+_FITS_ON_A_LINE = 30
+_SUSPICIOUS = {"low": "low is suspicious", "high": "high is suspicious", "both": "far from the middle is suspicious"}
+
+
+def distribution(
+    scores: Scores, *measures: str, mark: Sequence[str] = (), classes: Sequence[ClassDef] | None = None
+) -> Figure:
+    """A panel a measure: a column a class, a dot a case, a line at the median.
+
+    Args:
+        scores: a run.
+        measures: `AUV` or measures of the run, at least one.
+        mark: case ids to ring.
+        classes: of the data set, for its order and colours; None: those that the run holds.
+
+    Raises:
+        UsageError: no measure, or one that the run lacks.
+    """
+    cohort = _cohort(scores, classes)
+    require(cohort, measures)
+    columns = min(len(measures), _COLUMNS)
+    figure = new_figure(columns, math.ceil(len(measures) / columns))
+    for number, measure in enumerate(measures, start=1):
+        axes = figure.add_subplot(math.ceil(len(measures) / columns), columns, number)
+        _draw_columns(axes, cohort, measure, mark)
+    return figure
+
+
+def against(
+    scores: Scores, across: str, up: str, *, mark: Sequence[str] = (), classes: Sequence[ClassDef] | None = None
+) -> Figure:
+    """One measure against another, a colour and a sign a class; a volume's axis is logarithmic.
+
+    Args:
+        scores: a run.
+        across: measure of the horizontal axis.
+        up: measure of the vertical axis.
+        mark: case ids to ring.
+        classes: as for `distribution`.
+
+    Raises:
+        UsageError: the run lacks one of them.
+    """
+    cohort = _cohort(scores, classes)
+    require(cohort, (across, up))
+    figure = new_figure(inches=(5.4, 3.6))
+    axes = figure.add_subplot()
+    shown = []
+    for position, one in enumerate(cohort.classes):
+        rows = _rows(cohort, one, across, up)
+        if len(rows):
+            shown.append(position)
+            ringed = rows["case"].isin(list(mark)).tolist()
+            draw_dots(axes, rows[across].tolist(), rows[up].tolist(), position, marked=ringed)
+    if across in _LOGARITHMIC and shown:
+        axes.set_xscale("log")
+    if up in _LOGARITHMIC and shown:
+        axes.set_yscale("log")
+    name_axes(axes, "", across, up)
+    name_classes(axes, cohort.classes, shown)
+    return figure
+
+
+def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
+    """How suspicious the training cases are, and where `auvseg filter` cuts.
+
+    Args:
+        scores: a run.
+        by: as for `auvseg filter`; None takes the `default_measure`.
+        keep: share of the training cases to keep.
+
+    Raises:
+        UsageError: as `auvseg.filter_cases`.
+    """
+    table = _table(scores)
+    by = by or default_measure(table)
+    selection = filter_cases(table, by="auv" if by == AUV else by, keep=keep)
+    values = selection.decisions["suspicion"].dropna().to_numpy(dtype=np.float64)
+    threshold = float(selection.decisions["threshold"].iloc[0])
+    figure = new_figure(inches=(5.4, 3.2))
+    axes = figure.add_subplot()
+    bins = min(max(math.ceil(math.sqrt(len(values))), 8), _MOST_BINS)
+    axes.hist(values, bins=bins, color=_BARS)
+    axes.axvline(threshold, color=MARK, linewidth=2)
+    turned = {"high": "", "low": "negated ", "both": "distance from the middle in "}[selection.rule.suspicious]
+    name_axes(
+        axes,
+        f"keep {100 * keep:g} %: {len(selection.removed)} of {len(values)} cases go",
+        f"{turned}{selection.rule.by}, suspicious to the right",
+        "training cases",
+    )
+    return figure
+
+
+def require(cohort: Cohort, measures: Sequence[str]) -> None:
+    """Refuse measures of which the run has no number, or none at all.
+
+    Raises:
+        UsageError: with those that it has.
+    """
+    there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
+    if not measures or not set(measures) <= set(there):
+        lacking = ", ".join(name for name in measures if name not in there) or "none"
+        raise UsageError(f"no figure of {lacking}: this run has {', '.join(there)}")
+
+
+def _draw_columns(axes: Axes, cohort: Cohort, measure: str, mark: Sequence[str]) -> None:
+    for position, one in enumerate(cohort.classes):
+        rows = _rows(cohort, one, measure)
+        if len(rows):
+            places = [position + jitter(case) for case in rows["case"]]
+            draw_dots(axes, places, rows[measure].tolist(), position, marked=rows["case"].isin(list(mark)).tolist())
+            axes.hlines(rows[measure].median(), position - 0.42, position + 0.42, colors="black", linewidth=1.2)
+    if measure in _LOGARITHMIC:
+        axes.set_yscale("log")
+    axes.set_xlim(-0.6, len(cohort.classes) - 0.4)
+    suspicious = "high" if measure == AUV else MEASURES[measure].suspicious
+    name_axes(axes, measure, _SUSPICIOUS[suspicious])
+    _name_columns(axes, cohort.classes)
+
+
+def _name_columns(axes: Axes, classes: Sequence[ClassDef]) -> None:
+    if len(classes) > MOST_NAMED:
+        axes.set_xticks([])
+        return
+    names = [printable(one.name) for one in classes]
+    turned = 45 if sum(map(len, names)) > _FITS_ON_A_LINE else 0
+    axes.set_xticks(range(len(names)), names, rotation=turned, parse_math=False)
+
+
+def _rows(cohort: Cohort, one: ClassDef, *measures: str) -> pd.DataFrame:
+    table = cohort.table
+    rows = table.loc[table["class_id"] == one.class_id, ["case", *dict.fromkeys(measures)]]
+    return rows.dropna(subset=list(measures))
+
+
+def _cohort(scores: Scores, classes: Sequence[ClassDef] | None) -> Cohort:
+    table = _table(scores)
+    return cohort_of(table, classes, default_measure(table))
+
+
+def _table(scores: Scores) -> pd.DataFrame:
+    return scores if isinstance(scores, pd.DataFrame) else load_scores(Path(scores))
