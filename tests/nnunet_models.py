@@ -1,4 +1,4 @@
-"""Tiny trained nnU-Nets, as nnU-Net leaves them in its results: random weights, real plans, real files."""
+"""Trained nnU-Nets as nnU-Net leaves them in its results: random weights, real plans; tiny unless asked for."""
 
 import json
 from pathlib import Path
@@ -19,18 +19,19 @@ RESAMPLING = {
 }
 
 
-def architecture(dimensions):
+def architecture(dimensions, features=(4, 6), convolutions=1):
     name = f"torch.nn.modules.{{}}{dimensions}d"
+    stages = len(features)
     return {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
         "arch_kwargs": {
-            "n_stages": 2,
-            "features_per_stage": [4, 6],
+            "n_stages": stages,
+            "features_per_stage": list(features),
             "conv_op": name.format("conv.Conv"),
-            "kernel_sizes": [[3] * dimensions] * 2,
-            "strides": [[1] * dimensions, [2] * dimensions],
-            "n_conv_per_stage": [1, 1],
-            "n_conv_per_stage_decoder": [1],
+            "kernel_sizes": [[3] * dimensions] * stages,
+            "strides": [[1] * dimensions] + [[2] * dimensions] * (stages - 1),
+            "n_conv_per_stage": [convolutions] * stages,
+            "n_conv_per_stage_decoder": [convolutions] * (stages - 1),
             "conv_bias": True,
             "norm_op": name.format("instancenorm.InstanceNorm"),
             "norm_op_kwargs": {"eps": 1e-05, "affine": True},
@@ -43,8 +44,20 @@ def architecture(dimensions):
     }
 
 
-def make_plans(*, spacing, channels=1, reader="SimpleITKIO", transpose=(0, 1, 2)):
-    """Plans with the configurations 2d, 3d_fullres, 3d_lowres and the cascade; `spacing` after the transpose."""
+def make_plans(
+    *,
+    spacing,
+    channels=1,
+    reader="SimpleITKIO",
+    transpose=(0, 1, 2),
+    patch=(16, 16, 8),
+    features=(4, 6),
+    convolutions=1,
+):
+    """Plans with the configurations 2d, 3d_fullres, 3d_lowres and the cascade; `spacing` after the transpose.
+
+    Patch, features of the stages and convolutions a stage are those of the networks over volumes.
+    """
     shared = {
         "preprocessor_name": "DefaultPreprocessor",
         "batch_size": 2,
@@ -64,10 +77,10 @@ def make_plans(*, spacing, channels=1, reader="SimpleITKIO", transpose=(0, 1, 2)
     full = {
         **shared,
         "data_identifier": "3d",
-        "patch_size": [16, 16, 8],
+        "patch_size": list(patch),
         "median_image_size_in_voxels": [20, 20, 12],
         "spacing": list(spacing),
-        "architecture": architecture(3),
+        "architecture": architecture(3, features, convolutions),
     }
     low = {**full, "spacing": [1.7 * size for size in spacing], "next_stage": "3d_cascade_fullres"}
     return {

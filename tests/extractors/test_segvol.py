@@ -22,6 +22,7 @@ from auvseg.scoring.config import ModelFile, ScoreConfig
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import SPACING, ct, write_ct_table
+from published_weights import segvol_state, write_segvol
 
 pytest.importorskip("transformers")
 
@@ -33,23 +34,6 @@ UPSTREAM_NAMES = "1ff004fd80aa3ed3d1e88e8fda452edcdaf42d78fd9f0ce00ec9567dd34b45
 """Sha256 of names and shapes of what upstream's own network uses for text, a line each, sorted."""
 
 LIVER, MURMUR = ClassDef(1, "liver", (1,)), ClassDef(2, "murmur_7b", (2,))
-
-
-def published(network):
-    """The state dict as upstream writes it: SAM's names of layers, and what other prompts need."""
-    state = {}
-    for name, value in network.state_dict().items():
-        if not UNUSED.match(name):
-            theirs = name.replace("mlp.linear", "mlp.lin") if name.startswith("mask_decoder.") else name
-            theirs = theirs.replace("clip_text_model.", "clip_text_model.text_model.")
-            state[f"module.{theirs}"] = value
-    others = (
-        "prompt_encoder.point_embeddings.3.weight", "prompt_encoder.mask_downscaling.0.bias",
-        "prompt_encoder.not_a_point_embed.weight", "mask_decoder.iou_prediction_head.layers.0.weight",
-        "mask_decoder.output_hypernetworks_mlps.2.layers.1.bias",
-        "text_encoder.clip_text_model.text_model.embeddings.position_ids",
-    )  # fmt: skip
-    return state | {f"module.{name}": torch.zeros(3) for name in others}
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +49,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def checkpoint(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("segvol") / "SegVol_v1.pth"
-    torch.save({"model": published(network), "epoch": 270}, path)
-    return path
+    return write_segvol(tmp_path_factory.mktemp("segvol") / "SegVol_v1.pth", network)
 
 
 @pytest.fixture
@@ -78,7 +60,7 @@ def small(checkpoint):
 def published_of(architecture):
     """Random parameters of a network of other sizes, as a published file has them."""
     torch.manual_seed(0)
-    state = published(SegVolNetwork(architecture))
+    state = segvol_state(SegVolNetwork(architecture))
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
@@ -130,7 +112,7 @@ def test_the_published_sizes_are_those_of_the_published_file():
 def test_the_published_layout_is_exactly_this_network(small, network, checkpoint, tmp_path):
     loaded = small._network.state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in network.state_dict().items() if "cross" not in name)
-    bare = {f"model.{name.removeprefix('module.')}": value for name, value in published(network).items()}
+    bare = {f"model.{name.removeprefix('module.')}": value for name, value in segvol_state(network).items()}
     torch.save(bare, tmp_path / "pytorch_model.bin")
     again = SegVol(model=tmp_path / "pytorch_model.bin", architecture=SMALL)
     assert torch.equal(*(one.class_maps(make_case(), [LIVER]).__next__().logits for one in (small, again)))
@@ -138,7 +120,7 @@ def test_the_published_layout_is_exactly_this_network(small, network, checkpoint
         (lambda s: s.pop("module.text_encoder.dim_align.bias"), "lacks text_encoder.dim_align.bias"),
         (lambda s: s.update({"module.extra": torch.ones(1)}), "holds extra, which the network does not have"),
     ]:
-        state = published(network)
+        state = segvol_state(network)
         change(state)
         torch.save({"model": state}, tmp_path / "other.pth")
         with pytest.raises(WeightsError, match=words):

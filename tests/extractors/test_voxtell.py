@@ -18,6 +18,7 @@ from auvseg.scoring.config import ModelFolder, ScoreConfig
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
+from published_weights import write_voxtell
 
 pytest.importorskip("nnunetv2")
 
@@ -76,14 +77,7 @@ def folder(package, tmp_path):
         1, 3, nn.Conv3d, text_embedding_dim=2560, query_dim=2048, deep_supervision=False,
         norm_op=nn.InstanceNorm3d, dropout_op=None,
     )  # fmt: skip
-    folder = tmp_path / "voxtell_v1.1"
-    (folder / "fold_0").mkdir(parents=True)
-    (folder / "plans.json").write_text(json.dumps(PLANS))
-    content = {"network_weights": network.state_dict(), "trainer_name": "VoxTellTrainer", "init_args": {}}
-    torch.save(content, folder / "fold_0" / "checkpoint_final.pth")
-    vectors = np.random.default_rng(0).normal(0, 1, (len(PROMPTS), 2560)).astype(np.float16)
-    np.savez(folder / "text_embeddings.npz", labels=np.array(PROMPTS), embeddings=vectors)
-    return folder
+    return write_voxtell(tmp_path / "voxtell_v1.1", network, PROMPTS, PLANS)
 
 
 def make_case(axcodes="LPS", seed=0):

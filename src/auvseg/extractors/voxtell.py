@@ -13,7 +13,7 @@ import hashlib
 import os
 import pydoc
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,7 +89,7 @@ class VoxTell(VolumeModel):
             raise UsageError(f"--folds and --mirroring have no meaning for the extractor {NAME}; omit them")
         folder = _folder(model)
         content, sha256 = load_checkpoint(folder / "fold_0" / checkpoint)
-        network, window = _network(folder)
+        network, window = build_network(folder, read_model_json(folder, "plans.json"))
         try:
             network.load_state_dict(content["network_weights"])
         except RuntimeError as problem:
@@ -168,10 +168,13 @@ def _bank(folder: Path) -> Path:
     return found
 
 
-def _network(folder: Path) -> tuple[nn.Module, tuple[int, int, int]]:
-    """The network of the plans, and the window that it sees."""
+def build_network(folder: Path, plans: Mapping[str, Any]) -> tuple[nn.Module, tuple[int, int, int]]:
+    """The network of a model folder's plans, and the window that it sees.
+
+    Raises:
+        UsageError: the plans name layers of unknown packages, or no network of VoxTell.
+    """
     build = import_module("voxtell.model.voxtell_model").VoxTellModel
-    plans = read_model_json(folder, "plans.json")
     try:
         configuration = plans["configurations"]["3d_fullres"]
         architecture = configuration["architecture"]
