@@ -27,3 +27,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set AUVSEG_DATA")
     return folder
+
+
+@pytest.fixture
+def reads_in_this_process(monkeypatch):
+    """A run reads its cases without a process of its own, which takes longer to start than a small run needs.
+
+    That a file which kills its reader costs one case alone is tested in `tests/data/test_isolation.py`.
+    """
+    from auvseg.data.isolation import IsolatedPool
+    from auvseg.scoring import local
+
+    monkeypatch.setattr(local, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))

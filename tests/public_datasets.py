@@ -172,26 +172,47 @@ def write_kits(root: Path) -> dict[str, Scene]:
 def write_msd(root: Path, channels: int = 1) -> dict[str, Scene]:
     """A decathlon task; with several channels its images have a fourth axis."""
     scenes = {f"prostate_{number:02d}": Scene(number, 2) for number in (0, 4)}
-    for name, scene in scenes.items():
-        image = scene.image if channels == 1 else np.stack([scene.image + channel for channel in range(channels)], -1)
-        affine = affine_of("RAS")
-        (root / "imagesTr").mkdir(parents=True, exist_ok=True)
-        nib.save(nib.Nifti1Image(image, affine), root / "imagesTr" / f"{name}.nii.gz")
-        save(root / "labelsTr" / f"{name}.nii.gz", scene.label)
-        save(root / "imagesTr" / f"._{name}.nii.gz", scene.label)
-    save(root / "imagesTs" / "prostate_03.nii.gz", np.zeros(SHAPE, np.int16))
+    modalities = ("T2", "ADC")[:channels]
+    return _write_decathlon(root, scenes, "PROSTATE", modalities, ("background", "PZ", "TZ"), test="prostate_03")
+
+
+def write_task03(root: Path) -> dict[str, Scene]:
+    """The decathlon's third task: the cases of LiTS, with repaired headers and numbers that are not filled up."""
+    scenes = {f"liver_{number}": Scene(number, 2) for number in (0, 28, 104)}
+    return _write_decathlon(root, scenes, "Liver", ("CT",), ("background", "liver", "cancer"), test="liver_132")
+
+
+def _write_decathlon(
+    root: Path,
+    scenes: dict[str, Scene],
+    name: str,
+    modalities: tuple[str, ...],
+    labels: tuple[str, ...],
+    *,
+    test: str,
+) -> dict[str, Scene]:
+    several = len(modalities) > 1
+    (root / "imagesTr").mkdir(parents=True, exist_ok=True)
+    for case_id, scene in scenes.items():
+        channels = [scene.image + channel for channel in range(len(modalities))]
+        image = nib.Nifti1Image(np.stack(channels, -1) if several else channels[0], affine_of("RAS"))
+        nib.save(image, root / "imagesTr" / f"{case_id}.nii.gz")
+        save(root / "labelsTr" / f"{case_id}.nii.gz", scene.label)
+        # Apple's archives leave such files beside the real ones.
+        save(root / "imagesTr" / f"._{case_id}.nii.gz", scene.label)
+    save(root / "imagesTs" / f"{test}.nii.gz", np.zeros(SHAPE, np.int16))
     content = {
-        "name": "PROSTATE",
-        "description": "Prostate transitional zone and peripheral zone segmentation",
-        "reference": "Radboud University, Nijmegen Medical Centre",
+        "name": name,
+        "description": f"{name} segmentation",
+        "reference": "Medical Segmentation Decathlon",
         "licence": "CC-BY-SA 4.0",
-        "tensorImageSize": "3D" if channels == 1 else "4D",
-        "modality": {str(channel): ("T2", "ADC")[channel] for channel in range(channels)},
-        "labels": {"0": "background", "1": "PZ", "2": "TZ"},
+        "tensorImageSize": "4D" if several else "3D",
+        "modality": {str(number): modality for number, modality in enumerate(modalities)},
+        "labels": {str(value): label for value, label in enumerate(labels)},
         "numTraining": len(scenes),
         "numTest": 1,
         "training": [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in scenes],
-        "test": ["./imagesTs/prostate_03.nii.gz"],
+        "test": [f"./imagesTs/{test}.nii.gz"],
     }
     (root / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     return scenes
@@ -204,4 +225,6 @@ WRITERS = {
     "feta": write_feta,
     "kits": write_kits,
     "msd": write_msd,
+    "task03": write_task03,
 }
+"""Of every layout; `task03` is converted as `lits`, the others by their own name."""

@@ -19,6 +19,7 @@ from auvseg.scoring.config import ModelFile, ScoreConfig
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import write_ct_table
+from published_weights import clip_driven_state, write_clip_driven
 
 WINDOW = (64, 32, 32)
 
@@ -37,16 +38,30 @@ def network():
     return network
 
 
-def published(network):
-    """The state dict as upstream writes it: `module.` everywhere, the backbone's name nowhere."""
-    return {f"module.{name.removeprefix('backbone.')}": value for name, value in network.state_dict().items()}
+@pytest.fixture(scope="module")
+def checkpoint(network, tmp_path_factory):
+    return write_clip_driven(tmp_path_factory.mktemp("clip") / "clip_driven_universal_swin_unetr.pth", network)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(network, tmp_path_factory):
-    path = tmp_path_factory.mktemp("clip") / "clip_driven_universal_swin_unetr.pth"
-    torch.save({"net": published(network), "epoch": 450}, path)
-    return path
+def extractor(checkpoint):
+    return ClipDriven(model=checkpoint, window=WINDOW)
+
+
+@pytest.fixture(scope="module")
+def seen(network):
+    """Two images, and what the backbone makes of them: its bottleneck and its last features."""
+    image = torch.rand(2, 1, *WINDOW, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        return image, network.backbone(image)
+
+
+@pytest.fixture
+def image(network, seen, monkeypatch):
+    """The images; the backbone says of them what it said before, which takes no time."""
+    whole, features = seen
+    monkeypatch.setattr(network.backbone, "forward", lambda given: features if given is whole else pytest.fail("other"))
+    return whole
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 6), (3, 5, 4)])
@@ -74,11 +89,10 @@ def test_todays_merging_of_monai_is_another():
     assert not torch.allclose(old(x), new(x), atol=1e-2)
 
 
-def test_a_head_is_three_layers_of_numbers_made_for_its_class(network):
-    image = torch.rand(2, 1, *WINDOW)
+def test_a_head_is_three_layers_of_numbers_made_for_its_class(network, image, seen):
+    bottleneck, last = seen[1]
     with torch.inference_mode():
         found = network(image, (5, 26))
-        bottleneck, last = network.backbone(image)
         pooled, features = network.GAP(bottleneck)[:, :, 0, 0, 0], network.precls_conv(last)
         for batch in range(2):
             for place, number in enumerate((5, 26)):
@@ -91,33 +105,30 @@ def test_a_head_is_three_layers_of_numbers_made_for_its_class(network):
                 assert torch.allclose(found[batch, place].flatten(), w3 @ hidden + b3, atol=1e-4)
 
 
-def test_classes_do_not_depend_on_what_else_is_asked(network):
-    image = torch.rand(1, 1, *WINDOW)
+def test_classes_do_not_depend_on_what_else_is_asked(network, image):
     with torch.inference_mode():
         together, alone = network(image, (0, 5, 31)), network(image, (5,))
     assert torch.allclose(together[:, 1:2], alone, atol=1e-5)
 
 
-def test_the_published_layout_is_exactly_this_network(checkpoint, network, tmp_path):
-    extractor = ClipDriven(model=checkpoint, window=WINDOW)
+def test_the_published_layout_is_exactly_this_network(extractor, network, tmp_path):
     loaded = extractor._network.state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in network.state_dict().items())
     # Of upstream's own network.
     assert len(loaded) == 170
     listed = "\n".join(f"{name} {tuple(value.shape)}" for name, value in sorted(loaded.items()))
     assert hashlib.sha256(listed.encode()).hexdigest() == UPSTREAM_NAMES
-    state = published(network)
+    state = clip_driven_state(network)
     del state["module.text_to_vision.bias"]
     torch.save({"net": state}, tmp_path / "less.pth")
     with pytest.raises(WeightsError, match=r"no checkpoint of the CLIP-Driven Universal Model: lacks text_to_vision"):
         ClipDriven(model=tmp_path / "less.pth")
-    torch.save(published(network), tmp_path / "bare.pth")
+    torch.save(clip_driven_state(network), tmp_path / "bare.pth")
     with pytest.raises(WeightsError, match=r"holds no state dict as the CLIP-Driven Universal Model's files do"):
         ClipDriven(model=tmp_path / "bare.pth")
 
 
-def test_its_classes_are_those_of_its_authors(checkpoint):
-    extractor = ClipDriven(model=checkpoint, window=WINDOW)
+def test_its_classes_are_those_of_its_authors(extractor, checkpoint):
     assert isinstance(extractor, HasOwnClasses)
     assert isinstance(extractor, ReadsRawChannels)
     assert isinstance(extractor, MakesRemarks)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def model(tmp_path_factory):
     """Two folds of one channel and two classes."""
     pytest.importorskip("nnunetv2")
     return write_model(tmp_path_factory.mktemp("results"), labels=LABELS, folds=(0, 1))
+
+
+@pytest.fixture
+def one_fold(model, tmp_path):
+    """A copy to be spoilt, with the first fold alone."""
+    return shutil.copytree(model, tmp_path / "results" / model.name, ignore=shutil.ignore_patterns("fold_1"))
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +101,12 @@ class Harmful:
 
 
 @pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content))])
-def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(tmp_path, write):
-    pytest.importorskip("nnunetv2")
-    folder = write_model(tmp_path, labels=LABELS)
-    path = folder / "fold_0" / "checkpoint_final.pth"
+def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(one_fold, tmp_path, write):
+    path = one_fold / "fold_0" / "checkpoint_final.pth"
     content = torch.load(path, weights_only=False)
     write({**content, "logging": Harmful(tmp_path / "ran")}, path)
     with pytest.raises(UsageError, match="was not loaded") as refusal:
-        get_extractor("nnunet", model=folder)
+        get_extractor("nnunet", model=one_fold)
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "ran").exists()
 
@@ -152,12 +157,10 @@ def architecture(plans):
         (set_plans(lambda p: p.update(image_reader_writer="Tiff3DIO")), {}, "read by nnU-Net's Tiff3DIO"),
     ],
 )
-def test_what_is_missing_or_unusable_is_named_in_one_sentence(tmp_path, spoil, options, words):
-    pytest.importorskip("nnunetv2")
-    folder = write_model(tmp_path, labels=LABELS)
-    spoil(folder)
+def test_what_is_missing_or_unusable_is_named_in_one_sentence(one_fold, spoil, options, words):
+    spoil(one_fold)
     with pytest.raises(UsageError, match=words) as refusal:
-        get_extractor("nnunet", model=folder, **options)
+        get_extractor("nnunet", model=one_fold, **options)
     assert "\n" not in str(refusal.value)
 
 

@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -20,30 +21,25 @@ from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from ct_files import SPACING, ct, write_ct_table
+from published_weights import write_vista3d
 
 FEATURES, WINDOW = 8, (32, 32, 32)
 SPLEEN, KIDNEYS, PELVIS = ClassDef(1, "Spleen", (1,)), ClassDef(2, "kidney", (2,)), ClassDef(3, "renal pelvis", (3,))
 
 
-def small_state(seed=0):
-    torch.manual_seed(seed)
-    return vista3d132(encoder_embed_dim=FEATURES).state_dict()
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return write_vista3d(tmp_path_factory.mktemp("vista3d") / "model.pt", FEATURES)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vista3d") / "model.pt"
-    torch.save(small_state(), path)
-    return path
-
-
-@pytest.fixture
 def small(checkpoint):
     return Vista3D(model=checkpoint, features=FEATURES, window=WINDOW)
 
 
 def make_case(seed=0, label=True, channels=1):
-    image, values = ct(seed)
+    """A CT that the network sees in one window."""
+    image, values = (array[:14, :28, :30] for array in ct(seed))
     return ExtractorInput(image, values if label else None, SPACING, RawImage(np.stack([image] * channels), "RAS"))
 
 
@@ -69,7 +65,7 @@ def test_a_class_map_is_the_networks_logits_of_that_class(small, checkpoint):
     case = make_case()
     (found,) = small.class_maps(case, [SPLEEN])
     assert found.class_def is SPLEEN
-    assert found.planes == tuple(range(20))
+    assert found.planes == tuple(range(14))
     assert found.planes_total == 4
     network = vista3d132(encoder_embed_dim=FEATURES).eval()
     network.load_state_dict(torch.load(checkpoint, weights_only=True))
@@ -103,7 +99,7 @@ def test_the_label_changes_no_map(small):
     (with_label,) = small.class_maps(make_case(), [SPLEEN])
     (without,) = small.class_maps(make_case(label=False), [SPLEEN])
     assert torch.equal(with_label.logits, without.logits)
-    assert without.planes_total == 20
+    assert without.planes_total == 14
 
 
 def test_what_it_has_and_lacks_is_said(small):
@@ -139,8 +135,8 @@ def test_options_for_planes_are_refused(checkpoint):
 
 def test_another_networks_weights_are_refused_by_name(checkpoint, tmp_path):
     with pytest.raises(WeightsError, match=r"model\.pt is no checkpoint of VISTA3D: has another shape of "):
-        Vista3D(model=checkpoint)
-    state = small_state()
+        Vista3D(model=checkpoint, features=2 * FEATURES)
+    state = torch.load(checkpoint, weights_only=True)
     del state["class_head.class_embeddings.weight"]
     torch.save(state, tmp_path / "less.pt")
     with pytest.raises(WeightsError, match=r"lacks class_head\.class_embeddings\.weight"):
@@ -150,7 +146,7 @@ def test_another_networks_weights_are_refused_by_name(checkpoint, tmp_path):
 @pytest.fixture
 def registered(checkpoint):
     register_extractor(
-        "vista3d-small", lambda **options: Vista3D(**{"features": FEATURES, "window": WINDOW, **options})
+        "vista3d-small", lambda **options: Vista3D(**{"features": FEATURES, "window": (48, 48, 48), **options})
     )
     return ScoreConfig(
         modality="ct", extractor="vista3d-small", model=ModelFile(checkpoint), measures=("S", "agreement", "volume_ml")
@@ -181,7 +177,7 @@ def test_what_was_given_up_for_memory_is_in_the_record(registered, tmp_path, mon
         return real(self, windows, outputs)
 
     monkeypatch.setattr(Vista3D, "_predict", short_of_memory)
-    dataset = replace(read_dataset(write_ct_table(tmp_path)), classes=(SPLEEN,))
+    dataset = replace(read_dataset(write_ct_table(tmp_path, cases=1)), classes=(SPLEEN,))
     assert score(dataset, tmp_path / "run", registered).failed == ()
     for case in dataset.cases:
         warnings = read_record(record_path(tmp_path / "run", case.case_id)).warnings
@@ -191,8 +187,11 @@ def test_what_was_given_up_for_memory_is_in_the_record(registered, tmp_path, mon
 @pytest.mark.slow
 @pytest.mark.data
 def test_organs_of_a_real_ct_are_found_by_name(real_data, registered, tmp_path):
-    folder = real_data / "totalsegmentator_example"
-    rows = [("image", "label"), (folder / "example_ct_sm.nii.gz", folder / "example_seg.nii.gz")]
+    # The middle of the body, where all of these organs are: four windows.
+    for name in ("ct_sm", "seg"):
+        whole = nib.load(real_data / "totalsegmentator_example" / f"example_{name}.nii.gz")
+        nib.save(whole.slicer[24:88, 24:88], tmp_path / f"{name}.nii.gz")
+    rows = [("image", "label"), ("ct_sm.nii.gz", "seg.nii.gz")]
     with (tmp_path / "one.csv").open("w", newline="") as handle:
         csv.writer(handle).writerows(rows)
     names = {1: "spleen", 2: "kidney_right", 5: "liver", 52: "aorta", 79: "spinal_cord", 89: "gluteus_maximus_right"}

@@ -10,6 +10,7 @@ from auvseg import convert, read_dataset
 from auvseg.data.public import totalsegmentator
 from auvseg.data.public.totalsegmentator_classes import V1, V2
 from auvseg.data.volume import load_volume
+from auvseg.errors import DatasetError
 from public_datasets import WRITERS, contents, save
 
 
@@ -88,12 +89,18 @@ def test_one_orientation_is_left_to_nnunet(public):
 
 
 def test_lits_of_the_decathlon_is_lits(public):
-    made = public("msd")
-    description = made.source / "dataset.json"
-    content = json.loads(description.read_text())
-    description.write_text(json.dumps({**content, "labels": {"0": "background", "1": "liver", "2": "cancer"}}))
-    convert("lits", made.source, made.folder, num_workers=0)
+    made = public("task03")
+    made.convert()
     assert json.loads((made.folder / "dataset.json").read_text())["labels"] == {"background": 0, "liver": 1, "tumor": 2}
+
+
+def test_another_task_of_the_decathlon_is_not_lits(public):
+    made = public("msd")
+    content = json.loads((made.source / "dataset.json").read_text())
+    content["labels"]["3"] = "capsule"
+    (made.source / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=r"no liver task \(classes PZ, TZ, capsule\); convert it with 'msd'"):
+        convert("lits", made.source, made.folder, num_workers=0)
 
 
 @pytest.mark.parametrize(
