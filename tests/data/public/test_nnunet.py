@@ -9,7 +9,7 @@ import pytest
 
 from auvseg import read_dataset
 from auvseg.scoring.config import ScoreConfig, resolve_modality
-from auvseg.scoring.local import score
+from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
 from public_datasets import WRITERS
 
