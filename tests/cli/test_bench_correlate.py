@@ -15,6 +15,8 @@ from auvseg.scoring.run import open_run
 from auvseg.scoring.table import load_scores
 
 CLASSES = ((1, "liver"), (2, "tumour"))
+MEASURES = ["S", "agreement", "volume_ml", "slices"]
+SETUP = {"config": {"measures": MEASURES}, "extractor": {"name": "lite_medsam"}}
 QUICK = ("--resamples", "100", "--no-plots")
 
 
@@ -23,15 +25,14 @@ def record_of(case, status="ok", measures=()):
         ClassScore(number, name, "ok", "", 1, 1, values)
         for (number, name), values in zip(CLASSES, measures, strict=False)
     )
-    setup = {"config": {"measures": ["S", "agreement", "volume_ml", "slices"]}}
     reason = "" if status == "ok" else "damaged"
-    return Record(case, "training", {}, CaseInputs("0", "0"), setup, "0", status, reason, classes=scores)
+    return Record(case, "training", {}, CaseInputs("0", "0"), SETUP, "0", status, reason, classes=scores)
 
 
 def write_run(folder, cases=24):
     """A run in which `agreement` goes with the Dice that `dice_table` gives."""
     rng = np.random.default_rng(0)
-    open_run(folder, folder.parent / "Dataset009_Gone", {}, "training")
+    open_run(folder, folder.parent / "Dataset009_Gone", SETUP, "training")
     for number in range(cases):
         measures = []
         for _ in CLASSES:

@@ -60,10 +60,47 @@ def test_a_damaged_or_foreign_record_counts_as_missing(tmp_path, content):
 
 def test_every_truncation_of_a_record_counts_as_missing(tmp_path, make_record):
     whole = make_record().to_bytes()
-    path = tmp_path / "record.json"
+    path = tmp_path / file_name("case_1")
     for length in range(0, len(whole) - 2, 7):
         path.write_bytes(whole[:length])
         assert read_record(path) is None
+
+
+def test_a_record_under_the_name_of_another_case_counts_as_missing(tmp_path, make_record):
+    path = tmp_path / file_name("case_2")
+    path.write_bytes(make_record("case_1").to_bytes())
+    assert read_record(path) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "fine"},
+        {"subset": "other"},
+        {"attributes": {"site": 1}},
+        {"setup": {"config": {}}},
+        {"shape": [1, 2, True]},
+        {"spacing_mm": [1.0, 2.0, float("inf")]},
+        {"classes": [{}]},
+        {"classes": None},
+        {"warnings": "words"},
+    ],
+)
+def test_a_record_with_values_of_the_wrong_kind_counts_as_missing(tmp_path, make_record, change):
+    path = tmp_path / file_name("case_1")
+    path.write_text(json.dumps(json.loads(make_record().to_bytes()) | change))
+    assert read_record(path) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"measures": {"S": "high"}}, {"measures": {"S": 1e999}}, {"class_id": 2**70}, {"embedding": "AAA"}]
+)
+def test_a_class_with_values_of_the_wrong_kind_spoils_its_record(tmp_path, make_record, change):
+    path = tmp_path / file_name("case_1")
+    values = json.loads(make_record().to_bytes())
+    values["classes"][0] |= change
+    path.write_text(json.dumps(values))
+    assert read_record(path) is None
 
 
 def test_a_folder_without_records_says_how_to_make_them(tmp_path):
@@ -78,7 +115,7 @@ def test_temporary_files_of_a_killed_run_are_not_records(tmp_path, make_record):
 
 
 def test_a_record_of_an_earlier_version_counts_as_missing(tmp_path, make_record):
-    path = tmp_path / "record.json"
+    path = tmp_path / file_name("case_1")
     values = json.loads(make_record().to_bytes())
     path.write_text(json.dumps(values))
     assert read_record(path) is not None

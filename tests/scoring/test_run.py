@@ -6,32 +6,46 @@ from auvseg.errors import RunError
 from auvseg.scoring.run import differences, open_run, read_run
 
 
+def setup(**config):
+    return {"config": {"measures": ["S"], **config}, "extractor": {"name": "lite_medsam"}}
+
+
 def test_the_same_setup_opens_the_same_run(tmp_path):
-    made = open_run(tmp_path / "run", tmp_path, {"config": {"prompt": "label"}}, "training")
-    assert open_run(tmp_path / "run", tmp_path, {"config": {"prompt": "label"}}, "training") == made
+    made = open_run(tmp_path / "run", tmp_path, setup(prompt="label"), "training")
+    assert open_run(tmp_path / "run", tmp_path, setup(prompt="label"), "training") == made
     assert read_run(tmp_path / "run") == made
 
 
 def test_another_setup_is_refused_and_the_difference_named(tmp_path):
-    open_run(tmp_path / "run", tmp_path, {"config": {"prompt": "label", "channel": 0}}, "training")
+    open_run(tmp_path / "run", tmp_path, setup(prompt="label", channel=0), "training")
     with pytest.raises(RunError, match=r'config.prompt="label" \(now asked: "none"\)'):
-        open_run(tmp_path / "run", tmp_path, {"config": {"prompt": "none", "channel": 0}}, "training")
+        open_run(tmp_path / "run", tmp_path, setup(prompt="none", channel=0), "training")
 
 
 def test_another_data_set_is_refused(tmp_path):
-    open_run(tmp_path / "run", tmp_path / "a", {}, "training")
+    open_run(tmp_path / "run", tmp_path / "a", setup(), "training")
     with pytest.raises(RunError, match="holds the scores of"):
-        open_run(tmp_path / "run", tmp_path / "b", {}, "training")
+        open_run(tmp_path / "run", tmp_path / "b", setup(), "training")
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(RunError, match="is no auvseg run"):
-        open_run(tmp_path, tmp_path, {}, "training")
+        open_run(tmp_path, tmp_path, setup(), "training")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"run_version": 1})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        json.dumps({"run_version": 1}),
+        json.dumps({"run_version": 1, "dataset": "/a", "subset": "training", "setup": {"config": [], "extractor": {}}}),
+    ],
+)
 def test_a_damaged_run_file_is_an_error_with_words(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunError, match="damaged"):

@@ -31,8 +31,12 @@ from auvseg.bench.detection.evidence import Evidence, cohort_z
 from auvseg.bench.detection.run import check_same_setup
 from auvseg.errors import RunError, UsageError
 from auvseg.measures.catalogue import COMBINED, OUTLIER
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 COMBINATION_FILE = "combined.json"
+_WEIGHTS = {"intercept": float, "low": {str: float}, "high": {str: float}}
+_is_combination = of_shape({"measures": [str], "folds": [[str]], "fold_weights": [_WEIGHTS], "weights": _WEIGHTS})
 FOLDS = 5
 PENALTY = 0.01
 """Of the squared weights, beside a mean log-likelihood: a weight of 1 costs as much as 0.01 of it."""
@@ -156,7 +160,9 @@ def read_combination(folder: Path) -> Combination:
     """
     path = folder / COMBINATION_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
+        if not _is_combination(values):
+            raise ValueError("not what auvseg writes")
         return Combination(
             tuple(values["measures"]),
             tuple(tuple(fold) for fold in values["folds"]),

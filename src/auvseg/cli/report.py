@@ -1,6 +1,5 @@
 """`auvseg report`: the run as pages to look at."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended
+from auvseg.text_files import read_json
 
 if TYPE_CHECKING:
     from auvseg.data.case import Dataset
@@ -97,7 +97,7 @@ def _findings(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
     try:
-        findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        findings = read_json(path)["findings"]
         return [dict(one) for one in findings]
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None

@@ -54,6 +54,8 @@ def read_truth(path: Path) -> pd.DataFrame:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
         raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error):
+        rows = []
     if not rows or not {"case", "fault", "kind"} <= set(rows[0]):
         raise DatasetError(f"{path.name}: is no table of planted faults; delete the demo folder and run it again")
     return pd.DataFrame(rows)

@@ -1,10 +1,10 @@
 """The file of a class map: a person's word for which class of a model a class of the data set is."""
 
 import csv
-import json
 from pathlib import Path
 
 from auvseg.errors import UsageError
+from auvseg.text_files import parse_json
 
 
 def read_class_map(path: Path) -> dict[str, tuple[str, ...]]:
@@ -34,7 +34,7 @@ def read_class_map(path: Path) -> dict[str, tuple[str, ...]]:
 
 def _json_pairs(path: Path, text: str) -> list[tuple[str, str]]:
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError as problem:
         raise UsageError(f"{path}: is no JSON ({problem})") from None
     pairs = []

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from auvseg.errors import UsageError, WeightsError
 from auvseg.extractors.module_facts import ModuleFacts, as_channels, standardised
 from auvseg.extractors.volumewise import Intensity, Preprocessing, windowed
+from auvseg.text_files import read_json
 
 _BLOCK = 1 << 20
 _MODALITIES = ("ct", "mri", "windowed")
@@ -91,7 +92,7 @@ class ExportedNetwork(nn.Module):
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); --model is a description in JSON") from None
     except ValueError:

@@ -9,7 +9,6 @@ classes of known packages alone; the sliding window is nnU-Net's own predictor.
 import contextlib
 import hashlib
 import io
-import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from auvseg.errors import UsageError
 from auvseg.extractors.nnunet_classes import outputs_of
 from auvseg.nnunet.checkpoint import load_checkpoint
 from auvseg.nnunet.search_path import VARIABLE, with_search_folder
+from auvseg.text_files import read_json
 
 CHECKPOINT = "checkpoint_final.pth"
 
@@ -136,7 +136,7 @@ def read_model_json(folder: Path, name: str) -> dict[str, Any]:
         UsageError: it is missing or damaged.
     """
     try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        content = read_json(folder / name)
     except OSError:
         raise UsageError(
             f"{folder} has no {name}; --model is a folder of nnU-Net's results, TRAINER__PLANS__CONFIGURATION"

@@ -12,7 +12,6 @@ Preprocessing is theirs: images turned to the head, the front and the right (z, 
 import hashlib
 import os
 import pydoc
-import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -25,7 +24,9 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from auvseg.data.case import ClassDef, Modality
-from auvseg.errors import UsageError, WeightsError
+from auvseg.data.formats.integrity import require_file
+from auvseg.data.formats.npz import read_members
+from auvseg.errors import ReadError, UsageError, WeightsError
 from auvseg.extractors.class_names import Match, match_names
 from auvseg.extractors.module_facts import standardised
 from auvseg.extractors.nnunet_model import read_model_json, require_known_classes
@@ -41,6 +42,7 @@ VARIABLE = "VOXTELL_MODEL"
 """Where the authors' package looks for the model's folder, too."""
 
 BANK = "text_embeddings.npz"
+_LARGEST_BANK = 1 << 30
 PREPROCESSING = Preprocessing(spacing_mm=None, intensity=standardised, axcodes="SAR", crop=nonzero)
 
 _HEADS = {
@@ -131,12 +133,13 @@ def read_bank(path: Path) -> dict[str, Float32[Tensor, "F"]]:
         WeightsError: the file cannot be read or holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
-            labels, vectors = content["labels"], content["embeddings"]
-    except OSError as problem:
-        raise WeightsError(f"{path} cannot be read ({problem.strerror or problem}); it is VoxTell's {BANK}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise WeightsError(f"{path} is damaged, or holds no labels and embeddings as VoxTell's {BANK} does") from None
+        require_file(path)
+        content = read_members(path, _LARGEST_BANK)
+        labels, vectors = content["labels"], content["embeddings"]
+    except (ReadError, KeyError) as problem:
+        raise WeightsError(
+            f"{path} is damaged, or holds no labels and embeddings as VoxTell's {BANK} does ({problem})"
+        ) from None
     if labels.ndim != 1 or vectors.ndim != 2 or len(labels) != len(vectors) or not len(labels):
         raise WeightsError(f"{path} holds {len(labels)} labels and embeddings of shape {vectors.shape}")
     numbers = torch.from_numpy(vectors.astype(np.float32))

@@ -1,6 +1,5 @@
 """What every export has in common: what it returns, and whether a selection belongs to a data set."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.manifest import WrittenFile
 from auvseg.filtering.selection import Selection
+from auvseg.text_files import parse_json
 
 _SHOWN = 5
 
@@ -58,10 +58,10 @@ def read_json(path: Path) -> object:
         DatasetError: it cannot be read, or is no JSON.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise DatasetError(f"{path} is no JSON file") from None
 
 

@@ -16,8 +16,12 @@ from pathlib import Path
 from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError, UsageError
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 MANIFEST_NAME = "manifest.json"
+_ENTRY = {"sha256": [str], "made_by": str, "original_sha256": (None, str)}
+_is_manifest = of_shape({"files": {str: _ENTRY}, "made_folders": [str]})
 MANIFEST_VERSION = 1
 _FILES_AT_ONCE = 32
 
@@ -115,9 +119,11 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.exists():
         return Manifest(folder)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content["manifest_version"] != MANIFEST_VERSION:
             raise RunError(f"{path} was written by another version of auvseg")
+        if not _is_manifest(content):
+            raise ValueError("not what auvseg writes")
         files = {name: Entry(**entry) for name, entry in content["files"].items()}
         return Manifest(folder, files, list(content["made_folders"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

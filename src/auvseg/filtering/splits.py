@@ -16,6 +16,7 @@ from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.export import Export, check_belongs, read_json, some_of
 from auvseg.filtering.manifest import Manifest, PlannedFile, backup_path, read_manifest, write_files
 from auvseg.filtering.selection import Selection
+from auvseg.text_files import parse_json
 
 Fold = dict[str, Any]
 """One fold: `train` and `val`, lists of case ids; other keys stay as they are."""
@@ -132,8 +133,8 @@ def _original_of(target: Path, manifest: Manifest) -> bytes:
 
 def _parse(content: bytes, path: Path) -> list[Fold]:
     try:
-        return _check(json.loads(content), path)
-    except (ValueError, RecursionError):
+        return _check(parse_json(content), path)
+    except ValueError:
         raise DatasetError(f"{path} is no JSON file") from None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError
+from auvseg.text_files import read_json
 
 MARKER = "report.json"
 
@@ -83,7 +84,7 @@ class ReportFolder:
 
 def _is_report(path: Path) -> bool:
     try:
-        content = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        content = read_json(path / MARKER)
         return "auvseg" in content and "report_version" in content
     except (OSError, ValueError, TypeError):
         return False

@@ -5,7 +5,6 @@ They come from a browser and pass through people's hands, so nothing in them is 
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal, get_args
 from auvseg import atomic
 from auvseg.errors import UsageError
 from auvseg.spreadsheet import rows_as_csv, unguarded
+from auvseg.text_files import parse_json
 
 Verdict = Literal["keep", "exclude", "fix", "unsure"]
 """`keep`: sound; `exclude`: not to be learnt from; `fix`: the label has to be mended first; `unsure`."""
@@ -100,7 +100,7 @@ def write_review(path: Path, review: Review) -> None:
 
 def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
     try:
-        content: Any = json.loads(text)
+        content: Any = parse_json(text)
         if content["auvseg_review"] != FORMAT:
             raise UsageError(f"{path} is a review of another version; export it again")
         rows = [
@@ -108,7 +108,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
             for one in content["verdicts"]
         ]
         return _text(content.get("run", "")), _text(content.get("rater", "")), rows
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{path} is no review that the report exported") from None
 
 

@@ -18,6 +18,8 @@ from jaxtyping import Float32
 
 from auvseg import atomic
 from auvseg.errors import RunError
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 RECORD_VERSION = 2
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
@@ -26,6 +28,35 @@ _SEAL = "record_sha256"
 """Beside the seconds of a case, what its record must be."""
 
 Status = Literal["ok", "absent", "failed"]
+
+_STATUS = ("ok", "absent", "failed")
+_is_record = of_shape(
+    {
+        "case_id": str,
+        "subset": ("training", "validation", "test"),
+        "attributes": {str: str},
+        "inputs": {"image_sha256": (None, str), "label_sha256": (None, str)},
+        "setup": {"config": {"measures": [str]}},
+        "setup_sha256": str,
+        "status": _STATUS,
+        "reason": str,
+        "warnings": [str],
+        "shape": [int],
+        "spacing_mm": [float],
+        "classes": [
+            {
+                "class_id": int,
+                "name": str,
+                "status": _STATUS,
+                "reason": str,
+                "planes_scored": int,
+                "planes_total": int,
+                "measures": {str: (None, float)},
+                "embedding": (None, str),
+            }
+        ],
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -128,12 +159,18 @@ def unpacked(text: str) -> Float32[np.ndarray, "F"]:
     return np.frombuffer(base64.b64decode(text), dtype="<f4").astype(np.float32)
 
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
+"""What Windows takes for a device, whatever follows the dot."""
+
+
 def file_name(case_id: str) -> str:
     """A file name for any case id: readable where the id allows it, unique in any case.
 
     The id's hash keeps apart what a case-insensitive file system or the replaced characters would make equal.
     """
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", case_id)[:80].strip("._-") or "case"
+    if _DEVICE.match(readable):
+        readable = f"case_{readable}"
     return f"{readable}-{hashlib.sha256(case_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.json"
 
 
@@ -164,15 +201,22 @@ def is_as_written(run_folder: Path, case_id: str) -> bool:
 
 
 def read_record(path: Path) -> Record | None:
-    """The record in a file; None where the file is missing, damaged or of another version, so that it is made anew."""
+    """The record in a file; None where there is none that can be used, so that it is made anew.
+
+    It may be missing, damaged, of another version, or under the name of another case.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("record_version") != RECORD_VERSION:
+        values = read_json(path)
+        if values.pop("record_version") != RECORD_VERSION or not _is_record(values):
+            return None
+        if file_name(values["case_id"]) != path.name:
             return None
         values["inputs"] = CaseInputs(**values["inputs"])
         values["classes"] = tuple(ClassScore(**entry) for entry in values["classes"])
         for name in ("warnings", "shape", "spacing_mm"):
             values[name] = tuple(values[name])
+        for score in values["classes"]:
+            unpacked(score.embedding or "")
         return Record(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

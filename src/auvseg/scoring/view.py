@@ -31,6 +31,7 @@ from auvseg.scoring.record import file_name
 from auvseg.shapes import ImageArray, LabelArray
 
 VIEW_VERSION = 1
+_LARGEST_VIEW = 1 << 28
 """Raised whenever a view's meaning changes; views of another version are not shown."""
 
 THUMBNAIL_SIDE = 80
@@ -170,6 +171,8 @@ def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView
     """
     try:
         with view_path(run_folder, case_id).open("rb") as file, zipfile.ZipFile(file) as stored:
+            if sum(info.file_size for info in stored.infolist()) > _LARGEST_VIEW:
+                return None
             names = [name.removesuffix(".npy") for name in stored.namelist()]
             wanted = [name for name in names if masks or not name.endswith("/mask")]
             arrays = {name: _array(stored.read(f"{name}.npy")) for name in wanted}
@@ -184,7 +187,7 @@ def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView
             quality, mask = found.pop("predicted_iou", None), found.pop("mask", _no_mask(found["planes"]))
             view.classes[class_id] = ClassView(predicted_iou=quality, mask=mask, **found)
         return view if _fits_together(view) else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
         return None
 
 

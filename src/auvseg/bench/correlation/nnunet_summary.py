@@ -6,7 +6,6 @@ Keys of `metrics` are label values, or regions written as "(1, 2)" (nnU-Net 2.8,
 What they are called stands in the `dataset.json` that nnU-Net copies into its results, or in the run's data set.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from auvseg.data.layouts.description import load_json
 from auvseg.data.layouts.naming import clean_id, stem
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError, UsageError
+from auvseg.text_files import read_json
 
 SUMMARY = "summary.json"
 VALIDATION = "validation"
@@ -87,10 +87,10 @@ def _fold_of(path: Path) -> str:
 
 def _load(path: Path) -> list[Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise UsageError(f"{path}: is no valid JSON") from None
     entries = content.get("metric_per_case") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:

@@ -14,12 +14,15 @@ from auvseg._version import __version__
 from auvseg.bench.correlation.correlate import Correlations
 from auvseg.bench.correlation.findings import sentences
 from auvseg.errors import RunError
+from auvseg.plain_values import of_shape
 from auvseg.spreadsheet import table_as_csv
+from auvseg.text_files import read_json
 
 MARKER = "correlation.json"
 TABLE = "correlation.csv"
 PAIRS = "pairs.csv"
 _FORMAT = 1
+_is_marker = of_shape({"files": [str]})
 
 
 def check_folder(folder: Path) -> None:
@@ -110,9 +113,11 @@ def _mark(folder: Path, files: tuple[str, ...], correlations: Correlations, sett
 def _files_of(folder: Path) -> tuple[str, ...]:
     """What an earlier call wrote; names with a path in them are none of ours."""
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = read_json(folder / MARKER)
         if content["correlation_version"] != _FORMAT:
             raise RunError(f"{folder} was written by another version of auvseg; choose another folder with -o")
+        if not _is_marker(content):
+            raise ValueError("not what auvseg writes")
         return tuple(name for name in content["files"] if Path(name).name == name and name.endswith((".csv", ".png")))
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{folder} exists and holds no correlations of auvseg; choose a new folder with -o") from None

@@ -4,7 +4,6 @@ Some measures say how far a case lies from its cohort. A cohort of which half is
 faulty copy takes the place of its clean self among the clean cases, alone; the clean cases are seen as they are.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import robust_z
 from auvseg.scoring.record import Record, read_records
 from auvseg.scoring.table import scores_table
+from auvseg.text_files import read_json
 
 NOTHING_PLANTED = ""
 """The corruption of a clean row."""
@@ -141,8 +141,11 @@ def _changed_classes(folder: Path, fault: Fault, case_id: str) -> frozenset[int]
     """The classes whose outline a fault changed; None where it changed the image, and so everything that is in it."""
     if CORRUPTIONS[fault.corruption].kind == "image":
         return None
-    truth = json.loads(truth_path(folder / fault.folder, case_id).read_text(encoding="utf-8"))
-    return frozenset(truth["changed_classes"])
+    path = truth_path(folder / fault.folder, case_id)
+    try:
+        return frozenset(int(number) for number in read_json(path)["changed_classes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{path} is damaged; delete it and the record of its name, and run the same command") from None
 
 
 def _rows_of(

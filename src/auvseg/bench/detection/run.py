@@ -23,6 +23,7 @@ from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
+from auvseg.plain_values import of_shape
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds, classes_of
 from auvseg.scoring.config import ScoreConfig, fingerprint
@@ -31,9 +32,12 @@ from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
 from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
 from auvseg.scoring.run import differences, read_run
 from auvseg.scoring.score import CaseDone, score
+from auvseg.text_files import read_json
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"
+_PLAN = {"cases": (None, int), "corruptions": [str], "severities": [float], "draws": int, "seed": int}
+_is_bench = of_shape({"plan": _PLAN, "cases": [str]})
 _REMEMBERED_PLANES = 256
 """Embeddings of a case's planes that are kept for its label faults: 4 MB each, so 1 GB at most."""
 
@@ -143,7 +147,9 @@ def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
         RunError: there is none.
     """
     try:
-        content = json.loads((folder / BENCH_FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / BENCH_FILE)
+        if not _is_bench(content):
+            raise ValueError("not what auvseg writes")
         return Plan.from_dict(content["plan"]), tuple(content["cases"])
     except OSError:
         raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None

@@ -20,6 +20,7 @@ from auvseg import atomic
 from auvseg.bench.training.arms import Arm
 from auvseg.bench.training.preparation import Workspace, last_words
 from auvseg.errors import RunError
+from auvseg.text_files import read_json
 
 _POLL_S = 1.0
 
@@ -148,7 +149,7 @@ def summary_file(cell: Cell, bench: Path) -> Path | None:
 def _check_same(cell: Cell, workspace: Workspace, protocol: Protocol) -> None:
     path = cell.folder(workspace.folder) / "cell.json"
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path)
     except OSError:
         return
     except ValueError:

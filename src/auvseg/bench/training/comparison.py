@@ -6,7 +6,6 @@ with D the mean Dice over a case's classes; only seeds that both have. The inter
 (`auvseg.bench.statistics.hierarchical_interval`, Student's t).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from jaxtyping import Float64
 from auvseg.bench.statistics import Estimate, hierarchical_interval
 from auvseg.bench.training.arms import BASELINE, RANDOM
 from auvseg.bench.training.cells import Cell, summary_file
+from auvseg.errors import RunError
+from auvseg.text_files import read_json
 
 METRICS = ("Dice", "IoU")
 COLUMNS = ("arm", "seed", "case", "class", "dice", "iou")
@@ -55,8 +56,10 @@ def compare(cells: Sequence[Cell], bench: Path, class_names: Mapping[str, str], 
     for cell in cells:
         path = summary_file(cell, bench)
         if path is not None:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            rows += _rows(cell, summary, class_names, file_ending)
+            try:
+                rows += _rows(cell, read_json(path), class_names, file_ending)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                raise RunError(f"{path} is damaged; delete {cell.folder(bench)} to train it again") from None
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"dice": np.float64, "iou": np.float64})
     return Comparison(table, _by_class(table), _differences(table))
 

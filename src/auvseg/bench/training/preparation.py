@@ -17,6 +17,7 @@ from typing import Any, Literal
 from auvseg import atomic
 from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.errors import RunError, UsageError
+from auvseg.text_files import read_json
 
 Size = Literal["small", "full"]
 
@@ -99,7 +100,7 @@ def prepare(workspace: Workspace, noisy: NoisyDataset, *, processes: int = 1) ->
     split = [{"train": list(noisy.training), "val": list(noisy.held_out)}]
     atomic.write_text(folder / "splits_final.json", json.dumps(split, indent=1) + "\n")
     plans_file = folder / "nnUNetPlans.json"
-    plans = json.loads(plans_file.read_text(encoding="utf-8"))
+    plans = read_json(plans_file)
     if workspace.configuration not in plans["configurations"]:
         known = ", ".join(plans["configurations"])
         raise UsageError(f"nnU-Net planned no {workspace.configuration} for this data; there are {known}")

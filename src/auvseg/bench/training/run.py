@@ -31,6 +31,7 @@ from auvseg.extractors import extractor_names
 from auvseg.scoring.config import check_config
 from auvseg.scoring.run import differences
 from auvseg.spreadsheet import table_as_csv
+from auvseg.text_files import read_json
 
 BENCH_FILE = "bench.json"
 
@@ -114,7 +115,7 @@ def bench_training(
     ends = train_cells(
         cells, workspace, raw.name, protocol, jobs=jobs, minutes=minutes, progress=_named("training", on_step)
     )
-    content = json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
+    content = read_json(raw / "dataset.json")
     names = {str(key): one.name for one in noisy_data.classes or () for key in (one.values, *one.values[:1])}
     comparison = compare(cells, folder, names, content["file_ending"])
     headings, rows = table_rows(comparison, cells, removals, len(noisy.training))
@@ -147,7 +148,7 @@ def _open(folder: Path, plan: dict[str, Any]) -> None:
         atomic.write_text(path, json.dumps({"training_bench": 1, **plan}, indent=1, sort_keys=True) + "\n")
         return
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path)
         known.pop("training_bench")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RunError(f"{folder} is no bench of trainings; choose another folder with -o") from None

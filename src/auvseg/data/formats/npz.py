@@ -3,6 +3,7 @@
 Arrays are ITK's (z, y, x) in LPS: `imgs` and `gts`, with `spacing` (x, y, z) and perhaps `origin` and `direction`.
 """
 
+import io
 import math
 import zipfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from auvseg.errors import ReadError
 ENDINGS = (".npz",)
 
 _KEYS: dict[Part, tuple[str, ...]] = {"image": ("imgs", "img", "image"), "label": ("gts", "gt", "label")}
+_LONGEST_HEADER = 1 << 16
 _GRID = {"spacing": np.ones(3), "origin": np.zeros(3), "direction": np.eye(3)}
 
 
@@ -43,6 +45,41 @@ def read_array(path: Path, part: Part) -> RawArray:
     return RawArray(header, array.astype(np.float32) if array.dtype.kind == "f" else array)
 
 
+def read_members(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
+    """Every array of an archive by name, as stored.
+
+    Args:
+        path: the archive.
+        most_bytes: refuse, before any of it is read, an archive whose arrays take more than this.
+
+    Raises:
+        ReadError: it is missing, damaged, larger, or holds what is no plain array.
+    """
+    try:
+        with _opened(path) as archive:
+            names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+            if sum(_promised_bytes(path, archive, name) for name in names) > most_bytes:
+                raise ReadError(f"{path.name}: holds more than {most_bytes >> 20} MiB")
+            return {name: _load(archive, name) for name in names}
+    except ReadError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        raise unreadable(path, error) from None
+
+
+def _promised_bytes(path: Path, archive: zipfile.ZipFile, name: str) -> int:
+    """What an array takes, if the archive can hold it."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        shape, dtype, offset = _promise(member)
+    # The archive's own statements of the sizes may lie as well.
+    check_promise(path, info.compress_size, path.stat().st_size)
+    check_promise(path, info.file_size, info.compress_size, MOST_DEFLATED)
+    size = math.prod(shape) * dtype.itemsize
+    check_promise(path, offset + size, info.file_size)
+    return size
+
+
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
@@ -61,15 +98,14 @@ def _member(path: Path, archive: zipfile.ZipFile, part: Part) -> str:
 def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
     try:
         with archive.open(f"{name}.npy") as member:
-            shape, dtype, offset = _promise(member)
-        info = archive.getinfo(f"{name}.npy")
+            shape, dtype, _ = _promise(member)
+        _promised_bytes(path, archive, name)
+    except ReadError:
+        raise
     except Exception as error:  # noqa: BLE001 - as above
         raise unreadable(path, error) from None
     if dtype.kind not in "biuf" or len(shape) not in (2, 3):
         raise ReadError(f"{path.name}: {name} is {dtype} {shape}; expected numbers of shape (D, H, W)")
-    # The archive's own statement of the size may lie as well.
-    check_promise(path, info.file_size, info.compress_size, MOST_DEFLATED)
-    check_promise(path, offset + math.prod(shape) * dtype.itemsize, info.file_size)
     grid = {key: _grid_values(path, archive, key) for key in _GRID}
     affine = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
     notes = () if "spacing.npy" in archive.namelist() else ("the file states no spacing; 1 mm is assumed",)
@@ -78,10 +114,12 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
 
 def _promise(member: IO[bytes] | zipfile.ZipExtFile) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape, type and offset of the voxels, from the text at the array's start."""
-    version = npy.read_magic(member)
+    # A header that unpacks to gigabytes is not read to its end.
+    start = io.BytesIO(member.read(_LONGEST_HEADER))
+    version = npy.read_magic(start)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-    shape, _, dtype = read(member)
-    return shape, dtype, member.tell()
+    shape, _, dtype = read(start)
+    return shape, dtype, start.tell()
 
 
 def _grid_values(path: Path, archive: zipfile.ZipFile, key: str) -> Float64[np.ndarray, " n"]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
+from auvseg.text_files import read_yaml
 
 _RESERVED = ("background", "ignore", "")
 
@@ -84,11 +83,11 @@ def read_class_map(path: Path) -> dict[str, list[str]]:
         UsageError: it cannot be read or says something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = read_yaml(path)
     except OSError as error:
         raise UsageError(f"{path.name}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path.name}: is not valid YAML or JSON ({str(error).splitlines()[0]})") from None
+    except ValueError as error:
+        raise UsageError(f"{path.name}: is not valid YAML or JSON ({error})") from None
     if not isinstance(content, dict) or not content:
         raise UsageError(f"{path.name}: must be a list of lines such as 'liver: [liver, tumor]'")
     return {_text(name, path): _names(sources, path) for name, sources in content.items()}
@@ -100,7 +99,8 @@ def _names(sources: Any, path: Path) -> list[str]:
 
 def _text(name: Any, path: Path) -> str:
     if not isinstance(name, str):
-        raise UsageError(f"{path.name}: {name!r} is no class name; put names that look like numbers in quotes")
+        shown = repr(name) if isinstance(name, str | int | float | None) else f"a {type(name).__name__}"
+        raise UsageError(f"{path.name}: {shown} is no class name; put names that look like numbers in quotes")
     return name
 
 

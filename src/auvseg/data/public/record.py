@@ -7,8 +7,20 @@ from pathlib import Path
 
 from auvseg import atomic
 from auvseg.data.public.report import Row
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 FOLDER = "conversion"
+_is_record = of_shape(
+    {
+        "sources": {str: [int]},
+        "outputs": {str: [str]},
+        "rows": [dict.fromkeys(("case", "subset", "event", "detail", "files"), str)],
+        "images": [(None, str)],
+        "label": str,
+        "axcodes": str,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,9 @@ def record_path(folder: Path, case_id: str) -> Path:
 def read_record(folder: Path, case_id: str) -> CaseRecord | None:
     """The record of a case; None where there is none or it is damaged, so that the case is converted again."""
     try:
-        content = json.loads(record_path(folder, case_id).read_text(encoding="utf-8"))
+        content = read_json(record_path(folder, case_id))
+        if not _is_record(content):
+            return None
         rows = tuple(Row(**row) for row in content.pop("rows"))
         return CaseRecord(**{**content, "rows": rows, "images": tuple(content["images"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -10,9 +10,12 @@ from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.public.outputs import Output, check_free, sha256_of
 from auvseg.errors import CaseError, RunError, UsageError
+from auvseg.plain_values import of_shape
+from auvseg.text_files import read_json
 
 NAME = "conversion.json"
 _VERSION = 1
+_is_conversion = of_shape({"version": int, "settings": {}, "files": {str: [str]}})
 
 
 @dataclass
@@ -103,8 +106,10 @@ def _is_left_over(path: Path) -> bool:
 
 def _earlier(folder: Path, settings: Mapping[str, Any]) -> dict[str, list[str]]:
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        version, before, files = content["version"], dict(content["settings"]), dict(content["files"])
+        content = read_json(folder / NAME)
+        if not _is_conversion(content):
+            raise ValueError("not what auvseg writes")
+        version, before, files = content["version"], content["settings"], content["files"]
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{folder / NAME}: is damaged; name a new folder") from None
     if version != _VERSION:

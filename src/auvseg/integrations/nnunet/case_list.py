@@ -3,9 +3,8 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import yaml
-
 from auvseg.errors import UsageError
+from auvseg.text_files import read_yaml
 
 _SHOWN = 5
 
@@ -17,16 +16,23 @@ def read_case_list(path: Path) -> list[str]:
         UsageError: the file cannot be read, or is no such list.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the case list {path} cannot be read: {error}") from None
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    try:
-        content = yaml.safe_load(text)
-        return [str(entry["case"] if isinstance(entry, dict) else entry) for entry in content["exclude"]]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+        if path.suffix.lower() not in (".yaml", ".yml"):
+            return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [_case_of(entry) for entry in read_yaml(path)["exclude"]]
+    except OSError as error:
+        raise UsageError(f"the case list {path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the case list {path} is no text in UTF-8") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} has no list of cases under 'exclude': {error}") from None
+
+
+def _case_of(entry: object) -> str:
+    case = entry["case"] if isinstance(entry, dict) else entry
+    if not isinstance(case, str | int):
+        # Of a list within lists that stand for each other the text alone may fill the memory.
+        raise TypeError(f"a {type(case).__name__} is no case id")
+    return str(case)
 
 
 def restricted(
