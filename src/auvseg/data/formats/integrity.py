@@ -44,6 +44,12 @@ def require_file(path: Path) -> None:
         raise ReadError(f"{path.name}: no permission to read it")
 
 
+def is_below(folder: Path, path: Path) -> bool:
+    """Whether a path stays in a folder by its text; links inside the folder are the user's own."""
+    outer, inner = os.path.abspath(folder), os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    return Path(inner).is_relative_to(outer)
+
+
 def unreadable(path: Path, error: Exception) -> ReadError:
     """The error for a file that its reader refused: what the file is instead, or else the reader's own reason."""
     if isinstance(error, MemoryError):

@@ -39,6 +39,8 @@ _DTYPES = {
 """NumPy's type for ITK's name of it."""
 
 _END_OF_JPEG = b"\xff\xd9"
+_RAISED = (RuntimeError, UnicodeError)
+"""What SimpleITK raises; the second where ITK's words quote bytes of the file."""
 
 
 def read_header(path: Path) -> Header:
@@ -60,7 +62,7 @@ def read_array(path: Path) -> RawArray:
             check_deflated(path, file, source.offset, promised if len(source.files) == 1 else 0)
     try:
         array = _voxels(reader)
-    except RuntimeError as error:
+    except _RAISED as error:
         raise unreadable(path, _reason(error)) from None
     except MemoryError as error:
         raise unreadable(path, error) from None
@@ -83,13 +85,15 @@ def _open(path: Path) -> Any:
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-    except RuntimeError as error:
+    except _RAISED as error:
         raise unreadable(path, _reason(error)) from None
     return reader
 
 
-def _reason(error: RuntimeError) -> Exception:
+def _reason(error: Exception) -> Exception:
     """ITK's last line says what happened; the lines before it name source files of its own."""
+    if isinstance(error, UnicodeError):
+        return RuntimeError("its header is no text")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # "Reason" is the system's last error, of whatever call; addresses of objects differ from run to run.
     lines = [re.sub(r"\(0x[0-9a-f]+\)", "", line) for line in lines if not line.startswith("Reason: ")]

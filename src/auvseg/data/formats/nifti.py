@@ -8,10 +8,11 @@ in silence becomes a note.
 import gzip
 import logging
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -31,6 +32,8 @@ _COMPRESSED = (".gz", ".mgz")
 _MM_PER_UNIT = {1: 1000.0, 3: 1e-3}
 """NIfTI's codes for metre and micrometre; every other code means millimetre, or nothing."""
 _MOST_BYTES_AFTER_VOXELS = 1 << 26
+_MOST_BYTES_OF_EXTENSIONS = 1 << 26
+_LEAST_EXTENSION = 16
 
 
 def read_header(path: Path) -> Header:
@@ -53,11 +56,43 @@ def read_array(path: Path) -> RawArray:
 def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
     with _repairs_noted() as repairs:
         try:
+            _check_extensions(path)
             # Not memory-mapped: a file that shrinks while it is mapped takes the process with it.
             image = nib.load(path, mmap=False)
+        except ReadError:
+            raise
         except Exception as error:  # noqa: BLE001 - nibabel raises whatever a damaged header makes its parsers raise
             raise unreadable(path, error) from None
     return image, tuple(f"the header was repaired while reading: {repair}" for repair in repairs)
+
+
+def _check_extensions(path: Path) -> None:
+    """Refuse extensions of a NIfTI header that claim more than any does: nibabel reads as much as they claim.
+
+    Raises:
+        ReadError: they do.
+    """
+    with ImageOpener(path) as stream:
+        start = stream.read(nib.Nifti2Header.sizeof_hdr + 1)
+        for kind, magic_at in ((nib.Nifti1Header, 344), (nib.Nifti2Header, 4)):
+            size = kind.sizeof_hdr
+            if start[magic_at : magic_at + 2] in (b"n+", b"ni") and start[size : size + 1] not in (b"", b"\0"):
+                header = kind(start[:size], check=False)
+                # In a header of its own they go on to its end.
+                single = start[magic_at : magic_at + 2] == b"n+"
+                stream.seek(size + 4)
+                _walk_extensions(path, stream, header.endianness, float(header["vox_offset"]) if single else math.inf)
+
+
+def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: float) -> None:
+    order: Literal["little", "big"] = "little" if endianness == "<" else "big"
+    left = _MOST_BYTES_OF_EXTENSIONS
+    while stream.tell() + _LEAST_EXTENSION <= end and len(stated := stream.read(8)) == 8:
+        length = int.from_bytes(stated[:4], order, signed=True)
+        left -= length
+        if length < 8 or left < 0:
+            raise ReadError(f"{path.name}: damaged: an extension of its header claims {length} bytes")
+        stream.seek(length - 8, os.SEEK_CUR)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from auvseg.data.formats.integrity import MOST_DEFLATED, unreadable
+from auvseg.data.formats.integrity import MOST_DEFLATED, is_below, unreadable
 from auvseg.errors import ReadError
 
 MOST_PACKED = 4096
@@ -94,8 +94,7 @@ def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path
     if named.upper().startswith("LIST"):
         files = [_beside(path, line.strip()) for line in following if line.strip()]
     elif _PLACE_OF_NUMBER.search(named):
-        pattern = _beside(path, named.split()[0])
-        files = sorted(pattern.parent.glob(_PLACE_OF_NUMBER.sub("*", pattern.name)))
+        files = _numbered_files(_beside(path, named.split()[0]))
     else:
         files = [_beside(path, named)]
     missing = [file.name for file in files if not file.is_file()]
@@ -105,12 +104,18 @@ def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path
     return tuple(files)
 
 
+def _numbered_files(pattern: Path) -> list[Path]:
+    """The files that differ from a name in its number alone; what else stands in the name is no pattern."""
+    parts = [re.escape(part) for part in _PLACE_OF_NUMBER.split(pattern.name)]
+    name = re.compile(r"\d+".join(parts))
+    there = pattern.parent.iterdir() if pattern.parent.is_dir() else ()
+    return sorted(file for file in there if name.fullmatch(file.name))
+
+
 def _beside(path: Path, named: str) -> Path:
     """A file that a header names; data sets come from strangers, so it may not reach out of the header's folder."""
-    folder = os.path.abspath(path.parent)  # noqa: PTH100 - by its text: links inside the folder are the user's own
-    data = os.path.normpath(os.path.join(folder, named))  # noqa: PTH118
-    if os.path.commonpath([folder, data]) != folder:
+    if not is_below(path.parent, path.parent / named):
         raise ReadError(
             f"{path.name}: names {Path(named).name} outside its folder as its data; keep header and data together"
         )
-    return Path(data)
+    return Path(os.path.normpath(path.parent / named))

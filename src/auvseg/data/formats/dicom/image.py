@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from auvseg.data.formats.dicom.parsing import parse
 from auvseg.data.formats.dicom.pixels import check_pixels, pixels_of, stored_dtype
 from auvseg.data.formats.dicom.planes import Plane, Stack, planes_of, stack_of
 from auvseg.data.formats.dicom.quiet import quietly
@@ -43,9 +44,9 @@ def _open(path: Path) -> tuple[Stack, Header]:
     dtypes: list[np.dtype[Any]] = []
     for file in files:
         header = header_of(file)
-        check_pixels(file, header)
-        dtypes.append(stored_dtype(file, header))
         try:
+            check_pixels(file, header)
+            dtypes.append(stored_dtype(file, header))
             planes += planes_of(file, header)
         except ReadError:
             raise
@@ -62,10 +63,8 @@ def header_of(file: Path) -> Any:
     Raises:
         ReadError: it is damaged.
     """
-    import pydicom
-
     try:
-        return pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        return parse(file, stop_before_pixels=True, force=True)
     except Exception as error:  # noqa: BLE001 - pydicom raises whatever damaged bytes make its parsers raise
         raise damaged_error(file, error) from None
 

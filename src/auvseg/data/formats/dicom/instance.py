@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from auvseg.data.formats.dicom.parsing import parse
 from auvseg.data.formats.dicom.quiet import quietly
 
 InstanceKind = Literal["image", "segmentation", "contours", "other"]
@@ -119,10 +120,8 @@ def _read_tags(path: Path, tags: Sequence[str]) -> Any:
     Raises:
         Exception: whatever pydicom raises on a damaged file.
     """
-    import pydicom
-
     # Files of before 2000 and of some exporters lack the preamble; their ending is then all there is.
-    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=_has_ending(path))
+    return parse(path, stop_before_pixels=True, specific_tags=list(tags), force=_has_ending(path))
 
 
 def _as_list(value: Any) -> list[str]:

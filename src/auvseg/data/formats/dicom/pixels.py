@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auvseg.data.formats.dicom.parsing import parse
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error
+from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise
 from auvseg.errors import ReadError
 
 _PIXEL_BITS = (1, 8, 16, 32)
+_MOST_COMPRESSED = 4096
+_LARGEST_PLAIN_PICTURE = 1 << 26
+"""Bytes of pixels that a compressed file may always unpack to: JPEG-LS makes next to nothing of an empty plane."""
 
 
 def check_pixels(file: Path, header: Any) -> None:
@@ -28,6 +33,7 @@ def check_pixels(file: Path, header: Any) -> None:
     if not header.get("Rows") or not header.get("Columns") or not header.get("BitsAllocated"):
         raise ReadError(f"{file.name}: holds no image")
     _check_decoder(file, header)
+    _check_promise(file, header)
 
 
 def stored_dtype(file: Path, header: Any) -> np.dtype[Any]:
@@ -44,12 +50,11 @@ def pixels_of(file: Path, frames: Sequence[int]) -> Iterator[NDArray[Any]]:
     Raises:
         ReadError: the file is truncated or damaged.
     """
-    import pydicom
     from pydicom.pixels.utils import pixel_array
 
     try:
         with quietly():
-            dataset = pydicom.dcmread(file, force=True)
+            dataset = parse(file, force=True)
             _check_whole(file, dataset)
     except ReadError:
         raise
@@ -81,6 +86,19 @@ def _check_decoder(file: Path, header: Any) -> None:
             f"{file.name}: compressed as {syntax.name}, and no decoder of it is installed; "
             "pip install 'auvseg[dicom]' brings one (python-gdcm)"
         )
+
+
+def _check_promise(file: Path, header: Any) -> None:
+    """Refuse what the file cannot hold, before room is made for it."""
+    syntax, size = header.file_meta.TransferSyntaxUID, file.stat().st_size
+    promised = int(header.Rows) * int(header.Columns) * int(header.get("NumberOfFrames") or 1)
+    promised = promised * int(header.BitsAllocated) // 8
+    if not syntax.is_compressed:
+        check_promise(file, promised, size)
+    elif syntax.is_deflated:
+        check_promise(file, promised, size, MOST_DEFLATED)
+    elif promised > _LARGEST_PLAIN_PICTURE:
+        check_promise(file, promised, size, _MOST_COMPRESSED)
 
 
 def _check_whole(file: Path, dataset: Any) -> None:

@@ -46,8 +46,8 @@ def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tupl
         ReadError: the file is damaged, or its pixels are no voxels of the image.
     """
     header = header_of(path)
-    check_pixels(path, header)
     try:
+        check_pixels(path, header)
         names = {int(one.SegmentNumber): structure_name(one.get("SegmentLabel")) for one in header.SegmentSequence}
         segments = _segment_of_frames(header)
         planes = planes_of(path, header)

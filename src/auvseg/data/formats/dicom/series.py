@@ -91,6 +91,8 @@ def _instance(path: Path) -> Instance | None:
 
 def damaged_error(path: Path, error: Exception) -> ReadError:
     """What to say of a file that pydicom refused; its own words may quote the file's, so they are not repeated."""
+    if isinstance(error, ReadError):
+        return error
     if isinstance(error, MemoryError):
         return ReadError(f"{path.name}: not enough memory to read it")
     if isinstance(error, PermissionError):

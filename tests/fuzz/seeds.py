@@ -1,0 +1,153 @@
+"""Small sound files of every image format, from which mutations start."""
+
+import gzip
+import io
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+
+from dicom_files import Scan, circle, plane_file, write_contours, write_enhanced, write_segmentation, write_series
+
+VOXELS = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+
+
+@cache
+def nifti() -> list[bytes]:
+    """NIfTI-1 of several types, one with an extension, one scaled, and NIfTI-2."""
+    scaled = nib.Nifti1Image(VOXELS.astype(np.float32), np.diag([1.0, 2.0, 3.0, 1.0]))
+    scaled.header.set_slope_inter(0.5, -3)
+    extended = nib.Nifti1Image(VOXELS, np.eye(4))
+    extended.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"drawn for a test"))
+    images = [nib.Nifti1Image(VOXELS, np.eye(4)), scaled, extended, nib.Nifti2Image(VOXELS, np.eye(4))]
+    return [image.to_bytes() for image in images]
+
+
+@cache
+def nifti_gz() -> list[bytes]:
+    return [gzip.compress(content, 1, mtime=0) for content in nifti()]
+
+
+@cache
+def nifti_pair() -> list[bytes]:
+    return [
+        nib.Nifti1Pair(VOXELS, np.eye(4)).header.binaryblock,
+        nib.AnalyzeImage(VOXELS, np.eye(4)).header.binaryblock,
+    ]
+
+
+@cache
+def mgh() -> list[bytes]:
+    return [nib.MGHImage(VOXELS, np.eye(4)).to_bytes()]
+
+
+@cache
+def mgz() -> list[bytes]:
+    return [gzip.compress(content, 1, mtime=0) for content in mgh()]
+
+
+def _by_itk(name: str, *, compressed: bool = False, flat: bool = False) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        voxels = VOXELS[0].astype(np.uint8) if flat else VOXELS
+        sitk.WriteImage(sitk.GetImageFromArray(voxels), str(path), compressed)
+        return path.read_bytes()
+
+
+@cache
+def meta_image() -> list[bytes]:
+    return [_by_itk("a.mha"), _by_itk("a.mha", compressed=True)]
+
+
+@cache
+def meta_header() -> list[bytes]:
+    return [_by_itk("a.mhd")]
+
+
+@cache
+def nrrd() -> list[bytes]:
+    ascii_numbers = (
+        b"NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nspace: left-posterior-superior\n"
+        b"space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nencoding: ascii\n\n1 2 3 4 5 6 7 8\n"
+    )
+    return [_by_itk("a.nrrd"), _by_itk("a.nrrd", compressed=True), ascii_numbers]
+
+
+@cache
+def nrrd_header() -> list[bytes]:
+    one = _by_itk("a.nhdr")
+    several = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 4 3 2\nencoding: raw\nendian: little\n"
+    return [one, several + b"data file: LIST\na.raw\nb.raw\n"]
+
+
+@cache
+def flat(ending: str) -> list[bytes]:
+    return [_by_itk(f"a{ending}", flat=True)]
+
+
+@cache
+def npz() -> list[bytes]:
+    packed, stored = io.BytesIO(), io.BytesIO()
+    arrays = {"imgs": VOXELS, "gts": VOXELS.astype(np.uint8), "spacing": np.array([0.5, 1.0, 2.0])}
+    np.savez_compressed(packed, **arrays)
+    np.savez(stored, **arrays)
+    return [packed.getvalue(), stored.getvalue()]
+
+
+@cache
+def dicom_plane() -> list[bytes]:
+    return [_saved(plane_file(Scan(), VOXELS[0], 0))]
+
+
+@cache
+def dicom_enhanced() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [write_enhanced(Path(folder) / "a.dcm", VOXELS, Scan()).read_bytes()]
+
+
+@cache
+def dicom_series() -> tuple[Scan, dict[str, bytes]]:
+    """A series of four planes, file by name, on which the labels below are drawn."""
+    scan = Scan()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_series(Path(folder), np.zeros((4, 12, 12), np.int16), scan)
+        return scan, {path.name: path.read_bytes() for path in paths}
+
+
+@cache
+def structure_set() -> list[bytes]:
+    scan, _ = dicom_series()
+    with tempfile.TemporaryDirectory() as folder:
+        contours = {"liver": [circle(scan, (5.0, 5.0), 2.0, plane, points=12) for plane in (1, 2)]}
+        return [write_contours(Path(folder) / "rt.dcm", scan, contours).read_bytes()]
+
+
+@cache
+def segmentation() -> list[bytes]:
+    _, files = dicom_series()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, content in files.items():
+            paths.append(Path(folder) / name)
+            paths[-1].write_bytes(content)
+        masks = np.zeros((4, 12, 12, 1), bool)
+        masks[1:3, 3:6, 3:6] = True
+        return [write_segmentation(Path(folder) / "seg.dcm", paths, masks, ["liver"], "BINARY").read_bytes()]
+
+
+def _saved(file) -> bytes:
+    content = io.BytesIO()
+    file.save_as(content)
+    return content.getvalue()
+
+
+def zip_of(**members: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(f"{name}.npy", member)
+    return content.getvalue()
