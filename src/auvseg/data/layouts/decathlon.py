@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset, Subset
+from auvseg.data.formats.integrity import is_below
 from auvseg.data.layouts.description import channels, classes, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
 from auvseg.data.layouts.naming import ids_from_paths, stem
@@ -42,7 +43,7 @@ def read(path: Path) -> Dataset:
     ids = ids_from_paths([image for _, image, _ in listed])
     files = _image_files([image for _, image, _ in listed], len(names), notes)
     cases = [
-        Case(case_id=name, images=images, label=label, subset=subset)
+        Case(name, images, label, subset, problem=_outside(path, (*images, *([label] if label else ()))))
         for name, images, (subset, _, label) in zip(ids, files, listed, strict=True)
     ]
     modality, note = modality_of_channels(names)
@@ -71,6 +72,12 @@ def _entries(content: dict[str, Any], key: str, subset: Subset, root: Path) -> l
         label = path_below(root, entry["label"], f"{where}: label") if entry.get("label") is not None else None
         found.append((subset, image, label))
     return found
+
+
+def _outside(root: Path, files: tuple[Path, ...]) -> str:
+    """What to say of files that are not the data set's own: this layout's description comes with its images."""
+    names = [file.name for file in files if not is_below(root, file)]
+    return f"{names[0]} lies outside the data set's folder; list such files in a table or a datalist" if names else ""
 
 
 def _image_files(images: list[Path], channel_count: int, notes: list[str]) -> list[tuple[Path, ...]]:

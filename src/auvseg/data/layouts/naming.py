@@ -1,5 +1,6 @@
 """File names and case ids: what a file is called without its ending, and the shortest names that tell files apart."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
@@ -9,6 +10,7 @@ from auvseg.data.reading import SUPPORTED_ENDINGS
 
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
 _MOST_NAMED = 3
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def stem(name: str) -> str:
@@ -21,8 +23,9 @@ def stem(name: str) -> str:
 
 
 def clean_id(text: str) -> str:
-    """An id that can be written as UTF-8 anywhere; bytes of a file name that are no text become escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
+    """An id that can be written as UTF-8 anywhere, in one line; what is no text or steers terminals is escaped."""
+    plain = text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), plain)
 
 
 def ids_from_paths(paths: Sequence[Path]) -> list[str]:
