@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from auvseg.data.formats.header import Header, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import check_deflated, check_promise, unreadable
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
+from auvseg.data.formats.tiff_directories import check_pages
 from auvseg.errors import ReadError
 
 _READERS = {
@@ -130,4 +131,6 @@ def _source(path: Path) -> VoxelSource:
     if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
         # ITK fills what is missing with grey; only the end marker tells.
         raise ReadError(f"{path.name}: truncated: the JPEG has no end; copy it again from its source")
+    if name.endswith((".tif", ".tiff")):
+        check_pages(path)
     return VoxelSource((path,), 0, False, MOST_PACKED)

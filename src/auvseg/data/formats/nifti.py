@@ -47,10 +47,10 @@ def read_array(path: Path) -> RawArray:
     image, repairs = _open(path)
     header = _header(path, image, repairs)
     try:
-        array = _voxels(image)
+        array = _voxels(image).reshape(header.shape)
     except Exception as error:  # noqa: BLE001 - nibabel raises whatever damaged voxels make its parsers raise
         raise unreadable(path, error) from None
-    return RawArray(header, array.reshape(header.shape))
+    return RawArray(header, array)
 
 
 def _open(path: Path) -> tuple[Any, tuple[str, ...]]:

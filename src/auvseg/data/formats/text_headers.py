@@ -17,6 +17,7 @@ MOST_PACKED = 4096
 """No packing of PNG, TIFF, BMP or JPEG reaches this; LZW comes closest, with some 1300."""
 
 _LONGEST_HEADER = 1 << 20
+_LONGEST_FIELD = 512
 _PLACE_OF_NUMBER = re.compile(r"%\d*d")
 
 
@@ -56,6 +57,7 @@ def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
     blank = re.search(rb"\r?\n\r?\n", text)
     end = blank.end() if blank else len(text)
     lines = text[:end].decode("latin-1").splitlines()
+    _refuse_long_fields(path, lines)
     fields: dict[str, str] = {}
     following: list[str] = []
     for number, line in enumerate(lines):
@@ -79,6 +81,7 @@ def _meta_source(path: Path, text: bytes) -> VoxelSource:
     if data is None:
         raise unreadable(path, ValueError("its header names no data"))
     before = text[: data.start()].decode("latin-1")
+    _refuse_odd_axes(path, before)
     compressed = re.search(r"^\s*CompressedData\s*=\s*[Tt1]", before, re.MULTILINE) is not None
     ascii_numbers = re.search(r"^\s*BinaryData\s*=\s*[Ff0]", before, re.MULTILINE) is not None
     most = MOST_DEFLATED if compressed or ascii_numbers else 1
@@ -89,6 +92,21 @@ def _meta_source(path: Path, text: bytes) -> VoxelSource:
     return VoxelSource(_named_files(path, named, following), 0, compressed, most)
 
 
+def _refuse_long_fields(path: Path, lines: Iterable[str]) -> None:
+    """Refuse what makes ITK's NRRD reader write past the end of its memory."""
+    for line in lines:
+        free = line.startswith("#") or ":=" in line or line.lower().startswith("content:")
+        if len(line) > _LONGEST_FIELD and not free:
+            raise ReadError(f"{path.name}: damaged: a line of its header has {len(line)} characters")
+
+
+def _refuse_odd_axes(path: Path, header: str) -> None:
+    """Refuse what makes ITK's MetaImage reader write past the end of its memory."""
+    for stated in re.findall(r"^\s*NDims\s*=\s*(.*?)\s*$", header, re.MULTILINE):
+        if not re.fullmatch(r"[1-9]|10", stated):
+            raise ReadError(f"{path.name}: damaged: its header states {stated[:20]!r} axes")
+
+
 def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path, ...]:
     """The files that a header names: one, a numbered series (`slice%03d.raw 1 20 1`) or a list on the next lines."""
     if named.upper().startswith("LIST"):
@@ -97,11 +115,19 @@ def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path
         files = _numbered_files(_beside(path, named.split()[0]))
     else:
         files = [_beside(path, named)]
-    missing = [file.name for file in files if not file.is_file()]
+    missing = [file.name for file in files if not _is_file(file)]
     if missing or not files:
         name = missing[0] if missing else named.split()[0]
-        raise ReadError(f"{path.name}: its data file {name} does not exist; keep header and data together")
+        raise ReadError(f"{path.name}: its data file {name[:80]} does not exist; keep header and data together")
     return tuple(files)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        # A name that is too long, or holds a zero byte.
+        return False
 
 
 def _numbered_files(pattern: Path) -> list[Path]:

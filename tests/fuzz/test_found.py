@@ -1,0 +1,73 @@
+"""What fuzzing found, each once more: files that crashed a reader, kept it for ever, or ended in a traceback."""
+
+import re
+import struct
+import sys
+
+import pytest
+
+from fuzz import seeds
+from fuzz.image_targets import IMAGES
+from fuzz.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    if sys.platform != "linux":
+        pytest.skip("limits its memory as Linux does")
+    box = Sandbox()
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def refused(sandbox, tmp_path):
+    """Reads a content in the sandbox first, then here, and checks the reason."""
+
+    def check(name, content, reason):
+        assert sandbox.fault(name, content) == ""
+        assert re.search(reason, IMAGES[name].run(tmp_path, content))
+
+    return check
+
+
+@pytest.mark.parametrize("axes", [b"-1", b"0", b"11", b"1e3", b"1099511627776", b"many"])
+@pytest.mark.parametrize("name", ["meta", "meta-header"])
+def test_a_meta_image_of_an_odd_number_of_axes_is_refused_before_itk_writes_over_its_memory(refused, name, axes):
+    refused(name, IMAGES[name].seeds()[0].replace(b"NDims = 3", b"NDims = " + axes), "states '.*' axes")
+
+
+@pytest.mark.parametrize("field", [b"", b"t: ", b"space: ", b"sizes: ", b"space directions: ", b"kinds: "])
+def test_a_long_line_of_an_nrrd_header_is_refused_before_itk_writes_over_its_memory(refused, field):
+    long = seeds.nrrd()[0].replace(b"NRRD0004\n", b"NRRD0004\n" + field + b"t" * 3000 + b"\n", 1)
+    refused("nrrd", long, "a line of its header has 30.. characters")
+
+
+@pytest.mark.parametrize("free", [b"# ", b"content: ", b"a key:="])
+def test_a_long_comment_of_an_nrrd_header_is_read(refused, free):
+    refused("nrrd", seeds.nrrd()[0].replace(b"NRRD0004\n", b"NRRD0004\n" + free + b"t" * 3000 + b"\n", 1), "^$")
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_file_whose_pages_go_round_in_a_circle_ends(refused, big):
+    if big:
+        content = b"II" + struct.pack("<HHHQ", 43, 8, 0, 16) + struct.pack("<QQ", 0, 16)
+    else:
+        content = b"II" + struct.pack("<HI", 42, 8) + struct.pack("<HI", 0, 8)
+    refused("tiff", content, "go round in a circle")
+
+
+@pytest.mark.parametrize("named", [b"%d%d.raw", b"**%d", b"[%d", b"x" * 400, b"", b"a\0.raw", b"%1000000d"])
+def test_a_data_file_of_any_name_is_looked_for_and_not_found(refused, named):
+    header = b"NRRD0004\ntype: short\nsizes: 4\nencoding: raw\ndata file: " + named + b"\n\n"
+    refused("nrrd-header", header, "exist|outside")
+
+
+def test_an_itk_message_that_quotes_bytes_is_one_line(refused):
+    refused("bmp", b"B", "a.bmp")
+
+
+def test_a_nifti_pair_of_128_axes_is_refused(refused):
+    content = bytearray(seeds.nifti_pair()[0])
+    struct.pack_into("<2h", content, 38, -1, 128)
+    refused("nifti-pair", bytes(content), "a.hdr")
