@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from auvseg.data.public.report import Row, as_csv
 from auvseg.review import Decision, Review, read_review, write_review
-from auvseg.review.pseudonyms import read_key, write_key
+from auvseg.review.pseudonyms import KEY, pseudonyms_of, read_key
 from auvseg.spreadsheet import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 
 FORMULAS = ('=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''@x")
@@ -67,8 +67,12 @@ def test_verdicts_pseudonyms_and_conversions_hold_no_formula_and_lose_nothing(tm
     review = Review(text, {text: Decision("fix", text)})
     write_review(tmp_path / "verdicts.csv", review)
     assert read_review(tmp_path / "verdicts.csv") == review
-    key = write_key(tmp_path, {text: "case-0001"})
-    assert read_key(tmp_path) == {"case-0001": text}
+    (pseudonym,) = pseudonyms_of(tmp_path, [text]).values()
+    assert read_key(tmp_path) == {pseudonym: text}
     converted = as_csv([Row(text, "training", "warning", text)])
-    for written in ((tmp_path / "verdicts.csv").read_bytes().decode(), key.read_bytes().decode(), converted):
+    for written in (
+        (tmp_path / "verdicts.csv").read_bytes().decode(),
+        (tmp_path / KEY).read_bytes().decode(),
+        converted,
+    ):
         assert not any(computed(cell) for row in csv.reader(io.StringIO(written, newline="")) for cell in row)

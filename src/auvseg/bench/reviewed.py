@@ -216,5 +216,5 @@ def _led_by(values: pd.DataFrame, reviewed: Bool[np.ndarray, "N"]) -> tuple[str,
     return max(known.items(), key=lambda one: one[1], default=None)
 
 
-def _interval(row: "pd.Series[float]", value: str, low: str, high: str) -> str:
+def _interval(row: "pd.Series", value: str, low: str, high: str) -> str:
     return Estimate(float(row[value]), float(row[low]), float(row[high]), 0).in_words()

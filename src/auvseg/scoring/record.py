@@ -194,7 +194,7 @@ def is_as_written(run_folder: Path, case_id: str) -> bool:
     True where nothing says what was written.
     """
     try:
-        written = json.loads(_timings_path(run_folder, case_id).read_bytes())[_SEAL]
+        written = read_json(_timings_path(run_folder, case_id))[_SEAL]
         return hashlib.sha256(record_path(run_folder, case_id).read_bytes()).hexdigest() == written
     except (OSError, ValueError, KeyError, TypeError):
         return True

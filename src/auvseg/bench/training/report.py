@@ -68,7 +68,7 @@ def sentences(comparison: Comparison) -> list[str]:
     return said
 
 
-def _spread(row: "pd.Series[float]", metric: str) -> str:
+def _spread(row: "pd.Series", metric: str) -> str:
     value, deviation = _HUNDRED * row[metric], _HUNDRED * row[f"{metric}_sd"]
     return f"{value:.1f}" if deviation != deviation else f"{value:.1f} ± {deviation:.1f}"
 
@@ -78,7 +78,7 @@ def _difference(differences: pd.DataFrame, arm: str, reference: str) -> str:
     return "" if found.empty else _points(found.iloc[0])
 
 
-def _points(row: "pd.Series[float]") -> str:
+def _points(row: "pd.Series") -> str:
     """In points of Dice, as the paper counts them."""
     value, low, high = (_HUNDRED * row[name] for name in ("difference", "low", "high"))
     return f"{value:+.1f}" if low != low else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

@@ -29,6 +29,7 @@ from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run
 from auvseg.scoring.view import read_view
+from auvseg.text_files import read_json
 
 MARKER = "figures.json"
 
@@ -170,7 +171,7 @@ def _files_of(folder: Path) -> set[str]:
     if not folder.is_dir() or not any(folder.iterdir()):
         return set()
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        content = read_json(folder / MARKER)
         if content["figures_version"] == 1:
             return {name for name in content["files"] if Path(name).name == name and Path(name).suffix[1:] in FORMATS}
     except (OSError, ValueError, KeyError, TypeError):
