@@ -120,3 +120,15 @@ def test_a_window_without_width_is_refused(window):
 def test_brighter_voxels_never_become_darker(image):
     scaled = normalise(Volume("case", image, None, (1.0, 1.0, 1.0), "SAR", ()), Normalisation("ct"), None)
     assert (np.diff(scaled.ravel()[np.argsort(image.ravel())]) >= 0).all()
+
+
+@pytest.mark.parametrize("how", [Normalisation("ct"), Normalisation("windowed"), MRI, MASK], ids=str)
+@pytest.mark.parametrize("factor", [1.0, 0.0, 1e36])
+def test_in_place_the_result_is_the_same_and_takes_the_images_memory(how, factor):
+    values = factor * np.concatenate([noise(), np.zeros(50, np.float32), -noise(70)])
+    foreground = np.zeros((1, 1, len(values)), bool)
+    foreground[..., 100:900] = True
+    expected, image = normalise(volume(values), how, foreground), volume(values)
+    found = normalise(image, how, foreground, in_place=True)
+    np.testing.assert_array_equal(found, expected)
+    assert np.shares_memory(found, image.image)

@@ -97,3 +97,38 @@ def test_a_closed_end_is_an_end_of_file(way):
     theirs.close()
     with pytest.raises((EOFError, OSError)):
         transfer.receive(ours)
+
+
+def test_an_array_that_was_made_to_be_shared_is_not_copied():
+    if not hasattr(os, "memfd_create"):
+        pytest.skip("this system has no anonymous memory files")
+    before = open_descriptors()
+    array = transfer.shareable((3, 700, 200), np.float32)
+    array[:] = np.random.default_rng(0).random(array.shape)
+    received = round_trip({"array": array, "other": array[:1].copy()})["array"]
+    np.testing.assert_array_equal(received, array)
+    array[2, 1, 0] = 77.0
+    assert received[2, 1, 0] == 77.0
+    del array
+    assert received[2, 1, 0] == 77.0
+    del received
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("part", [np.s_[1:], np.s_[:, :-1], np.s_[..., ::-1]], ids=str)
+def test_a_part_of_such_an_array_travels_by_itself(part):
+    array = transfer.shareable((4, 700, 200), np.int32)
+    array[:] = np.random.default_rng(0).integers(0, 99, array.shape)
+    received = round_trip(array[part])
+    np.testing.assert_array_equal(received, array[part])
+    assert not np.shares_memory(received, array)
+    array[:] = -1
+    assert (received >= 0).all()
+
+
+def test_without_memory_files_an_array_to_be_shared_is_like_any_other(monkeypatch):
+    monkeypatch.setattr(os, "memfd_create", lambda name: no_room(name, b""), raising=False)
+    array = transfer.shareable((3, 700, 200), np.float32)
+    assert array.shape == (3, 700, 200)
+    assert not array.any()
+    assert transfer.shareable((2, 0), np.int32).size == 0

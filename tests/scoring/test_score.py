@@ -1,5 +1,8 @@
 """The engine, with a small extractor in place of the foundation model."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from auvseg.extractors.base import WHOLE_IMAGE, ClassMap
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.score import score
+from auvseg.scoring.scorer import Scorer
 from auvseg.scoring.table import load_scores
 from auvseg.scoring.view import read_view
 from small_dataset import small_dataset, write_case
@@ -257,3 +261,25 @@ def test_without_model_and_prompt_the_image_alone_is_measured(dataset, tmp_path)
     assert set(table["class"]) == {"whole image"}
     assert table["noise"].notna().all()
     assert table[["contrast", "edge", "share", "volume_ml"]].isna().all(axis=None)
+
+
+def test_a_case_that_would_not_fit_is_a_row_with_the_numbers_and_scored_where_there_is_room(dataset, tmp_path):
+    one = replace(dataset, cases=dataset.cases[:1])
+    summary = score(one, tmp_path / "run", CONFIG, max_memory_bytes=10**6)
+    ((case_id, reason),) = summary.failed
+    assert case_id == "case_0"
+    assert "of memory, 1.0 MB are allowed; raise --max-memory" in reason
+    assert not score(one, tmp_path / "run", CONFIG).failed
+    costs = json.loads((tmp_path / "run" / "timings" / record_path(tmp_path, "case_0").name).read_text())
+    for name in ("peak_bytes", "reader_peak_bytes"):
+        assert costs[name] is None or costs[name] > 10**7
+
+
+def test_a_case_is_not_read_beside_one_that_leaves_no_room(dataset, tmp_path, monkeypatch):
+    begun = []
+    prepare = Scorer.prepare
+    monkeypatch.setattr(Scorer, "prepare", lambda self, case: begun.append(case.case_id) or prepare(self, case))
+    monkeypatch.setattr("auvseg.scoring.scorer.fits_beside", lambda *_: False)
+    ended = []
+    score(dataset, tmp_path / "run", CONFIG, on_case=lambda case: ended.append((case.case_id, len(begun))))
+    assert ended == [(case.case_id, number) for number, case in enumerate(dataset.cases, start=1)]

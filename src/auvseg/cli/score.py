@@ -166,6 +166,13 @@ def command(
             help="Keep what auvseg report shows beside the numbers: a stamp of the image, the model's own mask.",
         ),
     ] = True,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as 6GB: a case that would need more is refused before it is read. Default: what the machine, "
+            "its container or its job allows."
+        ),
+    ] = None,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
 ) -> None:
@@ -176,6 +183,7 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
+    from auvseg.data.memory_limit import parse_size
     from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device, choose_devices
@@ -221,6 +229,7 @@ def command(
             num_parts=num_parts,
             part_id=part_id,
             views=views,
+            max_memory_bytes=None if max_memory is None else parse_size(max_memory),
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
         )

@@ -76,7 +76,12 @@ class IsolatedPool:
         self._idle, self._busy = [], []
 
     def map(
-        self, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int | None = None
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        ahead: int | None = None,
+        meanwhile: Callable[[Outcome[Item, Result]], bool] | None = None,
     ) -> Iterator[Outcome[Item, Result]]:
         """Run `function` on every item and yield the outcomes in the items' order.
 
@@ -84,6 +89,8 @@ class IsolatedPool:
             function: a function that can be pickled, of a module that workers can import quickly.
             items: pulled one by one, as there is room.
             ahead: outcomes that may wait to be taken, beside the tasks that run; as many as workers by default.
+            meanwhile: asked of every outcome whether further tasks may begin while the caller looks at it; None: they
+                may.
 
         Raises:
             RunError: worker processes end before they begin anything.
@@ -100,11 +107,15 @@ class IsolatedPool:
                 if not tasks:
                     return
                 self._collect(tasks)
+                outcome = tasks[0].outcome
                 # Workers that became free go on while the caller looks at the outcome.
-                self._hand_out(function, source, tasks, room)
-                if (outcome := tasks[0].outcome) is not None:
+                if outcome is None or meanwhile is None or meanwhile(outcome):
+                    self._hand_out(function, source, tasks, room)
+                if outcome is not None:
                     tasks.popleft()
                     yield outcome
+                    # It may hold a volume, and the next task needs room for its own.
+                    outcome = None
         finally:
             for task in tasks:
                 self._release(task, keep=False)

@@ -39,7 +39,9 @@ class Normalisation:
             raise UsageError(f"the CT window needs a width above 0, not level {level:g} and width {width:g}")
 
 
-def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) -> ImageArray:
+def normalise(
+    volume: Volume, how: Normalisation, foreground: MaskArray | None, *, in_place: bool = False
+) -> ImageArray:
     """The volume's intensities `x`, clipped and scaled: `(clip(x, low, high) - low) / (high - low)`.
 
     | input, modality | low and high |
@@ -56,6 +58,7 @@ def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) 
         volume: the case.
         how: the configuration.
         foreground: (D, H, W) where any class is; needed for `mask`.
+        in_place: whether the volume's own image may become the result, which spares a copy.
 
     Returns:
         (D, H, W) float32 in [0, 1]; zeros where the range has no width.
@@ -64,39 +67,45 @@ def normalise(volume: Volume, how: Normalisation, foreground: MaskArray | None) 
         CaseError: `mask` without any foreground.
     """
     image = volume.image
+    out = image if in_place else np.empty_like(image)
     if how.input == "mask":
         if foreground is None or not foreground.any():
             raise CaseError("the label holds no foreground, so there is nothing to normalise by; use --input raw")
-        return _scaled(image, *_percentiles(image[foreground]))
+        return _scaled(image, *_percentiles(image[foreground]), out)
     if how.modality == "ct":
         level, width = how.window_hu
-        return _scaled(image, level - width / 2, level + width / 2)
+        return _scaled(image, level - width / 2, level + width / 2, out)
     if how.modality == "windowed":
-        return _scaled(image, 0.0, 255.0)
-    return _scaled_mri(image)
+        return _scaled(image, 0.0, 255.0, out)
+    return _scaled_mri(image, out)
 
 
-def _scaled_mri(image: ImageArray) -> ImageArray:
+def _scaled_mri(image: ImageArray, out: ImageArray) -> ImageArray:
     positive = image[image > 0]
-    scaled = _scaled(image, *_percentiles(positive if positive.size else image.ravel()))
-    scaled[image == 0] = 0
-    return scaled
+    low, high = _percentiles(positive if positive.size else image.flatten())
+    del positive
+    blanked = image == 0
+    _scaled(image, low, high, out)
+    out[blanked] = 0
+    return out
 
 
 def _percentiles(values: NDArray[np.float32]) -> tuple[float, float]:
-    low, high = np.percentile(values, PERCENTILES)
+    """The percentiles of values whose order and content nobody needs any more: sorting them elsewhere is a copy."""
+    low, high = np.percentile(values, PERCENTILES, overwrite_input=True)
     return float(low), float(high)
 
 
-def _scaled(image: ImageArray, low: float, high: float) -> ImageArray:
+def _scaled(image: ImageArray, low: float, high: float, out: ImageArray) -> ImageArray:
     width = high - low
     if width > float(np.finfo(np.float32).max):
         # Damaged floating files span more than float32 can subtract.
-        return _scaled(image * np.float32(0.25), low * 0.25, high * 0.25)
+        return _scaled(np.multiply(image, np.float32(0.25), out=out), low * 0.25, high * 0.25, out)
     if not np.float32(width) > 0:
-        return np.zeros_like(image)
-    scaled = np.clip(image, np.float32(low), np.float32(high))
-    scaled -= np.float32(low)
-    scaled /= np.float32(width)
+        out[:] = 0
+        return out
+    np.clip(image, np.float32(low), np.float32(high), out=out)
+    out -= np.float32(low)
+    out /= np.float32(width)
     # Rounding may leave the interval by one unit in the last place.
-    return np.clip(scaled, 0.0, 1.0, out=scaled)
+    return np.clip(out, 0.0, 1.0, out=out)

@@ -3,7 +3,8 @@
 A pipe copies an array five times, in pieces. Where the system has anonymous memory files (Linux), the sender writes an
 array into one and passes its descriptor; the receiver maps it, and it is freed with the last array that uses it,
 whatever happens to either process. Unlike shared memory segments it has no name to leak and no small `/dev/shm` to
-fill. Elsewhere arrays follow the message through the pipe, still outside the pickle.
+fill. An array that was made in such a file from the start (`shareable`) is not even copied. Elsewhere arrays follow the
+message through the pipe, still outside the pickle.
 """
 
 import mmap
@@ -14,8 +15,50 @@ from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 LARGE_BYTES = 1 << 20
 """Arrays below this size stay in the message: a descriptor costs more than copying them."""
+
+
+class _Memory(mmap.mmap):
+    """An anonymous file in memory, as long as an array lies in it."""
+
+    descriptor: int
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+def shareable(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """An array of zeros that `send` passes on without a copy, where the system has anonymous memory files.
+
+    The receiver sees the same memory: the sender must not change the array once it is sent.
+    """
+    size = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
+    if size < LARGE_BYTES or not hasattr(os, "memfd_create"):
+        return np.zeros(shape, dtype)
+    try:
+        file = os.memfd_create("auvseg-array")
+    except OSError:
+        return np.zeros(shape, dtype)
+    try:
+        os.ftruncate(file, size)
+        memory = _Memory(file, size)
+    except OSError:
+        os.close(file)
+        return np.zeros(shape, dtype)
+    memory.descriptor = file
+    return np.frombuffer(memory, dtype).reshape(shape)
+
+
+def _home(view: memoryview) -> int | None:
+    """The descriptor of the file that an array fills, if it was made by `shareable`; else None."""
+    owner: Any = view.obj
+    while isinstance(owner, np.ndarray | memoryview):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    return owner.descriptor if isinstance(owner, _Memory) and len(owner) == view.nbytes else None
 
 
 def send(connection: Connection, message: object) -> None:
@@ -38,7 +81,8 @@ def send(connection: Connection, message: object) -> None:
     files: list[int | None] = []
     try:
         for view in buffers:
-            files.append(_memory_file(view))
+            home = _home(view)
+            files.append(_memory_file(view) if home is None else os.dup(home))
         connection.send((body, [(view.nbytes, file is not None) for view, file in zip(buffers, files, strict=True)]))
         for view, file in zip(buffers, files, strict=True):
             if file is None:

@@ -5,6 +5,7 @@ everything else. Nothing is resampled: the foundation models bring their own siz
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from auvseg.data.case import Case
 from auvseg.data.reading import Header, RawArray, read_array, read_label
 from auvseg.errors import CaseError
 from auvseg.shapes import ImageArray, LabelArray
+
+Allocate = Callable[[tuple[int, ...], Any], NDArray[Any]]
+"""Makes an array of a shape and a type, whatever it holds, as `numpy.empty`."""
 
 CANONICAL = "SAR"
 """Where index 0, 1 and 2 of every array grow to."""
@@ -63,7 +67,13 @@ class Volume:
 
 
 def load_volume(
-    case: Case, *, channel: int = 0, with_label: bool = True, channel_count: int = 1, every_channel: bool = False
+    case: Case,
+    *,
+    channel: int = 0,
+    with_label: bool = True,
+    channel_count: int = 1,
+    every_channel: bool = False,
+    allocate: Allocate = np.empty,
 ) -> Volume:
     """Read a case and turn it into the canonical orientation.
 
@@ -74,6 +84,7 @@ def load_volume(
         channel_count: how many channels the data set declares; a fourth axis of this length holds them, and 1 says
             nothing of how many files a case has.
         every_channel: whether the other channels are read too.
+        allocate: makes the volume's arrays; what is read of a file is held only until it lies in them.
 
     Raises:
         ReadError: a file cannot be read.
@@ -86,19 +97,23 @@ def load_volume(
     whole = read_array(path, part="image")
     raw = _one_channel(whole, path, channel, channels_in_file)
     warnings = [f"{path.name}: {note}" for note in raw.header.notes]
-    image = _intensities(raw.array, raw.header, path, warnings)
+    header = raw.header
+    image = _intensities(raw.array, header, path, warnings, allocate)
     others: tuple[ImageArray, ...] = ()
     if every_channel and channels_in_file > 1:
         rest = [whole.array[..., index] for index in range(channels_in_file) if index != channel]
-        others = tuple(_intensities(array, raw.header, path, warnings) for array in rest)
-    elif every_channel:
+        others = tuple(_intensities(array, header, path, warnings, allocate) for array in rest)
+        del rest
+    # What the file held goes before the next one is read.
+    del whole, raw
+    if every_channel and channels_in_file == 1:
         files = [file for index, file in enumerate(case.images) if index != channel]
-        others = tuple(_read_channel(file, raw.header, path.name, warnings) for file in files)
+        others = tuple(_read_channel(file, header, path.name, warnings, allocate) for file in files)
     label = None
     if with_label and case.label is not None:
-        label = _read_label(case, case.label, raw.header, warnings)
-    x, y, z = (raw.header.spacing_mm[axis] for axis in _axis_order(raw.header))
-    return Volume(case.case_id, image, label, (x, y, z), raw.header.axcodes, tuple(warnings), channel, others)
+        label = _read_label(case, case.label, header, warnings, allocate)
+    x, y, z = (header.spacing_mm[axis] for axis in _axis_order(header))
+    return Volume(case.case_id, image, label, (x, y, z), header.axcodes, tuple(warnings), channel, others)
 
 
 def require_usable(case: Case) -> None:
@@ -163,6 +178,11 @@ def as_label(array: NDArray[Any], name: str) -> NDArray[np.int32]:
     Raises:
         CaseError: values that are not whole numbers, not finite, or too large; an example is named.
     """
+    return _whole_numbers(array, name).astype(np.int32)
+
+
+def _whole_numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Label values in whatever type they are, of which int32 holds every one."""
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise CaseError(f"{name}: the label holds NaN or infinity")
@@ -180,10 +200,10 @@ def as_label(array: NDArray[Any], name: str) -> NDArray[np.int32]:
     low, high = array.min().item(), array.max().item()
     if high > np.iinfo(np.int32).max or low < np.iinfo(np.int32).min:
         raise CaseError(f"{name}: label values from {low:g} to {high:g} are no class numbers")
-    return array.astype(np.int32)
+    return array
 
 
-def _read_label(case: Case, path: Path, image: Header, warnings: list[str]) -> LabelArray:
+def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allocate: Allocate) -> LabelArray:
     raw = read_label(path, case.label_values, image)
     if case.label_values:
         warnings += (f"{path.name}: {note}" for note in raw.header.notes)
@@ -196,17 +216,25 @@ def _read_label(case: Case, path: Path, image: Header, warnings: list[str]) -> L
     if difference is not None:
         warnings.append(f"{path.name}: {difference}; taken voxel by voxel on the image's grid, as nnU-Net does")
     # Voxel by voxel: the image's affine turns both.
-    return np.ascontiguousarray(_canonical(as_label(raw.array, path.name), image))
+    return _filled(allocate, _canonical(_whole_numbers(raw.array, path.name), image), np.int32)
 
 
-def _intensities(array: NDArray[Any], header: Header, path: Path, warnings: list[str]) -> ImageArray:
-    # One copy: turned, converted and in one block of memory.
-    image = np.array(_canonical(array, header), dtype=np.float32, order="C")
+def _intensities(
+    array: NDArray[Any], header: Header, path: Path, warnings: list[str], allocate: Allocate
+) -> ImageArray:
+    image: ImageArray = _filled(allocate, _canonical(array, header), np.float32)
     _check_intensities(image, path, warnings)
     return image
 
 
-def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str]) -> ImageArray:
+def _filled(allocate: Allocate, values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    """One copy: turned, converted and in one block of memory."""
+    array = allocate(values.shape, dtype)
+    np.copyto(array, values, casting="unsafe")
+    return array
+
+
+def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str], allocate: Allocate) -> ImageArray:
     raw = read_array(path, part="image")
     if raw.header.shape != first.shape:
         raise CaseError(
@@ -216,7 +244,7 @@ def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str
     if grid_difference(first, raw.header) is not None:
         warnings.append(f"{path.name}: its grid is not that of {first_name}; taken voxel by voxel, as nnU-Net does")
     # Voxel by voxel: the first channel's affine turns all.
-    return _intensities(raw.array, first, path, warnings)
+    return _intensities(raw.array, first, path, warnings, allocate)
 
 
 def _image_file(case: Case, channel: int, channel_count: int) -> Path:

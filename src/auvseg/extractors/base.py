@@ -19,6 +19,7 @@ from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.extractors.catalogue import Prompt
+from auvseg.extractors.map_memory import MapMemory
 from auvseg.shapes import ImageArray, LabelArray
 
 WHOLE_IMAGE = ClassDef(class_id=0, name="whole image", values=())
@@ -140,6 +141,15 @@ class HasOwnClasses(Protocol):
 
     def notes(self, classes: Sequence[ClassDef] | None) -> tuple[str, ...]:
         """What a person should know before scoring these classes (None: undeclared), one sentence each."""
+        ...
+
+
+@runtime_checkable
+class KnowsItsMemory(Protocol):
+    """An extractor that says what its maps take; of any other the defaults of `MapMemory` are assumed."""
+
+    def map_memory(self) -> MapMemory:
+        """What the maps take."""
         ...
 
 

@@ -25,9 +25,11 @@ from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
+from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.extractors.planewise import (
+    OPEN_MAPS,
     Decoded,
     as_itk_stores,
     labelled_pixels,
@@ -44,6 +46,9 @@ NAME = "lite-medsam"
 WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 
 Precision = Literal["auto", "fp32", "bf16"]
+
+_NETWORK_BYTES = 500_000_000
+"""Of one plane on its way through the encoder, what the encoder keeps of an empty one, and the libraries' buffers."""
 
 
 def weights_path() -> Path:
@@ -129,6 +134,10 @@ class LiteMedSAM:
     def remarks(self) -> tuple[str, ...]:
         """What was given up for lack of memory, up to now."""
         return self._fallback.remarks()
+
+    def map_memory(self) -> MapMemory:
+        """What the maps take: 256×256 logits a plane, and what one plane needs on its way through the network."""
+        return MapMemory(4 * SIDE * SIDE, OPEN_MAPS, _NETWORK_BYTES, self._max_slices)
 
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the case holds, as soon as its last plane is done.

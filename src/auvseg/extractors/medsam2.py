@@ -29,11 +29,13 @@ from auvseg.errors import UsageError, WeightsError
 from auvseg.extractors.base import ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.checkpoint import Published, checkpoint_path, load_checkpoint
+from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.medsam2_network import MEDSAM2, Architecture, Embedding, Network
 from auvseg.extractors.medsam2_propagation import Frame, Track, VideoNetwork
 from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.out_of_memory import Fallback, Way, named_precision, ways_of_planes
 from auvseg.extractors.planewise import (
+    OPEN_MAPS,
     Decoded,
     as_itk_stores,
     labelled_pixels,
@@ -128,6 +130,10 @@ class MedSAM2:
     def remarks(self) -> tuple[str, ...]:
         """What was given up for lack of memory, up to now."""
         return self._fallback.remarks()
+
+    def map_memory(self) -> MapMemory:
+        """What the maps take: logits of a quarter of the network's side a plane."""
+        return MapMemory(4 * (self._architecture.side // 4) ** 2, OPEN_MAPS, max_planes=self._max_slices)
 
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield the map of every class that the case holds, as soon as its last plane is done.

@@ -13,6 +13,7 @@ from auvseg.data.label_planes import values_on_plane
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
+from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.prompts import evenly_spaced
 from auvseg.shapes import LabelArray
 
@@ -48,6 +49,10 @@ class NoModel:
     def settings(self) -> dict[str, str | int | float | bool | None]:
         """What changes the rows."""
         return {"prompt": self.prompt, "max_slices": self._max_slices}
+
+    def map_memory(self) -> MapMemory:
+        """Its maps have no pixel."""
+        return MapMemory(plane_bytes=0, fixed_bytes=0)
 
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
         """Yield a map (D, 0, 0) of every class that the case holds, D the planes that hold it.

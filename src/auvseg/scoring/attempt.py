@@ -21,8 +21,10 @@ def attempt(
     config: ScoreConfig,
     seconds: Seconds,
     view: CaseView | None = None,
+    *,
+    consume: bool = False,
 ) -> tuple[tuple[ClassScore, ...], str]:
-    """Score a case that was read; never raises for what is the case's own.
+    """Score a case that was read; never raises for what is the case's own. Arguments are those of `score_case`.
 
     Returns:
         The scores and an empty reason, or no scores and the reason.
@@ -32,7 +34,8 @@ def attempt(
         if declared is None and volume.label is None and isinstance(extractor, HasOwnClasses):
             declared = extractor.own_classes
         classes = classes_of(volume, declared, dataset.ignore_value)
-        return score_case(volume, classes, dataset.ignore_value, extractor, config, seconds, view), ""
+        ignore = dataset.ignore_value
+        return score_case(volume, classes, ignore, extractor, config, seconds, view, consume=consume), ""
     except CaseError as problem:
         return (), str(problem)
     except MemoryError:

@@ -68,6 +68,8 @@ def score_case(
     config: ScoreConfig,
     seconds: Seconds,
     view: CaseView | None = None,
+    *,
+    consume: bool = False,
 ) -> tuple[ClassScore, ...]:
     """Measures of every class of one case, in the order of `classes`; with prompt `none` of the whole image.
 
@@ -81,13 +83,14 @@ def score_case(
         config: the run's configuration.
         seconds: receives where the time went.
         view: receives what a person wants to see of the case; None: nobody does.
+        consume: whether the volume's image may be overwritten, which spares a copy; nobody may look at it afterwards.
 
     Raises:
         CaseError: the case cannot be scored with this configuration.
     """
     started = time.perf_counter()
     raw = isinstance(extractor, ReadsRawChannels)
-    prepared = _prepare(volume, classes, config, raw=raw)
+    prepared = _prepare(volume, classes, config, raw=raw, consume=consume)
     label_free = not config.prompted_by_label
     counts = label_counts(volume)
     expected = [WHOLE_IMAGE] if label_free and not isinstance(extractor, HasOwnClasses) else list(classes)
@@ -128,16 +131,22 @@ def score_case(
     )
 
 
-def _prepare(volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig, *, raw: bool) -> ExtractorInput:
+def _prepare(
+    volume: Volume, classes: Sequence[ClassDef], config: ScoreConfig, *, raw: bool, consume: bool
+) -> ExtractorInput:
     needs_label = config.prompted_by_label or config.input == "mask"
     if needs_label and volume.label is None:
         raise CaseError("no label; score label-free with --prompt none --input raw")
     how = Normalisation(input=config.input, modality=config.modality, window_hu=config.window_hu)
     foreground = None
     if config.input == "mask" and volume.label is not None:
-        foreground = np.isin(volume.label, [value for c in classes for value in c.values])
+        values = [value for c in classes for value in c.values]
+        foreground = np.empty(volume.label.shape, dtype=bool)
+        # Plane by plane: a search in the whole label takes several times the label's memory.
+        for plane, found in zip(volume.label, foreground, strict=True):
+            found[:] = np.isin(plane, values)
     return ExtractorInput(
-        image=normalise(volume, how, foreground),
+        image=normalise(volume, how, foreground, in_place=consume and not raw),
         label=volume.label if config.prompted_by_label else None,
         spacing_mm=volume.spacing_mm,
         raw=RawImage(volume.channels(), volume.axcodes) if raw else None,

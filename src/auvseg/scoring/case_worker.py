@@ -110,6 +110,8 @@ class CaseWorker:
         scorer, readers = self._begun.result()
         with self._reading:
             (outcome,) = readers.map(load_case, [scorer.prepare(case)])
+            if not scorer.leaves_room(outcome):
+                return self._network.submit(scorer.finish, outcome).result()
         return self._network.submit(scorer.finish, outcome).result()
 
 

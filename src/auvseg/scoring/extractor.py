@@ -8,7 +8,8 @@ from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
-from auvseg.extractors.base import Extractor, HasOwnClasses, ReadsRawChannels
+from auvseg.extractors.base import Extractor, HasOwnClasses, KnowsItsMemory, ReadsRawChannels
+from auvseg.extractors.map_memory import UNKNOWN, MapMemory
 from auvseg.scoring.config import ScoreConfig
 
 
@@ -20,11 +21,13 @@ class ExtractorFacts:
         setup: name, weights and settings, as they stand in every record.
         notes: what a person should know before the first case, one sentence each.
         every_channel: whether it needs every channel of an image.
+        map_memory: what its maps take in memory.
     """
 
     setup: Mapping[str, Any]
     notes: tuple[str, ...]
     every_channel: bool
+    map_memory: MapMemory = UNKNOWN
 
 
 def make_extractor(config: ScoreConfig, device: str) -> Extractor:
@@ -55,6 +58,7 @@ def extractor_facts(extractor: Extractor, dataset: Dataset) -> ExtractorFacts:
         setup={"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
         notes=extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else (),
         every_channel=isinstance(extractor, ReadsRawChannels),
+        map_memory=extractor.map_memory() if isinstance(extractor, KnowsItsMemory) else UNKNOWN,
     )
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset
+from auvseg.extractors.map_memory import UNKNOWN, MapMemory
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.extractor import ExtractorFacts, run_setup
 from auvseg.scoring.loading import LoadTask
+from auvseg.scoring.memory_need import Room
 from auvseg.scoring.record import Record, Status, is_as_written, read_record, record_path
 
 
@@ -24,6 +26,8 @@ class Job:
         every_channel: whether the extractor needs every channel of an image.
         views: whether to keep what a report shows of a case.
         read_timeout_s: a file that takes longer to read is given up; None never.
+        max_bytes: memory of one worker and its reader together; None bounds nothing.
+        map_memory: what the extractor's maps take of it.
     """
 
     dataset: Dataset
@@ -34,6 +38,8 @@ class Job:
     every_channel: bool
     views: bool
     read_timeout_s: float | None
+    max_bytes: int | None = None
+    map_memory: MapMemory = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ def make_job(
     *,
     views: bool,
     read_timeout_s: float | None,
+    max_bytes: int | None = None,
 ) -> Job:
     """The job of scoring a data set with the extractor that these facts are about."""
     setup = run_setup(config, facts)
@@ -73,10 +80,20 @@ def make_job(
         every_channel=facts.every_channel,
         views=views,
         read_timeout_s=read_timeout_s,
+        max_bytes=max_bytes,
+        map_memory=facts.map_memory,
     )
 
 
-def load_task(job: Job, case: Case, known: Record | None) -> LoadTask:
+def room_of(job: Job, engine_bytes: int) -> Room | None:
+    """What memory a worker has for a case; None where nothing bounds it."""
+    if job.max_bytes is None:
+        return None
+    classes = job.dataset.classes
+    return Room(job.max_bytes, engine_bytes, job.map_memory, None if classes is None else len(classes))
+
+
+def load_task(job: Job, case: Case, known: Record | None, room: Room | None = None) -> LoadTask:
     """What has to be read of a case; with a usable record only as much as shows whether its files are the same."""
     return LoadTask(
         case=case,
@@ -85,6 +102,7 @@ def load_task(job: Job, case: Case, known: Record | None) -> LoadTask:
         with_label=job.config.prompted_by_label or job.config.input == "mask",
         known=None if known is None else known.inputs,
         every_channel=job.every_channel,
+        room=room,
     )
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auvseg.data.case import Case
+from auvseg.data.peak_memory import forget_peak, peak_bytes
 from auvseg.data.reading import image_sha256, is_supported, label_sha256
+from auvseg.data.transfer import shareable
 from auvseg.data.volume import Volume, load_volume, require_usable
 from auvseg.errors import CaseError
+from auvseg.scoring.memory_need import Need, Room, need_of, promise_of, require_room
 from auvseg.scoring.record import CaseInputs
 
 
@@ -26,6 +29,7 @@ class LoadTask:
         with_label: whether the label is needed.
         known: hashes for which a usable record exists; the voxels are then not read.
         every_channel: whether the other channels are read and hashed too.
+        room: what memory there is; None asks nobody.
     """
 
     case: Case
@@ -34,6 +38,7 @@ class LoadTask:
     with_label: bool
     known: CaseInputs | None
     every_channel: bool = False
+    room: Room | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,16 @@ class LoadedCase:
         volume: None where the record is still valid, or where reading failed.
         error: why reading failed; None otherwise.
         seconds: time for hashing and reading.
+        need: how much memory the case was expected to need; None where nobody asked, or nothing was read.
+        peak_bytes: the most memory that the reading process held; None where nobody counts.
     """
 
     inputs: CaseInputs
     volume: Volume | None
     error: str | None
     seconds: float
+    need: Need | None = None
+    peak_bytes: int | None = None
 
     @classmethod
     def failed(cls, error: str | None) -> "LoadedCase":
@@ -59,28 +68,41 @@ class LoadedCase:
 
 
 def load_case(task: LoadTask) -> LoadedCase:
-    """Hash the files of a case and, unless a record for these very files exists, read it."""
-    started = time.perf_counter()
+    """Hash the files of a case and, unless a record for these very files exists, read it if there is room."""
+    started, counts = time.perf_counter(), forget_peak()
     inputs = CaseInputs(None, None)
-    volume, error = None, None
+    volume, error, need = None, None, None
     try:
         require_usable(task.case)
         before = _states(task.case)
         inputs = _hash_files(task)
         if inputs != task.known:
+            need = _need(task)
             volume = load_volume(
                 task.case,
                 channel=task.channel,
                 with_label=task.with_label,
                 channel_count=task.channel_count,
                 every_channel=task.every_channel,
+                allocate=shareable,
             )
             if _states(task.case) != before:
                 volume, inputs = None, CaseInputs(None, None)
                 raise CaseError("its files were changed while they were read; give the same command again")
     except CaseError as problem:
         error = str(problem)
-    return LoadedCase(inputs, volume, error, time.perf_counter() - started)
+    seconds, peak = time.perf_counter() - started, peak_bytes() if counts else None
+    return LoadedCase(inputs, volume, error, seconds, need, peak)
+
+
+def _need(task: LoadTask) -> Need | None:
+    if task.room is None:
+        return None
+    channels = task.channel_count if task.every_channel else 1
+    promise = promise_of(task.case, channel=task.channel, with_label=task.with_label, channels=channels)
+    need = need_of(promise, task.room)
+    require_room(need, task.room)
+    return need
 
 
 def _hash_files(task: LoadTask) -> CaseInputs:

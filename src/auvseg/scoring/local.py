@@ -20,5 +20,8 @@ def score_here(job: Job, extractor: Extractor, cases: Iterable[Case]) -> Iterato
     """
     scorer = Scorer(job, extractor)
     with IsolatedPool(num_workers=1, timeout_s=job.read_timeout_s) as pool:
-        for outcome in pool.map(load_case, map(scorer.prepare, cases), ahead=1):
-            yield scorer.finish(outcome)
+        for outcome in pool.map(load_case, map(scorer.prepare, cases), ahead=1, meanwhile=scorer.leaves_room):
+            ended = scorer.finish(outcome)
+            # The case's volume goes before the next one comes.
+            del outcome
+            yield ended

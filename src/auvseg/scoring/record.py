@@ -179,10 +179,17 @@ def record_path(run_folder: Path, case_id: str) -> Path:
     return run_folder / "records" / file_name(case_id)
 
 
-def write_record(run_folder: Path, record: Record, seconds: Mapping[str, float]) -> None:
-    """Write the timings and the record's sha256, then the record; a record that exists is always whole."""
+def write_record(run_folder: Path, record: Record, costs: Mapping[str, float | None]) -> None:
+    """Write the timings and the record's sha256, then the record; a record that exists is always whole.
+
+    Args:
+        run_folder: of the scores.
+        record: of the case.
+        costs: seconds, and bytes of memory; None where nobody counted.
+    """
     content = record.to_bytes()
-    timings = {"case_id": record.case_id, **{name: round(value, 4) for name, value in seconds.items()}}
+    rounded = {name: None if value is None else round(value, 4) for name, value in costs.items()}
+    timings = {"case_id": record.case_id, **rounded}
     seal = {_SEAL: hashlib.sha256(content).hexdigest()}
     atomic.write_text(_timings_path(run_folder, record.case_id), json.dumps(timings | seal, sort_keys=True) + "\n")
     atomic.write_bytes(record_path(run_folder, record.case_id), content)

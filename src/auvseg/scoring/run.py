@@ -2,7 +2,7 @@
 
 RUN/run.json          the data set and the configuration; a second `score` into the folder must agree with it
 RUN/records/*.json    one record a case: the truth, from which everything else is made
-RUN/timings/*.json    seconds a case
+RUN/timings/*.json    seconds and memory a case
 RUN/scores.csv, scores.parquet, provenance.json
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from auvseg.data.case import Case, Dataset
+from auvseg.data.memory_limit import memory_limit
 from auvseg.errors import UsageError
 from auvseg.scoring.config import ScoreConfig, check_config
 from auvseg.scoring.engines import EngineName, Placement, started
@@ -69,6 +70,7 @@ def score(
     part_id: int = 0,
     read_timeout_s: float | None = 600.0,
     views: bool = True,
+    max_memory_bytes: int | None = None,
     on_case: Callable[[CaseDone], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ScoreSummary:
@@ -89,6 +91,8 @@ def score(
         part_id: which of them this call does, from 0: every `num_parts`-th case.
         read_timeout_s: a file that takes longer to read is given up, and its case fails.
         views: whether to keep what a report shows of a case (`auvseg.scoring.view`) beside its record.
+        max_memory_bytes: of this machine for this run, or for `ray` of each worker; None: what the machine and its
+            control groups allow. A case that would need more is refused before it is read.
         on_case: called after every case.
         on_note: called before the first case with every sentence that a person should know of this extractor.
 
@@ -109,7 +113,15 @@ def score(
         facts = at_work.facts()
         for note in facts.notes:
             say(note)
-        job = make_job(dataset, config, run_folder.resolve(), facts, views=views, read_timeout_s=read_timeout_s)
+        job = make_job(
+            dataset,
+            config,
+            run_folder.resolve(),
+            facts,
+            views=views,
+            read_timeout_s=read_timeout_s,
+            max_bytes=_bytes_a_worker(placement, max_memory_bytes),
+        )
         run = open_run(run_folder, dataset_path or dataset.source or dataset.root, job.setup, subset)
         reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
     complete = _all_recorded(run_folder, every_case)
@@ -126,6 +138,14 @@ def _all_recorded(run_folder: Path, cases: Sequence[Case]) -> bool:
     folder = run_folder / "records"
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return all(file_name(case.case_id) in there for case in cases)
+
+
+def _bytes_a_worker(placement: Placement, max_memory_bytes: int | None) -> int | None:
+    """What a worker of this machine may use; workers of a cluster, whose machines are not this one, what is said."""
+    if placement.engine == "ray":
+        return max_memory_bytes
+    allowed = memory_limit() if max_memory_bytes is None else max_memory_bytes
+    return None if allowed is None else allowed // len(placement.devices)
 
 
 def _nobody_listens(note: str) -> None:

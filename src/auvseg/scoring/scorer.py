@@ -4,11 +4,13 @@ import time
 
 from auvseg.data.case import Case
 from auvseg.data.isolation import Outcome
+from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.extractors.base import Extractor, MakesRemarks
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Seconds
-from auvseg.scoring.job import Ended, Job, load_task, usable_record
+from auvseg.scoring.job import Ended, Job, load_task, room_of, usable_record
 from auvseg.scoring.loading import LoadedCase, LoadTask
+from auvseg.scoring.memory_need import Need, fits_beside
 from auvseg.scoring.record import ClassScore, Record, write_record
 from auvseg.scoring.view import CaseView, write_view
 
@@ -25,13 +27,24 @@ class Scorer:
         self._job = job
         self._extractor = extractor
         self._kept: dict[str, Record] = {}
+        self._room = room_of(job, held_bytes() or 0)
+        self._largest: Need | None = None
 
     def prepare(self, case: Case) -> LoadTask:
         """What has to be read of a case, after a look at the record that it may have."""
         known = usable_record(self._job, case)
         if known is not None:
             self._kept[case.case_id] = known
-        return load_task(self._job, case, known)
+        return load_task(self._job, case, known, self._room)
+
+    def leaves_room(self, outcome: Outcome[LoadTask, LoadedCase]) -> bool:
+        """Whether the next case may be read while this one is scored: if it is no larger than any so far, it fits."""
+        need = None if outcome.result is None else outcome.result.need
+        if self._room is None or need is None:
+            return True
+        if self._largest is None or need.reading > self._largest.reading:
+            self._largest = need
+        return fits_beside(need, self._largest, self._room.allowed_bytes)
 
     def finish(self, outcome: Outcome[LoadTask, LoadedCase]) -> Ended:
         """Keep the record of a case whose files have not changed, else score what was read and write its record."""
@@ -42,24 +55,28 @@ class Scorer:
         return Ended(record.case_id, record.status, record.reason, reused=False)
 
     def _score_and_write(self, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
-        started = time.perf_counter()
+        started, counts = time.perf_counter(), forget_peak()
         job, seconds = self._job, Seconds()
         loaded = outcome.result or LoadedCase.failed(outcome.error)
         scores: tuple[ClassScore, ...] = ()
         reason = loaded.error or ""
         view = CaseView() if job.views else None
         if loaded.volume is not None:
-            scores, reason = attempt(loaded.volume, job.dataset, self._extractor, job.config, seconds, view)
+            scores, reason = attempt(
+                loaded.volume, job.dataset, self._extractor, job.config, seconds, view, consume=True
+            )
         remarks = self._extractor.remarks() if isinstance(self._extractor, MakesRemarks) and scores else ()
         record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks)
-        timings = {
+        costs = {
             "read": loaded.seconds,
             "network": seconds.network,
             "measures": seconds.measures,
             "other": time.perf_counter() - started - seconds.network - seconds.measures,
+            "peak_bytes": peak_bytes() if counts else None,
+            "reader_peak_bytes": loaded.peak_bytes,
         }
         if view is not None and scores:
             # Before the record: a case whose record is there is not looked at again.
             write_view(job.run_folder, record.case_id, view)
-        write_record(job.run_folder, record, timings)
+        write_record(job.run_folder, record, costs)
         return record
