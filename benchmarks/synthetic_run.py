@@ -67,7 +67,8 @@ def records(cases: int, *, features: bool = True, seed: int = 0) -> Iterator[Rec
             case_id=case_id(number),
             subset="validation" if number % 10 == 9 else "training",
             attributes={"site": SITES[number % len(SITES)]},
-            inputs=CaseInputs(f"{number:064x}", f"{number + 1:064x}"),
+            # A report shows no images of files that have changed, and these were never there.
+            inputs=CaseInputs(None, None),
             setup=setup,
             setup_sha256=sha256,
             status="failed" if failed else "ok",

@@ -237,6 +237,7 @@ const auvsegCase = (() => {
     viewer = new Viewer(images, payload.image, data, scoredPlanes(payload), (plane) => followers.forEach((one) => one(plane)));
     await viewer.ready;
     images.dataset.ready = "yes";
+    auvsegVolume.offer(viewer, images);
   }
 
   return {
