@@ -258,10 +258,12 @@ def test_a_factory_is_imported_by_its_name(tmp_path, monkeypatch, case):
     for name, words in [
         ("my_models:other", "my_models has no 'other'"),
         ("my_models:number", "number is no factory"),
+        ("builtins:dict", "makes a dict, no extractor; see"),
+        ("os:getcwd", r"is no factory of an extractor \(.*takes no keyword"),
         ("nowhere_at_all:mine", "No module named 'nowhere_at_all'; is it installed"),
     ]:
         with pytest.raises(UsageError, match=words):
-            get_extractor(name)
+            get_extractor(name, prompt="label")
     del sys.modules["my_models"]
 
 

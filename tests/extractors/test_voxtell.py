@@ -1,6 +1,7 @@
 """VoxTell's folder with a stand-in for its authors' package, whose network is too large for a test."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -165,6 +166,9 @@ def test_what_is_needed_and_what_has_no_meaning_is_named(folder, monkeypatch, tm
         list(get_extractor("voxtell").class_maps(make_case(), [TAIL]))
     torch.save({"network_weights": {}, "trainer_name": "", "init_args": {}}, folder / "fold_0" / "checkpoint_final.pth")
     with pytest.raises(UsageError, match="its checkpoint is not of its plans' network"):
+        get_extractor("voxtell", model=folder)
+    monkeypatch.setitem(sys.modules, "voxtell.model.voxtell_model", None)
+    with pytest.raises(UsageError, match=r"the package voxtell cannot be used .* pip install 'auvseg\[voxtell\]'"):
         get_extractor("voxtell", model=folder)
     monkeypatch.setattr(voxtell, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'auvseg\[voxtell\]'"):

@@ -58,7 +58,7 @@ def get_extractor(name: str, **options: Any) -> Extractor:
         return _REGISTERED[name](**options)
     facts = facts_of(name)
     if facts is None and ":" in name:
-        return _imported(name)(**options)
+        return _made_by(name, _imported(name), options)
     if facts is None:
         raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
     if options.get("prompt") == "middle" and not facts.carries_masks:
@@ -87,3 +87,14 @@ def _imported(name: str) -> ExtractorFactory:
     if not callable(found):
         raise UsageError(f"--extractor {name}: {attribute} is no factory; see docs/models.md")
     return cast("ExtractorFactory", found)
+
+
+def _made_by(name: str, factory: ExtractorFactory, options: dict[str, Any]) -> Extractor:
+    """What an imported factory makes, if it is an extractor."""
+    try:
+        made: Any = factory(**options)
+    except TypeError as problem:
+        raise UsageError(f"--extractor {name}: is no factory of an extractor ({problem}); see docs/models.md") from None
+    if not isinstance(made, Extractor):
+        raise UsageError(f"--extractor {name}: makes a {type(made).__name__}, no extractor; see docs/models.md")
+    return made

@@ -175,9 +175,13 @@ def build_network(folder: Path, plans: Mapping[str, Any]) -> tuple[nn.Module, tu
     """The network of a model folder's plans, and the window that it sees.
 
     Raises:
-        UsageError: the plans name layers of unknown packages, or no network of VoxTell.
+        UsageError: the authors' package cannot be imported; the plans name layers of unknown packages, or no network of
+            VoxTell.
     """
-    build = import_module("voxtell.model.voxtell_model").VoxTellModel
+    try:
+        build = import_module("voxtell.model.voxtell_model").VoxTellModel
+    except ImportError as problem:
+        raise UsageError(f"the package voxtell cannot be used ({problem}); pip install 'auvseg[voxtell]'") from None
     try:
         configuration = plans["configurations"]["3d_fullres"]
         architecture = configuration["architecture"]

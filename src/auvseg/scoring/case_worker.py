@@ -89,7 +89,7 @@ class CaseWorker:
         if plan.factory is not None:
             register_extractor(plan.config.extractor, plan.factory)
         extractor = make_extractor(plan.config, plan.device)
-        facts = extractor_facts(extractor, plan.dataset)
+        facts = extractor_facts(extractor, plan.dataset, plan.config.modality)
         self._opened.set_result(extractor)
         return facts
 

@@ -12,7 +12,6 @@ import torch
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.extractors import registered_factory
-from auvseg.extractors.base import Extractor
 from auvseg.scoring.case_worker import WorkerPlan
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.devices import ProcessFleet
@@ -62,9 +61,9 @@ class Placement:
 class _Here:
     """One extractor in this process."""
 
-    def __init__(self, extractor: Extractor, dataset: Dataset) -> None:
-        self._extractor = extractor
-        self._facts = extractor_facts(extractor, dataset)
+    def __init__(self, config: ScoreConfig, device: str, dataset: Dataset) -> None:
+        self._extractor = make_extractor(config, device)
+        self._facts = extractor_facts(self._extractor, dataset, config.modality)
 
     def facts(self) -> ExtractorFacts:
         return self._facts
@@ -102,7 +101,7 @@ def started(
         with Scheduler(ProcessFleet(plans), on_note) as scheduler:
             yield scheduler
     else:
-        yield _Here(make_extractor(config, placement.devices[0]), dataset)
+        yield _Here(config, placement.devices[0], dataset)
 
 
 def _check(placement: Placement) -> None:

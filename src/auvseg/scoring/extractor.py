@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from auvseg._version import __version__
-from auvseg.data.case import Dataset
+from auvseg.data.case import Dataset, Modality
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
 from auvseg.extractors.base import Extractor, HasOwnClasses, KnowsItsMemory, ReadsRawChannels
 from auvseg.extractors.map_memory import UNKNOWN, MapMemory
 from auvseg.scoring.config import ScoreConfig
+
+_NAMES: dict[Modality, str] = {"ct": "CT", "mri": "MRI", "windowed": "windowed images"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def make_extractor(config: ScoreConfig, device: str) -> Extractor:
     )
 
 
-def extractor_facts(extractor: Extractor, dataset: Dataset) -> ExtractorFacts:
+def extractor_facts(extractor: Extractor, dataset: Dataset, modality: Modality) -> ExtractorFacts:
     """What a run must know of an extractor that is to score a data set.
 
     Raises:
@@ -56,10 +58,21 @@ def extractor_facts(extractor: Extractor, dataset: Dataset) -> ExtractorFacts:
             raise UsageError(f"{dataset.name} has {there} channels, the network was trained on {needed}")
     return ExtractorFacts(
         setup={"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
-        notes=extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else (),
+        notes=(
+            *_foreign_modality(extractor, dataset, modality),
+            *(extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else ()),
+        ),
         every_channel=isinstance(extractor, ReadsRawChannels),
         map_memory=extractor.map_memory() if isinstance(extractor, KnowsItsMemory) else UNKNOWN,
     )
+
+
+def _foreign_modality(extractor: Extractor, dataset: Dataset, modality: Modality) -> tuple[str, ...]:
+    """That a model has never seen such images, where that is so."""
+    if modality in extractor.modalities or not extractor.modalities:
+        return ()
+    seen = " and ".join(_NAMES[one] for one in sorted(extractor.modalities))
+    return (f"{extractor.name} was trained on {seen}, {dataset.name} is {_NAMES[modality]}: its maps say little of it",)
 
 
 def run_setup(config: ScoreConfig, facts: ExtractorFacts) -> dict[str, Any]:
