@@ -45,6 +45,7 @@ WITHOUT_TORCH = (
     "atomic",
     "spreadsheet",
     "bench.corruptions",
+    "scoring.loading",
 )
 
 

@@ -14,6 +14,7 @@ from auvseg.data.volume import load_volume
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, Extractor, ExtractorInput
 from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, LiteMedSAM, automatic_precision, prepare_plane, weights_path
+from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.weights import load_state_dict
 
@@ -292,7 +293,7 @@ def on_a_full_device(forgetful):
         found = copy(forgetful)
         first = Way(device, "fp32", unit="plane")
         found._device, found._fallback = device, Fallback(first, ways_of_planes(first))
-        found._encoder = Full(device, planes)
+        found._encoder, found._memory = Full(device, planes), PlaneMemory()
         return found
 
     return make

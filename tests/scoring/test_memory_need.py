@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.map_memory import MapMemory
 from auvseg.data.memory_limit import gigabytes
 from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.errors import CaseError
-from auvseg.extractors.map_memory import MapMemory
 from auvseg.scoring.attempt import attempt
 from auvseg.scoring.case import Seconds
 from auvseg.scoring.config import ScoreConfig

@@ -19,13 +19,13 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
+from auvseg.data.map_memory import MapMemory
 from auvseg.errors import WeightsError
 from auvseg.extractors.base import ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.lite_medsam_decoder import EMBEDDING_SIDE, MaskDecoder
 from auvseg.extractors.lite_medsam_encoder import SIDE, ImageEncoder
 from auvseg.extractors.lite_medsam_layers import part
-from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.memory import PlaneMemory
 from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.extractors.planewise import (

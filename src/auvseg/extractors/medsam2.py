@@ -25,11 +25,11 @@ from PIL import Image
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
+from auvseg.data.map_memory import MapMemory
 from auvseg.errors import UsageError, WeightsError
 from auvseg.extractors.base import ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
 from auvseg.extractors.checkpoint import Published, checkpoint_path, load_checkpoint
-from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.medsam2_network import MEDSAM2, Architecture, Embedding, Network
 from auvseg.extractors.medsam2_propagation import Frame, Track, VideoNetwork
 from auvseg.extractors.memory import PlaneMemory

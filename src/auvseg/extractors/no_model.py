@@ -10,10 +10,10 @@ import torch
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.data.label_planes import values_on_plane
+from auvseg.data.map_memory import MapMemory
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
 from auvseg.extractors.catalogue import Prompt
-from auvseg.extractors.map_memory import MapMemory
 from auvseg.extractors.prompts import evenly_spaced
 from auvseg.shapes import LabelArray
 

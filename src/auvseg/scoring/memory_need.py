@@ -12,10 +12,10 @@ import numpy as np
 
 from auvseg.data.case import Case
 from auvseg.data.formats.header import Header
+from auvseg.data.map_memory import MapMemory
 from auvseg.data.memory_limit import gigabytes
 from auvseg.data.reading import is_dicom_source, read_header
 from auvseg.errors import CaseError
-from auvseg.extractors.map_memory import MapMemory
 
 _READER_BYTES = 150_000_000
 """Of a process that reads, without any voxel."""
