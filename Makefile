@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint javascript fast clean
+.PHONY: demo test lint javascript fast package audit lowest clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/auvseg demo auvseg-demo
@@ -32,6 +32,21 @@ endif
 fast: $(VENV)/.development
 	$(BIN)/python -m pytest
 
+# The wheel and the source archive: whole, and at work in a clean environment.
+package: $(VENV)/.development
+	$(BIN)/python tools/check_package.py
+
+# Known vulnerabilities of what is installed, where pip-audit's database can be reached.
+audit: $(VENV)/.development
+	$(BIN)/python tools/audit.py
+
+# The quick suite with the lowest version of every direct dependency that pyproject.toml allows; downloads several GB.
+lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet uv
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable ".[dev]"
+	$(VENV)-lowest/bin/python -m pytest
+
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -43,4 +58,4 @@ $(VENV)/.development: $(VENV)/.runtime
 	touch $@
 
 clean:
-	rm -rf $(VENV) tools/js/node_modules .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) $(VENV)-lowest tools/js/node_modules .mypy_cache .pytest_cache .ruff_cache .coverage

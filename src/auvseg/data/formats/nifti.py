@@ -78,10 +78,12 @@ def _check_extensions(path: Path) -> None:
             size = kind.sizeof_hdr
             if start[magic_at : magic_at + 2] in (b"n+", b"ni") and start[size : size + 1] not in (b"", b"\0"):
                 header = kind(start[:size], check=False)
-                # In a header of its own they go on to its end.
-                single = start[magic_at : magic_at + 2] == b"n+"
+                end = float(header["vox_offset"])
+                # In a header of its own they go on to its end; nibabel takes voxels before it for that, too.
+                if start[magic_at : magic_at + 2] == b"ni" or not end >= size + 4:
+                    end = math.inf
                 stream.seek(size + 4)
-                _walk_extensions(path, stream, header.endianness, float(header["vox_offset"]) if single else math.inf)
+                _walk_extensions(path, stream, header.endianness, end)
 
 
 def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: float) -> None:

@@ -1,0 +1,49 @@
+"""Coverage-guided fuzzing of one target, by hand and for as long as one likes; atheris has wheels for Linux.
+
+    pip install atheris
+    PYTHONPATH=src:tests python tests/fuzz/with_atheris.py TARGET CORPUS [options of libFuzzer, such as -max_total_time=600]
+
+CORPUS is a folder that keeps what was found to be interesting; sound files are put into it first. A file that breaks
+what `fuzz.image_targets` promises ends the run and is written beside it as crash-*.
+"""
+
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+# pydicom is left out: its dictionaries alone would take minutes.
+with atheris.instrument_imports(include=["auvseg", "nibabel"]):
+    from fuzz.image_targets import IMAGES
+    from fuzz.text_targets import OBJECTS, TEXTS
+
+MOST_BYTES = 4 << 30
+TARGETS = {**IMAGES, **{name: target for name, (target, _) in OBJECTS.items()}, **TEXTS}
+
+
+def main(name: str, corpus: Path, options: list[str]) -> None:
+    """Fuzz until libFuzzer ends."""
+    target = TARGETS[name]
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(target.seeds()):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    with tempfile.TemporaryDirectory() as folder:
+
+        def once(content: bytes) -> None:
+            for old in sorted(Path(folder).rglob("*"), reverse=True):
+                old.rmdir() if old.is_dir() else old.unlink()
+            refused = target.run(Path(folder), content)
+            assert "\n" not in refused, refused
+            assert "memory" not in refused, refused
+
+        atheris.Setup([sys.argv[0], str(corpus), f"-artifact_prefix={corpus.parent}/", *options], once)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in TARGETS:
+        sys.exit(f"{__doc__}\nTargets: {', '.join(TARGETS)}")
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
