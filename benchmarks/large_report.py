@@ -1,6 +1,6 @@
 """How long a report takes, how large it is, and how fast it is in a browser.
 
-    python benchmarks/report.py [--cases 10000] [--images 100] [--browser no]
+    python benchmarks/large_report.py [--cases 10000] [--images 100] [--browser no]
 
 Makes a run of synthetic records with every measure and with views, three structures a case, then its report: without
 images, with images, and in one file. Each is made in a process of its own, so that peak memory is its own. Where
