@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { declared } from "./scripts.js";
 
-const { PLANES, borderOf, differenceOf, planeOf, voxelIndex } = declared(["planes.js"], ["PLANES", "borderOf", "differenceOf", "planeOf", "voxelIndex"]);
+const { PLANES, differenceOf, outlineOf, planeOf, voxelIndex } = declared(["planes.js"], ["PLANES", "differenceOf", "outlineOf", "planeOf", "voxelIndex"]);
 
 const SHAPE = [2, 3, 4];
 const VOXELS = Uint8Array.from({ length: 24 }, (_, at) => at);
@@ -31,26 +31,48 @@ test("the patient's right is on the left, the front and the head are up", () => 
   assert.deepEqual([...sagittal.edges], ["A", "P", "H", "F"]);
 });
 
-test("a border is as long as the mask's outline, and closed", () => {
-  const square = Uint8Array.of(0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0);
-  const lines = borderOf(square, 4, 4);
-  assert.equal(lines.length / 4, 8);
-  const ends = new Map();
-  for (let at = 0; at < lines.length; at += 2) {
-    const end = `${lines[at]},${lines[at + 1]}`;
-    ends.set(end, (ends.get(end) ?? 0) + 1);
+const around = (mask, height, width) => JSON.parse(JSON.stringify(outlineOf(Uint8Array.from(mask), height, width)));
+
+/** Twice the area that a closed line goes round, positive to the right. */
+function area(loop) {
+  let sum = 0;
+  for (let at = 0; at < loop.length; at += 2) {
+    const next = (at + 2) % loop.length;
+    sum += loop[at] * loop[next + 1] - loop[next] * loop[at + 1];
   }
-  assert.ok([...ends.values()].every((count) => count === 2));
+  return sum;
+}
+
+test("an outline is one closed line along the sides of the pixels", () => {
+  const [loop, ...more] = around([0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0], 4, 4);
+  assert.deepEqual(more, []);
+  assert.deepEqual(loop, [1, 1, 2, 1, 3, 1, 3, 2, 3, 3, 2, 3, 1, 3, 1, 2]);
+});
+
+test("what the outlines go round, holes taken off, is the mask", () => {
+  let seed = 1;
+  for (let round = 0; round < 50; round += 1) {
+    const mask = Array.from({ length: 56 }, () => Number((seed = (seed * 48271) % 2147483647) % 3 > 0));
+    const loops = around(mask, 7, 8);
+    const pixels = mask.reduce((sum, one) => sum + one, 0);
+    assert.equal(loops.reduce((sum, loop) => sum + area(loop), 0) / 2, pixels);
+    for (const loop of loops) {
+      for (let at = 0; at < loop.length; at += 2) {
+        const next = (at + 2) % loop.length;
+        assert.equal(Math.abs(loop[at] - loop[next]) + Math.abs(loop[at + 1] - loop[next + 1]), 1);
+      }
+    }
+  }
 });
 
 test("a mask that fills the picture ends at its sides, an empty one nowhere", () => {
-  assert.equal(borderOf(new Uint8Array(6).fill(1), 2, 3).length / 4, 10);
-  assert.equal(borderOf(new Uint8Array(6), 2, 3).length, 0);
+  assert.equal(around(new Array(6).fill(1), 2, 3)[0].length / 2, 10);
+  assert.deepEqual(around(new Array(6).fill(0), 2, 3), []);
 });
 
-test("a hole has a border of its own", () => {
-  const ring = Uint8Array.of(1, 1, 1, 1, 0, 1, 1, 1, 1);
-  assert.equal(borderOf(ring, 3, 3).length / 4, 12 + 4);
+test("a hole has a line of its own, the other way round", () => {
+  const areas = around([1, 1, 1, 1, 0, 1, 1, 1, 1], 3, 3).map(area);
+  assert.deepEqual(areas.sort((one, other) => one - other), [-2, 18]);
 });
 
 test("a difference says which mask is alone", () => {

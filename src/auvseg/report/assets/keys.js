@@ -65,7 +65,10 @@ const auvsegKeys = (() => {
       home.append(
         list("on a case's page", shortcuts.filter((one) => one.where === "case")),
         list("everywhere", shortcuts.filter((one) => one.where === "everywhere")),
-        list("on an image that has the focus", [{ keys: ["↑", "↓", "PageUp", "PageDown"], words: "through its slices; the wheel does too", where: "case", does: () => {} }]),
+        list("on what has the focus", [
+          { keys: ["↑", "↓"], words: "an image, a strip: through its slices, as the wheel does; the table: through its rows", where: "case", does: () => {} },
+          { keys: ["Enter"], words: "the table: open the row's case", where: "case", does: () => {} },
+        ]),
       );
       document.getElementById("help-open")?.addEventListener("click", help);
       document.getElementById("help-close")?.addEventListener("click", () => dialog().close());

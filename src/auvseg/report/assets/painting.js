@@ -6,6 +6,9 @@
  * canvas has two pixels for one of the page.
  */
 
+/** Length of a dash, and of what is left free after it. */
+const DASHES = [18, 12];
+
 /**
  * Grey values of a plane, one pixel a voxel.
  * @param {Int16Array} values
@@ -32,25 +35,25 @@ function greyPicture(values, height, width, grey) {
  * @param {number} height
  * @param {number} width
  * @param {string} colour
- * @param {boolean} dashed every other pixel's sides: told from a whole line without its colour
+ * @param {boolean} dashed told from a whole line without its colour
  */
 function paintOutline(context, mask, height, width, colour, dashed) {
   const [down, across] = [context.canvas.height / height, context.canvas.width / width];
-  const lines = borderOf(mask, height, width);
   const path = new Path2D();
-  for (let at = 0; at < lines.length; at += 4) {
-    const [x0, y0, x1, y1] = lines.slice(at, at + 4);
-    if (dashed && (x0 + y0) % 2) continue;
-    path.moveTo(x0 * across, y0 * down);
-    path.lineTo(x1 * across, y1 * down);
+  for (const loop of outlineOf(mask, height, width)) {
+    path.moveTo(loop[0] * across, loop[1] * down);
+    for (let at = 2; at < loop.length; at += 2) path.lineTo(loop[at] * across, loop[at + 1] * down);
+    path.closePath();
   }
-  context.lineCap = dashed ? "butt" : "round";
+  context.save();
+  context.setLineDash(dashed ? DASHES : []);
   context.strokeStyle = "rgba(0, 0, 0, 0.75)";
-  context.lineWidth = 9;
+  context.lineWidth = 8;
   context.stroke(path);
   context.strokeStyle = colour;
   context.lineWidth = 4;
   context.stroke(path);
+  context.restore();
 }
 
 /**

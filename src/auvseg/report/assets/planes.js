@@ -55,25 +55,57 @@ function planeOf(voxels, plane, shape, at) {
 }
 
 /**
- * The sides of pixels between a mask and what is not of it, as lines in pixels: x, y from and to, four numbers a line.
+ * The outline of a mask: closed lines along the sides of its pixels, each a list of corners, x and y in turn, in pixels.
+ * The mask lies to the right of where a line goes, so that a hole is gone round the other way.
  * @param {Uint8Array} mask rows by columns, 0 outside
  * @param {number} height
  * @param {number} width
- * @returns {number[]}
+ * @returns {number[][]}
  */
-function borderOf(mask, height, width) {
-  const lines = [];
+function outlineOf(mask, height, width) {
+  const sides = sidesOf(mask, height, width);
+  const loops = [];
+  for (const [start, ends] of sides) {
+    while (ends.length) {
+      const loop = [];
+      let at = start;
+      do {
+        loop.push(at % (width + 1), Math.floor(at / (width + 1)));
+        at = /** @type {number} */ (sides.get(at)?.pop());
+      } while (at !== start);
+      loops.push(loop);
+    }
+  }
+  return loops;
+}
+
+/**
+ * Sides of pixels between a mask and what is not of it: from which corner to which.
+ * @param {Uint8Array} mask
+ * @param {number} height
+ * @param {number} width
+ */
+function sidesOf(mask, height, width) {
+  /** @type {Map<number, number[]>} */
+  const sides = new Map();
+  const add = (/** @type {number} */ from, /** @type {number} */ to) => {
+    const ends = sides.get(from);
+    if (ends) ends.push(to);
+    else sides.set(from, [to]);
+  };
   for (let row = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1) {
       const at = row * width + column;
       if (!mask[at]) continue;
-      if (row === 0 || !mask[at - width]) lines.push(column, row, column + 1, row);
-      if (row === height - 1 || !mask[at + width]) lines.push(column, row + 1, column + 1, row + 1);
-      if (column === 0 || !mask[at - 1]) lines.push(column, row, column, row + 1);
-      if (column === width - 1 || !mask[at + 1]) lines.push(column + 1, row, column + 1, row + 1);
+      const corner = row * (width + 1) + column;
+      const below = corner + width + 1;
+      if (row === 0 || !mask[at - width]) add(corner, corner + 1);
+      if (column === width - 1 || !mask[at + 1]) add(corner + 1, below + 1);
+      if (row === height - 1 || !mask[at + width]) add(below + 1, below);
+      if (column === 0 || !mask[at - 1]) add(below, corner);
     }
   }
-  return lines;
+  return sides;
 }
 
 /**

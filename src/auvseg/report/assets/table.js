@@ -8,6 +8,7 @@
 const auvsegTable = (() => {
   const STATUS = ["ok", "absent", "failed"];
   const SHOWN = 8;
+  const PAGE = 15;
   /** @type {any} */
   let table;
   /** @type {Array<Object<string, any>>} */
@@ -44,7 +45,8 @@ const auvsegTable = (() => {
 
   /** @param {any} cell */
   function caseLink(cell) {
-    return auvseg.element("a", { href: auvseg.address(cell.getData().index), tabindex: "0" }, cell.getValue());
+    // Out of the tab key's way, which would stop at every row, and lose its place when the row is scrolled out of sight.
+    return auvseg.element("a", { href: auvseg.address(cell.getData().index), tabindex: "-1" }, cell.getValue());
   }
 
   /** @param {any} _ @param {any} cell */
@@ -121,6 +123,36 @@ const auvsegTable = (() => {
     if (changed.length) table.updateData(changed);
   }
 
+  /** @type {any} the row that the keyboard stands on */
+  let current;
+
+  /**
+   * The whole table is one stop of the tab key; within it arrows go from row to row, and Enter opens the case.
+   * @param {KeyboardEvent} event
+   */
+  function key(event) {
+    const rows = table.getRows("active");
+    const at = rows.indexOf(current);
+    if (event.key === "Enter" && at >= 0) auvseg.emit("open", current.getData().index);
+    const to = { ArrowDown: at + 1, ArrowUp: Math.max(at, 1) - 1, PageDown: at + PAGE, PageUp: at - PAGE, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined || !rows.length) return;
+    event.preventDefault();
+    stand(rows[Math.min(Math.max(to, 0), rows.length - 1)]);
+  }
+
+  /** @param {any} row */
+  function stand(row) {
+    current?.getElement().classList.remove("current");
+    current = row;
+    row.getElement().classList.add("current");
+    table.scrollToRow(row, "nearest", false).catch(() => {}); // it is in sight already
+    const { index, rank, case: id, class: name } = row.getData();
+    auvseg.emit("highlight", index);
+    holder().setAttribute("aria-label", `structures; row ${rank}, ${id}, ${name}; Enter opens it`);
+  }
+
+  const holder = () => /** @type {HTMLElement} */ (table.element.querySelector(".tabulator-tableholder"));
+
   /** @type {Map<number, string>} */
   const verdictByRow = new Map();
 
@@ -150,7 +182,11 @@ const auvsegTable = (() => {
       table.on("rowDblClick", (/** @type {any} */ _, /** @type {any} */ row) => auvseg.emit("open", row.getData().index));
       table.on("dataFiltered", (/** @type {any} */ _, /** @type {any[]} */ found) => tell(found));
       auvseg.on("decided", refresh);
-      return new Promise((resolve) => table.on("tableBuilt", () => resolve(undefined)));
+      return new Promise((resolve) => table.on("tableBuilt", () => {
+        holder().setAttribute("aria-label", "structures; arrows go from row to row");
+        holder().addEventListener("keydown", key);
+        resolve(undefined);
+      }));
     },
 
     /** @param {string} words */
