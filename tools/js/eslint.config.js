@@ -31,5 +31,6 @@ export default [
     languageOptions: { sourceType: "script", ecmaVersion: 2022, globals: globals.browser },
     rules: { ...rules, "no-undef": "off", "no-unused-vars": "off", "no-redeclare": "off" },
   },
+  { files: ["**/tests/browser/*.js"], languageOptions: { sourceType: "commonjs", globals: globals.browser }, rules },
   { files: ["**/tests/javascript/*.js", "**/tools/js/*.js"], languageOptions: { globals: globals.node }, rules },
 ];
