@@ -1,9 +1,9 @@
 """Coverage-guided fuzzing of one target, by hand and for as long as one likes; atheris has wheels for Linux.
 
     pip install atheris
-    PYTHONPATH=src:tests python tests/fuzz/with_atheris.py TARGET CORPUS [options of libFuzzer, such as -max_total_time=600]
+    PYTHONPATH=src:tests python tests/fuzz/with_atheris.py TARGET CORPUS [libFuzzer's options]
 
-CORPUS is a folder that keeps what was found to be interesting; sound files are put into it first. A file that breaks
+Such an option is -max_total_time=600. CORPUS is a folder that keeps what was found to be interesting; sound files are put into it first. A file that breaks
 what `fuzz.image_targets` promises ends the run and is written beside it as crash-*.
 """
 
