@@ -3,8 +3,9 @@
     pip install atheris
     PYTHONPATH=src:tests python tests/fuzz/with_atheris.py TARGET CORPUS [libFuzzer's options]
 
-Such an option is -max_total_time=600. CORPUS is a folder that keeps what was found to be interesting; sound files are put into it first. A file that breaks
-what `fuzz.image_targets` promises ends the run and is written beside it as crash-*.
+Such an option is -max_total_time=600. CORPUS is a folder that keeps what was found to be interesting; sound files are
+put into it first. A file that breaks what `fuzz.image_targets` promises ends the run and is written beside it as
+crash-*.
 """
 
 import resource
