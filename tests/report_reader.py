@@ -26,6 +26,7 @@ _SWITCHES = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--enable-unsafe-swiftshader",  # the volume is shown by WebGL, here without a graphics card
     "--window-size=1300,900",
 )
 _LACKS = {
