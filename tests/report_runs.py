@@ -1,4 +1,4 @@
-"""A drawn run for the tests of the whole report: scored once, read by all."""
+"""A drawn run for the tests of the whole report: scored once, read by all. Tests import the fixtures from here."""
 
 import shutil
 from dataclasses import dataclass

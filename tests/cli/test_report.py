@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import auvseg.data.dataset
 from auvseg.cli import app
 from auvseg.errors import DatasetError, RunError, UsageError
-from report.conftest import IDS, drawn, own_run  # noqa: F401 (fixtures)
+from report_runs import IDS, drawn, own_run  # noqa: F401 (fixtures)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from auvseg.report import ReportOptions, write_report
 from auvseg.review.pseudonyms import read_key
 from auvseg.scoring.record import read_records, record_path
 from auvseg.scoring.view import view_path
-from report.conftest import IDS
+from report_runs import IDS
 
 
 def tree(folder):

@@ -8,7 +8,7 @@ import pytest
 
 from auvseg.report.page import SCRIPTS, Page, asset, render
 from auvseg.report.payload import as_json
-from report.test_payload import HOSTILE
+from hostile_text import HOSTILE
 
 
 class Elements(HTMLParser):

@@ -5,19 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auvseg.report.payload import as_json, exact, numbers
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(1)>",
-    "<!-- <script>",
-    "a\u2028b\u2029c",
-    "\udc80 lone",
-    "\u202eright to left",
-    "🩻 emoji",
-    '"quoted" & \\back\\',
-    "x" * 300,
-    "",
-]
+from hostile_text import HOSTILE
 
 
 @pytest.mark.parametrize("text", HOSTILE)

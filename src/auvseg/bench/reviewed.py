@@ -67,7 +67,7 @@ class Reviewed:
             return ["no usable signal: no measure tells these verdicts apart better than chance"]
         said = [
             f"{best['measure']} tells them apart best: AUROC {_interval(best, 'auroc', 'low', 'high')}; it was picked "
-            f"from {len(self.measures)} measures by these very cases and will do worse on others"
+            f"from {len(self.measures)} measures by these very cases, so expect less of it on others"
         ]
         trivial = self.measures[self.measures["group"] == "trivial"]
         if best["group"] == "trivial":

@@ -1,5 +1,6 @@
 """What leaves the machine in a report: no absolute path, and with pseudonyms no case id and no name of a file."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,10 @@ class Privacy:
         cls, folders: Sequence[Path], pseudonyms: Mapping[str, str] | None = None, others: Iterable[str] = ()
     ) -> "Privacy":
         """Clean of these folders, of the home folder and, with pseudonyms, of names."""
-        known = {str(path) for folder in (*folders, Path.home()) for path in (folder, folder.resolve())}
+        home: list[Path] = []
+        with contextlib.suppress(RuntimeError):  # a container's user may have none
+            home.append(Path.home())
+        known = {str(path) for folder in (*folders, *home) for path in (folder, folder.resolve())}
         return cls(tuple(sorted(one for one in known if len(one) > 1)), pseudonyms, frozenset(others))
 
     def case(self, case_id: str) -> str:

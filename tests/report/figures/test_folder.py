@@ -8,7 +8,7 @@ from auvseg.report.figures import folder as module
 from auvseg.report.figures.folder import MARKER, FigureOptions, write_figures
 from auvseg.report.options import ReportOptions
 from auvseg.review.pseudonyms import read_key
-from report.conftest import IDS
+from report_runs import IDS
 
 COHORT = {"distributions", "scatter", "cut", "thumbnails"}
 

@@ -6,7 +6,7 @@ import pytest
 from auvseg.errors import ReadError, RunError, UsageError
 from auvseg.report.figures import planes, thumbnails
 from auvseg.scoring.view import read_view
-from report.conftest import IDS
+from report_runs import IDS
 
 
 def test_three_planes_show_the_structures_and_the_models_masks(drawn):

@@ -5,7 +5,7 @@ from auvseg.errors import RunError
 from auvseg.report.bands import SpectrumBands
 from auvseg.report.figures import contributions, spectrum
 from auvseg.scoring.view import read_view
-from report.conftest import IDS
+from report_runs import IDS
 
 
 def test_a_spectrum_lies_in_the_band_of_all_cases(drawn):

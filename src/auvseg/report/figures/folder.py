@@ -97,7 +97,9 @@ def write_figures(
         raise UsageError(f"figures are written as {', '.join(FORMATS)}, not {options.kind}")
     run = read_run(run_folder)
     before = _files_of(output)
-    prepared = prepare(run, *load_run(run_folder), dataset, replace(options.report, top=None))
+    table, cases = load_run(run_folder)
+    # A page shows no more than a browser can hold; a figure shows all.
+    prepared = prepare(run, table, cases, dataset, replace(options.report, top=len(cases)))
     drawings = dict(_drawings(prepared, options))
     named = {f"{name}.{options.kind}": draw for name, draw in drawings.items()}
     _mark(output, {*before, *named})
@@ -133,7 +135,7 @@ def _drawings(prepared: Prepared, options: FigureOptions) -> Iterator[tuple[str,
     yield "scatter", lambda: against(table, _SIZE, cohort.by, mark=cases, classes=classes)
     yield "cut", lambda: cut(table, by=cohort.by, keep=options.keep)
     yield "thumbnails", lambda: thumbnails(run, cohort.order[:_THUMBNAILS], name_of=prepared.privacy.case)
-    bands = bands_of(run) if cases else None
+    bands = bands_of(run, prepared.sample) if cases else None
     for case in cases:
         yield from _of_case(prepared, case, bands)
 

@@ -1,5 +1,6 @@
 """One structure of one case in numbers: its singular spectrum against the cohort's, and what each plane contributes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,11 @@ def spectrum(
     return figure
 
 
-def bands_of(run_folder: Path) -> SpectrumBands:
-    """The bands of all cases of a run."""
+def bands_of(run_folder: Path, case_ids: Sequence[str] | None = None) -> SpectrumBands:
+    """The bands of a run's cases; None: of all."""
     bands = SpectrumBands()
-    for case in load_cases(run_folder):
-        if (view := read_view(run_folder, case.case_id, masks=False)) is not None:
+    for case in [one.case_id for one in load_cases(run_folder)] if case_ids is None else case_ids:
+        if (view := read_view(run_folder, case, masks=False)) is not None:
             bands.take(view)
     return bands
 
