@@ -92,7 +92,7 @@ def command(
         typer.Option(
             help="Told boxes from the label: lite-medsam, medsam2. Told a name: segvol, voxtell. Told nothing: "
             "vista3d, clip-driven, totalsegmentator; nnunet or module, a network of your own. none: image and label "
-            "alone. What each is trained on, needs and allows: docs/models.md."
+            "alone. What each is trained on, needs and allows: auvseg models."
         ),
     ] = "lite-medsam",
     model: Annotated[

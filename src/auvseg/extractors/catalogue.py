@@ -4,6 +4,7 @@ Facts alone, so that help texts and checks of options need no torch. `docs/model
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 Prompt = Literal["label", "middle", "none"]
@@ -30,6 +31,7 @@ class Facts:
         carries_masks: whether it can carry a mask from plane to plane, and so be told a box on the middle one alone.
         whole_volumes: whether it sees volumes and not planes, so that `--max-slices` means nothing.
         predicted_iou: whether it estimates its own mask's quality.
+        names: module and attribute of its classes' names, where they are known without its file.
     """
 
     name: str
@@ -44,6 +46,14 @@ class Facts:
     carries_masks: bool = False
     whole_volumes: bool = False
     predicted_iou: bool = True
+    names: str | None = None
+
+    def class_names(self) -> tuple[str, ...]:
+        """What its classes are called, as far as its file need not be asked; for `segvol` some that may be."""
+        if self.names is None:
+            return ()
+        module, _, attribute = self.names.partition(":")
+        return tuple(getattr(import_module(module), attribute))
 
 
 def _of_volumes(
@@ -56,6 +66,7 @@ def _of_volumes(
     *,
     takes: Takes = "file",
     told: str = "nothing",
+    names: str | None = None,
 ) -> Facts:
     """A model that sees volumes and has classes of its own."""
     return Facts(
@@ -70,6 +81,7 @@ def _of_volumes(
         own_classes=True,
         whole_volumes=True,
         predicted_iou=False,
+        names=names,
     )
 
 
@@ -77,7 +89,14 @@ def _total(suffix: str, home: str, classes: str, modalities: str) -> Facts:
     """One of TotalSegmentator's tasks."""
     place = f"totalsegmentator:{home}"
     return _of_volumes(
-        f"totalsegmentator{suffix}", place, classes, modalities, "Apache-2.0", "nnU-Net's own", takes="folder"
+        f"totalsegmentator{suffix}",
+        place,
+        classes,
+        modalities,
+        "Apache-2.0",
+        "nnU-Net's own",
+        takes="folder",
+        names="auvseg.data.public.totalsegmentator_classes:V2" if modalities == "CT" else None,
     )
 
 
@@ -109,6 +128,7 @@ EXTRACTORS: tuple[Facts, ...] = (
         "CT",
         "research and evaluation only",
         "6 GB",
+        names="auvseg.extractors.vista3d_classes:VISTA3D_CLASSES",
     ),
     _of_volumes(
         "segvol",
@@ -118,6 +138,7 @@ EXTRACTORS: tuple[Facts, ...] = (
         "upstream names none",
         "4 GB",
         told="the class's name",
+        names="auvseg.extractors.segvol:USUAL",
     ),
     _of_volumes(
         "clip-driven",
@@ -126,6 +147,7 @@ EXTRACTORS: tuple[Facts, ...] = (
         "CT",
         "not commercial, no adapted versions",
         "5 GB",
+        names="auvseg.extractors.clip_driven:NAMES",
     ),
     _of_volumes(
         "voxtell",
