@@ -36,6 +36,14 @@ def test_the_home_folder_is_cut_whatever_is_in_its_name(monkeypatch):
     assert Privacy.of([]).text("/home/Anna Maria/run/a.nii: empty") == "run/a.nii: empty"
 
 
+def test_a_user_without_a_home_has_paths_too(monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert Privacy.of([Path("/srv/x")]).text("/srv/x/a.nii: empty") == "a.nii: empty"
+
+
 def hidden(*ids, others=()):
     return Privacy.of([], {case: f"case-{number:04}" for number, case in enumerate(ids, start=1)}, others)
 
