@@ -117,7 +117,7 @@ class ReportReader:
     def until_images(self):
         self.until("document.querySelector('#case .viewer')?.dataset.ready")
 
-    def until(self, expression, timeout_s=20):
+    def until(self, expression, timeout_s=60):
         """Wait until an expression holds."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

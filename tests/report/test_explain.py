@@ -35,6 +35,8 @@ def test_a_sentence_is_built_from_the_numbers():
         (Cause("volume_ml", 3.0, 0.0, 3.0), "volume 3 ml (median 0 ml)"),
         (Cause("offset_z_mm", -7.46, 0.1, 3.0), "height among the other structures -7.5 mm (median 0.1 mm)"),
         (Cause("sharpness", -9.214, -9.209, 3.0), "fine detail -9.214 (median -9.209)"),
+        (Cause("sharpness", -3.7, -3.0, 3.0), "fine detail 0.5× the cohort's median"),
+        (Cause("share", -0.11, -2.0, 3.0), "size against the other structures 6.6× the cohort's median"),
         (Cause("S", 0.1234567891, 0.1234567892, 3.0), "S 0.123457 (median 0.123457)"),
     ],
 )

@@ -4,11 +4,14 @@ A robust z (`auvseg.report.deviation`) says how far a number lies from the same 
 farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from auvseg.measures.catalogue import MEASURES
 
 NAMED = 3
 """So many numbers make a sentence; more would not be read."""
@@ -46,7 +49,7 @@ WORDS = {
     "raggedness": "change of the outline from plane to plane",
     "roughness": "roughness of the outline",
     "abruptness": "abruptness of the ends",
-    "share": "share of all structures",
+    "share": "size against the other structures",
     "contact": "contact with other structures",
     "offset_z_mm": "height among the other structures",
     "offset_y_mm": "place in front of the others",
@@ -61,6 +64,12 @@ _UNITS = {"volume_ml": " ml", "extent_mm": " mm", "offset_x_mm": " mm", "offset_
 
 _RATIOS = ("volume_ml", "slices", "extent_mm", "noise")
 """Numbers that people think of as multiples."""
+
+_LOGARITHMS = frozenset(name for name, measure in MEASURES.items() if measure.summary.endswith(", log"))
+"""Natural logarithms, which nobody reads: their distance from the median is a multiple."""
+
+_SAME = 1.05
+"""A multiple nearer to one than this is told by the numbers themselves."""
 
 _SHARE = 0.5
 """Of what the planes contribute, so much carries it."""
@@ -87,6 +96,8 @@ class Cause:
         name = WORDS[self.measure]
         if self.measure in _RATIOS and self.median > 0 and not 0.5 < self.value / self.median < 2:
             return f"{name} {_number(self.value / self.median)}× the cohort's median"
+        if self.measure in _LOGARITHMS and abs(self.value - self.median) > math.log(_SAME):
+            return f"{name} {_number(math.exp(self.value - self.median))}× the cohort's median"
         unit = _UNITS.get(self.measure, "")
         value, median = _told_apart(self.value, self.median)
         return f"{name} {value}{unit} (median {median}{unit})"
