@@ -104,7 +104,6 @@ CHANGES = {
     "edited by hand": edit,
     "edited at the same time and size": edit_at_the_same_time,
     "deleted": lambda path: path.unlink(),
-    "another's content": replace_by_another,
 }
 
 
@@ -120,8 +119,12 @@ def test_a_record_that_changed_is_seen(run, change):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(lambda path: path.write_text("{", encoding="utf-8"), "damaged"), (give_another_version, "version 1")],
-    ids=["damaged", "of another version"],
+    [
+        (lambda path: path.write_text("{", encoding="utf-8"), "damaged"),
+        (replace_by_another, "damaged"),
+        (give_another_version, "version 1"),
+    ],
+    ids=["damaged", "another's content", "of another version"],
 )
 def test_a_record_that_cannot_be_used_any_more_is_refused_and_not_left_out(run, change, words):
     load_scores(run)
