@@ -206,11 +206,10 @@ def _unscored(rows: pd.DataFrame, decisions: pd.DataFrame) -> tuple[Unscored, ..
     """Decisions without a value, and cases that have no decision because nothing of them was scored."""
     missing = decisions[decisions["value"].isna()]
     found = [Unscored(str(row["case"]), str(row["class"]), str(row["reason"])) for row in missing.to_dict("records")]
-    decided = set(decisions["case"].unique())
+    undecided = rows[~rows["case"].isin(decisions["case"])].drop_duplicates("case")
     found += [
-        Unscored(str(row["case"]), "", str(row["reason"]) or "it holds none of the classes")
-        for row in rows.drop_duplicates("case").to_dict("records")
-        if row["case"] not in decided
+        Unscored(str(case), "", str(reason) or "it holds none of the classes")
+        for case, reason in zip(undecided["case"], undecided["reason"], strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (one.case_id, one.class_name)))
 
