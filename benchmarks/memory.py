@@ -69,7 +69,8 @@ def _system_shared() -> int:
 
 
 def _private(process: int) -> int:
-    return _kilobytes(Path(f"/proc/{process}/status"), ("RssAnon", "RssFile"))
+    # Proportional: what a process shares, with a child that is only starting above all, counts once.
+    return _kilobytes(Path(f"/proc/{process}/smaps_rollup"), ("Pss_Anon", "Pss_File"))
 
 
 def _kilobytes(path: Path, names: tuple[str, ...]) -> int:
