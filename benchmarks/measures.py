@@ -78,9 +78,7 @@ def main() -> None:
     torch.manual_seed(0)
     seconds = measured(*drawn(options.side, options.planes), options.runs)
     ours, theirs = sum(seconds.values()) / options.planes, decoding(options.runs)
-    print(
-        f"{options.planes} planes of {options.side}×{options.side}, threads {options.threads}, torch {torch.__version__}"
-    )
+    print(f"{options.planes} planes of {options.side}×{options.side}, threads {options.threads}")
     print(f"decoding  {1e3 * theirs:7.2f} ms a plane")
     print(f"measures  {1e3 * ours:7.2f} ms a plane, {100 * ours / theirs:.1f} % of decoding it")
     for name, value in seconds.most_common(8):

@@ -10,7 +10,7 @@ from auvseg.data.memory_limit import gigabytes
 from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.errors import CaseError
 from auvseg.scoring.attempt import attempt
-from auvseg.scoring.case import Seconds
+from auvseg.scoring.case import Course
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadTask, load_case
@@ -76,7 +76,7 @@ def test_what_is_expected_is_at_least_what_is_measured_and_not_much_more(tmp_pat
     held = loaded.volume.image.nbytes + loaded.volume.label.nbytes
     forget_peak()
     before = held_bytes()
-    scores, reason = attempt(loaded.volume, dataset, extractor, config, Seconds(), CaseView(), consume=True)
+    scores, reason = attempt(loaded.volume, dataset, extractor, config, Course(), CaseView(), consume=True)
     scoring = peak_bytes() - before + held
     assert reason == ""
     assert scores[0].measures["volume_ml"] > 0

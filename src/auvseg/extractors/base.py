@@ -10,7 +10,7 @@ was computed (`MakesRemarks`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -81,6 +81,12 @@ class ClassMap:
     predicted_iou: Float[Tensor, "D"] | None = None
     embedding: Float[Tensor, "F"] | None = None
     odds: Float[Tensor, "D h w"] | None = None
+
+    def on_processor(self) -> "ClassMap":
+        """The same map in the processor's memory."""
+        names = ("logits", "predicted_iou", "embedding", "odds")
+        tensors = {name: value.cpu() for name in names if (value := getattr(self, name)) is not None}
+        return replace(self, **tensors)
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
 from auvseg.extractors.base import Extractor, HasOwnClasses
-from auvseg.scoring.case import Seconds, classes_of, score_case
+from auvseg.scoring.case import Course, classes_of, score_case
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.loading import LoadedCase
 from auvseg.scoring.record import ClassScore, Record, Status
@@ -19,7 +19,7 @@ def attempt(
     dataset: Dataset,
     extractor: Extractor,
     config: ScoreConfig,
-    seconds: Seconds,
+    course: Course,
     view: CaseView | None = None,
     *,
     consume: bool = False,
@@ -35,7 +35,7 @@ def attempt(
             declared = extractor.own_classes
         classes = classes_of(volume, declared, dataset.ignore_value)
         ignore = dataset.ignore_value
-        return score_case(volume, classes, ignore, extractor, config, seconds, view, consume=consume), ""
+        return score_case(volume, classes, ignore, extractor, config, course, view, consume=consume), ""
     except CaseError as problem:
         return (), str(problem)
     except MemoryError:

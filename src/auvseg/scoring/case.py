@@ -13,12 +13,14 @@ from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
 from auvseg.extractors.base import (
     WHOLE_IMAGE,
+    ClassMap,
     Extractor,
     ExtractorInput,
     HasOwnClasses,
     RawImage,
     ReadsRawChannels,
 )
+from auvseg.extractors.out_of_memory import is_out_of_memory
 from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig
@@ -30,12 +32,20 @@ _MOST_DENSE_VALUES = 1 << 16
 
 
 @dataclass
-class Seconds:
-    """Where the time of a case went."""
+class Course:
+    """How the scoring of a case went.
+
+    Attributes:
+        network: seconds in it.
+        measures: seconds for them.
+        other: seconds for everything else.
+        remarks: what was done otherwise than it was asked for, one sentence each.
+    """
 
     network: float = 0.0
     measures: float = 0.0
     other: float = 0.0
+    remarks: tuple[str, ...] = ()
 
 
 def classes_of(volume: Volume, declared: Sequence[ClassDef] | None, ignore_value: int | None) -> tuple[ClassDef, ...]:
@@ -66,7 +76,7 @@ def score_case(
     ignore_value: int | None,
     extractor: Extractor,
     config: ScoreConfig,
-    seconds: Seconds,
+    course: Course,
     view: CaseView | None = None,
     *,
     consume: bool = False,
@@ -81,7 +91,7 @@ def score_case(
         ignore_value: nnU-Net's ignore label.
         extractor: the foundation model.
         config: the run's configuration.
-        seconds: receives where the time went.
+        course: receives how it went.
         view: receives what a person wants to see of the case; None: nobody does.
         consume: whether the volume's image may be overwritten, which spares a copy; nobody may look at it afterwards.
 
@@ -99,36 +109,59 @@ def score_case(
     scores: dict[int, ClassScore] = {}
     before = time.perf_counter()
     for class_map in extractor.class_maps(prepared, wanted):
-        seconds.network += time.perf_counter() - before
+        course.network += time.perf_counter() - before
         before = time.perf_counter()
-        measured = MeasureInput(
-            class_map=class_map,
-            whole=whole,
-            values=class_map.class_def.values,
-            volume_voxels=None if label_free else _voxels(class_map.class_def, counts),
-        )
-        scores[class_map.class_def.class_id] = ClassScore(
-            class_id=class_map.class_def.class_id,
-            name=class_map.class_def.name,
-            status="ok",
-            reason="",
-            planes_scored=len(class_map.planes),
-            planes_total=class_map.planes_total,
-            measures=compute_measures(measured, config.measures, config.scale),
-            embedding=None if class_map.embedding is None else packed(class_map.embedding.tolist()),
-        )
-        if view is not None:
-            view.take(measured, config.scale)
-        seconds.measures += time.perf_counter() - before
+        voxels = None if label_free else _voxels(class_map.class_def, counts)
+        score = _measured_where_there_is_room(class_map, whole, voxels, config, view, course)
+        scores[score.class_id] = score
+        course.measures += time.perf_counter() - before
         before = time.perf_counter()
-    seconds.network += time.perf_counter() - before
+    course.network += time.perf_counter() - before
     if view is not None:
         view.picture(whole, classes)
-    seconds.other += time.perf_counter() - started - seconds.network - seconds.measures
+    course.other += time.perf_counter() - started - course.network - course.measures
     reasons = extractor.unmatched(classes) if isinstance(extractor, HasOwnClasses) else {}
     return tuple(
         scores.get(c.class_id) or _without_map(c, _voxels(c, counts), reasons.get(c.class_id)) for c in expected
     )
+
+
+def _measured_where_there_is_room(
+    class_map: ClassMap,
+    whole: WholeCase,
+    voxels: int | None,
+    config: ScoreConfig,
+    view: CaseView | None,
+    course: Course,
+) -> ClassScore:
+    """Measure a map where it is; on the processor where its device has no memory left, and say so."""
+    try:
+        return _measured(class_map, whole, voxels, config, view)
+    except RuntimeError as problem:
+        if class_map.logits.device.type == "cpu" or not is_out_of_memory(problem):
+            raise
+    device = class_map.logits.device.type
+    course.remarks = (f"not enough memory on {device}: some structures were measured on the processor",)
+    return _measured(class_map.on_processor(), whole, voxels, config, view)
+
+
+def _measured(
+    class_map: ClassMap, whole: WholeCase, voxels: int | None, config: ScoreConfig, view: CaseView | None
+) -> ClassScore:
+    measured = MeasureInput(class_map, whole, class_map.class_def.values, voxels)
+    score = ClassScore(
+        class_id=class_map.class_def.class_id,
+        name=class_map.class_def.name,
+        status="ok",
+        reason="",
+        planes_scored=len(class_map.planes),
+        planes_total=class_map.planes_total,
+        measures=compute_measures(measured, config.measures, config.scale),
+        embedding=None if class_map.embedding is None else packed(class_map.embedding.tolist()),
+    )
+    if view is not None:
+        view.take(measured, config.scale)
+    return score
 
 
 def _prepare(

@@ -7,7 +7,7 @@ from auvseg.data.isolation import Outcome
 from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.extractors.base import Extractor, MakesRemarks
 from auvseg.scoring.attempt import attempt, record_of
-from auvseg.scoring.case import Seconds
+from auvseg.scoring.case import Course
 from auvseg.scoring.job import Ended, Job, load_task, room_of, usable_record
 from auvseg.scoring.loading import LoadedCase, LoadTask
 from auvseg.scoring.memory_need import Need, fits_beside
@@ -56,22 +56,24 @@ class Scorer:
 
     def _score_and_write(self, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
         started, counts = time.perf_counter(), forget_peak()
-        job, seconds = self._job, Seconds()
+        job, course = self._job, Course()
         loaded = outcome.result or LoadedCase.failed(outcome.error)
         scores: tuple[ClassScore, ...] = ()
         reason = loaded.error or ""
         view = CaseView() if job.views else None
         if loaded.volume is not None:
             scores, reason = attempt(
-                loaded.volume, job.dataset, self._extractor, job.config, seconds, view, consume=True
+                loaded.volume, job.dataset, self._extractor, job.config, course, view, consume=True
             )
         remarks = self._extractor.remarks() if isinstance(self._extractor, MakesRemarks) and scores else ()
-        record = record_of(outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks)
+        record = record_of(
+            outcome.item.case, loaded, job.setup, job.setup_sha256, scores, reason, remarks + course.remarks
+        )
         costs = {
             "read": loaded.seconds,
-            "network": seconds.network,
-            "measures": seconds.measures,
-            "other": time.perf_counter() - started - seconds.network - seconds.measures,
+            "network": course.network,
+            "measures": course.measures,
+            "other": time.perf_counter() - started - course.network - course.measures,
             "peak_bytes": peak_bytes() if counts else None,
             "reader_peak_bytes": loaded.peak_bytes,
         }

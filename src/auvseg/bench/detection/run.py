@@ -25,7 +25,7 @@ from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
 from auvseg.plain_values import of_shape
 from auvseg.scoring.attempt import attempt, record_of
-from auvseg.scoring.case import Seconds, classes_of
+from auvseg.scoring.case import Course, classes_of
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
@@ -232,7 +232,7 @@ def _faulty_records(
 
 def _plant_and_write(bench: _Bench, fault: Fault, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
     started = time.perf_counter()
-    case, seconds = outcome.item.case, Seconds()
+    case, course = outcome.item.case, Course()
     loaded = outcome.result or LoadedCase.failed(outcome.error)
     target = bench.folder / fault.folder
     scores: tuple[ClassScore, ...] = ()
@@ -249,11 +249,11 @@ def _plant_and_write(bench: _Bench, fault: Fault, outcome: Outcome[LoadTask, Loa
                 truth,
                 classes_of(loaded.volume, bench.dataset.classes, bench.dataset.ignore_value),
             )
-            scores, reason = attempt(faulty, bench.dataset, bench.extractor, bench.config, seconds)
+            scores, reason = attempt(faulty, bench.dataset, bench.extractor, bench.config, course)
             loaded = replace(loaded, volume=faulty)
     setup = fault_setup(bench.setup, fault, bench.plan.seed)
     record = record_of(case, loaded, setup, fingerprint(setup), scores, reason)
-    write_record(target, record, {"total": time.perf_counter() - started, "network": seconds.network})
+    write_record(target, record, {"total": time.perf_counter() - started, "network": course.network})
     return record
 
 
