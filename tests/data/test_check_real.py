@@ -21,9 +21,9 @@ def write_table(path, header, rows):
 
 
 def test_every_odd_file_gets_a_row_whatever_it_does_to_readers(real_data, tmp_path):
-    files = sorted(
-        path for path in (real_data / "odd_files").rglob("*") if path.is_file() and path.name not in ("README.md",)
-    )
+    files = sorted(path for path in (real_data / "odd_files").rglob("*") if path.is_file() and path.name != "README.md")
+    # Each plane of a DICOM series stands for the whole of it: one of them says what the others would say again.
+    files = list({path.parent if path.suffix == ".dcm" else path: path for path in reversed(files)}.values())
     assert "5D_small.nii" in {path.name for path in files}
     label = real_data / "odd_files" / "ibsi_phantom" / "ibsi_1_digital_phantom" / "nifti" / "mask" / "mask.nii.gz"
     rows = [(f"case_{number:03d}", path, label) for number, path in enumerate(files)]
