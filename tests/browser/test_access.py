@@ -26,7 +26,7 @@ def test_all_text_is_readable(reader, reports, dark):
         reader.press(Keys.ESCAPE)
         reader.show(0)
         reader.press("k")
-        reader.click("#case details summary")
+        reader.click(".body details summary")
         assert reader.js(FAINT) == []
 
 

@@ -141,8 +141,8 @@ def test_similar_clean_cases_have_thumbnails_and_open(page):
 
 
 def test_all_numbers_stand_beside_their_place_in_the_cohort(page):
-    page.click("#case details summary")
-    rows = {row.find_element("css selector", "th").text.split("\n")[0]: row for row in page.all("#case tbody tr")}
+    page.click(".body details summary")
+    rows = {row.find_element("css selector", "th").text.split("\n")[0]: row for row in page.all(".body tbody tr")}
     assert set(page.js("auvseg.data.measures.map((one) => one.name)")) <= set(rows)
     cells = [cell.text for cell in rows["volume_ml"].find_elements("css selector", "td")]
     assert len(cells) == 3

@@ -75,6 +75,7 @@ def test_without_webgl_everything_that_needs_none_is_there(reader, reports):
     )
     assert shades > 50
     reader.until("document.querySelectorAll('.spectrum canvas').length === 3")
+    assert not reader.all("#volume")
 
 
 def test_a_single_file_holds_its_cases_and_asks_for_no_other(reader, reports, tmp_path):
