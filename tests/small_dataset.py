@@ -1,5 +1,7 @@
 """Cases of a few hundred voxels with two structures, drawn from a seed."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 
@@ -24,3 +26,18 @@ def small_dataset(folder, cases=4, depths=()):
     drawn.append(write_case(folder, f"case_{cases}_without_two", 4, labels=(1,)))
     classes = (ClassDef(1, "one", (1,)), ClassDef(2, "two", (2,)))
     return Dataset("tiny", folder, "test", None, tuple(drawn), classes=classes)
+
+
+def write_nnunet_folder(folder, cases):
+    """The same cases as an nnU-Net data set of MRI."""
+    root = folder / "Dataset007_Tiny"
+    for name in ("imagesTr", "labelsTr"):
+        (root / name).mkdir(parents=True)
+    for number in range(cases):
+        case = write_case(folder, f"case_{number}", number)
+        case.images[0].rename(root / "imagesTr" / f"case_{number}_0000.nii.gz")
+        case.label.rename(root / "labelsTr" / f"case_{number}.nii.gz")
+    labels = {"background": 0, "one": 1, "two": 2}
+    description = {"channel_names": {"0": "MRI"}, "labels": labels, "numTraining": cases, "file_ending": ".nii.gz"}
+    (root / "dataset.json").write_text(json.dumps(description))
+    return root

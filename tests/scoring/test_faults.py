@@ -19,7 +19,7 @@ from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.record import record_path
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
-from small_dataset import small_dataset, write_case
+from small_dataset import small_dataset, write_case, write_nnunet_folder
 
 TESTS = Path(__file__).parents[1]
 CONFIG = ScoreConfig(modality="mri", extractor="small_extractor:Small")
@@ -108,7 +108,7 @@ def read_only(tmp_path):
 def test_a_read_only_run_folder_is_refused_in_one_line_and_can_still_be_ranked(
     tmp_path, read_only, monkeypatch, capsys
 ):
-    data, run = nnunet_folder(tmp_path), tmp_path / "run"
+    data, run = write_nnunet_folder(tmp_path, 3), tmp_path / "run"
     arguments = ["score", str(data), "-o", str(run), "--extractor", "none", "--modality", "mri", "--no-views"]
     assert exit_status(monkeypatch, *arguments) == 0
     record_path(run, "case_0").unlink()
@@ -119,20 +119,6 @@ def test_a_read_only_run_folder_is_refused_in_one_line_and_can_still_be_ranked(
     assert "Read-only file system" in line
     assert "choose a folder that you may write to" in line
     assert exit_status(monkeypatch, "rank", str(run), "--by", "outlier") == 0
-
-
-def nnunet_folder(tmp_path):
-    folder = tmp_path / "Dataset007_Tiny"
-    for name in ("imagesTr", "labelsTr"):
-        (folder / name).mkdir(parents=True)
-    for number in range(3):
-        case = write_case(tmp_path, f"case_{number}", number)
-        case.images[0].rename(folder / "imagesTr" / f"case_{number}_0000.nii.gz")
-        case.label.rename(folder / "labelsTr" / f"case_{number}.nii.gz")
-    labels = {"background": 0, "one": 1, "two": 2}
-    description = {"channel_names": {"0": "MRI"}, "labels": labels, "numTraining": 3, "file_ending": ".nii.gz"}
-    (folder / "dataset.json").write_text(json.dumps(description))
-    return folder
 
 
 def exit_status(monkeypatch, *arguments):
