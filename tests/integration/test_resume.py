@@ -13,7 +13,7 @@ from auvseg.demo.phantom import write_phantom_dataset
 
 pytestmark = pytest.mark.slow
 
-CASES = 5
+CASES = 3
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def undisturbed(dataset, tmp_path_factory):
     return run
 
 
-def test_a_run_killed_at_three_random_moments_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
+def test_a_run_killed_twice_at_random_moments_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
     run = tmp_path / "killed"
     moments = random.Random(0)
     survived = 0
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wanted = len(records(run)) + 1
         deadline = time.monotonic() + 120
@@ -58,10 +58,10 @@ def test_a_run_killed_at_three_random_moments_ends_with_the_same_bytes(dataset, 
     assert (run / "scores.csv").read_bytes() == (undisturbed / "scores.csv").read_bytes()
 
 
-def test_three_shards_give_the_same_records_and_table(dataset, undisturbed, tmp_path):
+def test_two_shards_give_the_same_records_and_table(dataset, undisturbed, tmp_path):
     run = tmp_path / "shards"
-    for part in ("2", "0", "1"):
-        options = ("--num-parts", "3", "--part-id", part)
+    for part in ("1", "0"):
+        options = ("--num-parts", "2", "--part-id", part)
         subprocess.run(command(dataset, run, *options), check=True, capture_output=True)
     assert records(run) == records(undisturbed)
     assert (run / "scores.csv").read_bytes() == (undisturbed / "scores.csv").read_bytes()
