@@ -45,16 +45,17 @@ const auvsegVolume = (() => {
       auvsegSight.volumeTexture(made, 0, viewer.shape, greysOf(viewer), false);
       auvsegSight.volumeTexture(made, 2, viewer.shape, Uint8Array.from(this.structures), true);
       auvsegSight.colourTexture(made, viewer.cohort.classes);
-      this.waiting = false;
+      this.waiting = this.again = false;
     }
 
     /** Draw with the next picture that the browser shows. */
     draw() {
+      this.again = this.waiting;
       if (this.waiting) return;
       this.waiting = true;
       requestAnimationFrame(() => {
-        this.waiting = false;
         if (shown === this && this.made.program && !this.made.gl.isContextLost()) this.drawNow(this.made.program);
+        else this.waiting = false;
       });
     }
 
@@ -81,19 +82,39 @@ const auvsegVolume = (() => {
       canvas.setAttribute("aria-label", `the volume, ${words}`);
     }
 
-    /** A browser that draws on the processor gets fewer pixels next time. @param {() => void} draw */
+    /**
+     * Draw, and go on when the browser has done it: pictures do not pile up, and one that draws on the processor gets fewer
+     * pixels next time.
+     * @param {() => void} draw
+     */
     timed(draw) {
-      const { gl, canvas, warm } = this.made;
+      const { gl, warm } = this.made;
       const begun = performance.now();
       draw();
-      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
-      // The first picture takes longer, for the machine is being made.
-      this.made.warm = true;
-      if (!warm || performance.now() - begun < SLOW_MS || this.made.coarse === SIDES.length - 1) return;
+      const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+      gl.flush();
+      const look = () => {
+        if (fence && !gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
+          setTimeout(look, 5);
+          return;
+        }
+        gl.deleteSync(fence);
+        // The first picture takes longer, for the machine is being made.
+        this.made.warm = true;
+        if (warm && performance.now() - begun > SLOW_MS) this.coarser();
+        this.waiting = false;
+        if (this.again) this.draw();
+      };
+      setTimeout(look);
+    }
+
+    coarser() {
+      const { gl, canvas, coarse } = this.made;
+      if (coarse === SIDES.length - 1) return;
       this.made.coarse += 1;
       canvas.width = canvas.height = SIDES[this.made.coarse];
       gl.viewport(0, 0, canvas.width, canvas.height);
-      this.draw();
+      this.again = true;
     }
 
     /** The surface of the structures that are not hidden. */
