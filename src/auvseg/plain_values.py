@@ -1,8 +1,8 @@
 """Whether values that came from a file are of the shape that a dataclass is built from; nothing is converted.
 
-A shape is a type (`str`, `bool`; `int` for whole numbers that float64 holds exactly; `float` for any finite number), a
-tuple of alternatives (values and shapes), `[shape]` for a list, `{str: shape}` for an object of any keys, or
-`{"key": shape, ...}` for an object that has these keys.
+A shape is a type (`str`, `bool`; `int` for whole numbers that float64 holds exactly, `Int64` for all of 64 bits;
+`float` for any finite number), a tuple of alternatives (values and shapes), `[shape]` for a list, `{str: shape}` for an
+object of any keys, or `{"key": shape, ...}` for an object that has these keys.
 """
 
 import math
@@ -12,6 +12,10 @@ from typing import Any
 Test = Callable[[Any], bool]
 
 _LARGEST_INTEGER = 1 << 53
+
+
+class Int64:
+    """The shape of a whole number that no float64 has to hold, such as a time in nanoseconds."""
 
 
 def of_shape(shape: Any) -> Test:
@@ -26,7 +30,7 @@ def of_shape(shape: Any) -> Test:
         return _list_of(of_shape(shape[0]))
     if isinstance(shape, tuple):
         return _one_of(shape)
-    return {str: _is_text, bool: _is_flag, int: _is_integer, float: _is_number}[shape]
+    return {str: _is_text, bool: _is_flag, int: _is_integer, float: _is_number, Int64: _is_int64}[shape]
 
 
 def _is_text(value: Any) -> bool:
@@ -39,6 +43,10 @@ def _is_flag(value: Any) -> bool:
 
 def _is_integer(value: Any) -> bool:
     return type(value) is int and abs(value) <= _LARGEST_INTEGER
+
+
+def _is_int64(value: Any) -> bool:
+    return type(value) is int and -(1 << 63) <= value < 1 << 63
 
 
 def _is_number(value: Any) -> bool:

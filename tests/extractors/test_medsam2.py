@@ -140,6 +140,8 @@ def prepared(case, plane):
 class Looking:
     """In place of the network: what it calls a structure is what is bright; keeps what it was told."""
 
+    device = torch.device("cpu")
+
     def __init__(self):
         self.boxes, self.planes = [], []
 

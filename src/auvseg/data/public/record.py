@@ -7,13 +7,13 @@ from pathlib import Path
 
 from auvseg import atomic
 from auvseg.data.public.report import Row
-from auvseg.plain_values import of_shape
+from auvseg.plain_values import Int64, of_shape
 from auvseg.text_files import read_json
 
 FOLDER = "conversion"
 _is_record = of_shape(
     {
-        "sources": {str: [int]},
+        "sources": {str: [Int64]},
         "outputs": {str: [str]},
         "rows": [dict.fromkeys(("case", "subset", "event", "detail", "files"), str)],
         "images": [(None, str)],
