@@ -39,7 +39,7 @@ def predict(model, folders, out, checkpoint="checkpoint_final.pth"):
 def test_every_trainer_trains_validates_and_predicts(make_trainer, blobs, name):
     trainer = make_trainer(blobs, name)
     trainer.run_training()
-    # Mirrored predictions, eight times the work, are nnU-Net's own whatever the network, and are seen in the next tests.
+    # Mirrored predictions, eight times the work, are nnU-Net's own whatever the network, and seen in the next tests.
     trainer.inference_allowed_mirroring_axes = None
     trainer.perform_actual_validation()
     summary = json.loads((trainer_folder(trainer) / "validation" / "summary.json").read_text())
