@@ -75,6 +75,8 @@ class ReportReader:
             options.add_argument(switch)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self._driver = webdriver.Chrome(options=options, service=Service(driver))
+        # Away from the page for a new tab, which asks for files of the browser's own.
+        self._driver.get("about:blank")
         for name, code in _LACKS.items():
             source = f"if (location.search === '?without={name}') {{ {code} }}"
             self.command("Page.addScriptToEvaluateOnNewDocument", source=source)
