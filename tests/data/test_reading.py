@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from auvseg.data.reading import Header, file_sha256, read_array, read_header
+from auvseg.data.reading import Header, file_sha256, image_sha256, label_sha256, read_array, read_header
 from auvseg.errors import ReadError
 from image_files import write_itk, write_npz
 
@@ -136,3 +136,27 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     content = np.random.default_rng(0).bytes(3 << 20)
     (tmp_path / "a.bin").write_bytes(content)
     assert file_sha256(tmp_path / "a.bin") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("header", "data"), [("a.mhd", "a.raw"), ("a.nhdr", "a.raw"), ("a.hdr", "a.img"), ("a.img", "a.hdr")]
+)
+def test_a_hash_is_about_every_file_that_holds_the_image(tmp_path, write_nifti, voxels, header, data):
+    if header.endswith(("mhd", "nhdr")):
+        sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / header))
+        path = tmp_path / header
+    else:
+        path = write_nifti(header, voxels)
+    before = image_sha256(path), label_sha256(path, {})
+    beside = path.with_name(data)
+    content = bytearray(beside.read_bytes())
+    content[-1] ^= 1
+    beside.write_bytes(content)
+    after = image_sha256(path), label_sha256(path, {})
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
+def test_a_file_that_holds_all_of_its_image_has_its_own_hash(write_nifti, voxels):
+    path = write_nifti("a.nii.gz", voxels)
+    assert image_sha256(path) == label_sha256(path, {}) == file_sha256(path)

@@ -8,7 +8,7 @@ reoriented, normalised or judged here.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "Part",
     "RawArray",
     "file_sha256",
+    "files_of_volume",
     "image_sha256",
     "is_dicom_source",
     "is_supported",
@@ -51,6 +52,17 @@ def is_dicom_source(path: Path) -> bool:
     return _is_folder(path) or (not is_supported(path) and is_dicom(path))
 
 
+def files_of_volume(path: Path) -> tuple[Path, ...]:
+    """The file and those beside it that hold its voxels: a NIfTI pair's other half, what a text header names.
+
+    Raises:
+        ReadError: the file is missing, or its header names no data, or data that do not exist.
+    """
+    require_file(path)
+    reader = itk if path.name.lower().endswith(itk.ENDINGS) else nifti
+    return tuple(dict.fromkeys((path, *reader.files_of_volume(path))))
+
+
 def file_sha256(path: Path) -> str:
     """Sha256 of a file's bytes, in hexadecimal.
 
@@ -69,14 +81,14 @@ def file_sha256(path: Path) -> str:
 
 
 def image_sha256(path: Path) -> str:
-    """Sha256 of an image's bytes; of a DICOM series that of its files' hashes, whatever the files are called.
+    """Sha256 of an image's bytes; of one in several files that of their hashes, in DICOM whatever the files are called.
 
     Raises:
         ReadError: a file is missing or cannot be opened, or the path names no series.
     """
     if not is_dicom_source(path):
-        return file_sha256(path)
-    return hashlib.sha256("".join(sorted(map(file_sha256, files_of(path)))).encode()).hexdigest()
+        return _volume_sha256(path)
+    return _of_all(sorted(map(file_sha256, files_of(path))))
 
 
 def label_sha256(path: Path, values: Mapping[str, int]) -> str:
@@ -85,8 +97,17 @@ def label_sha256(path: Path, values: Mapping[str, int]) -> str:
     Raises:
         ReadError: the file is missing or cannot be opened.
     """
-    own = file_sha256(path)
+    own = _volume_sha256(path)
     return own if not values else hashlib.sha256(json.dumps([own, sorted(values.items())]).encode()).hexdigest()
+
+
+def _volume_sha256(path: Path) -> str:
+    hashes = [file_sha256(file) for file in files_of_volume(path)]
+    return hashes[0] if len(hashes) == 1 else _of_all(hashes)
+
+
+def _of_all(hashes: Sequence[str]) -> str:
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def read_label(path: Path, values: Mapping[str, int], image: Header | None) -> RawArray:

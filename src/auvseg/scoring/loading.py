@@ -10,10 +10,10 @@ from pathlib import Path
 
 from auvseg.data.case import Case
 from auvseg.data.peak_memory import forget_peak, peak_bytes
-from auvseg.data.reading import image_sha256, is_supported, label_sha256
+from auvseg.data.reading import files_of_volume, image_sha256, is_supported, label_sha256
 from auvseg.data.transfer import shareable
 from auvseg.data.volume import Volume, load_volume, require_usable
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, ReadError
 from auvseg.scoring.memory_need import Need, Room, need_of, promise_of, require_room
 from auvseg.scoring.record import CaseInputs
 
@@ -133,7 +133,12 @@ def _states(case: Case) -> list[tuple[str, int, int, int, int]]:
 def _files_at(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(path.iterdir())
-    return [path] if is_supported(path) or not path.parent.is_dir() else sorted(path.parent.iterdir())
+    if is_supported(path):
+        try:
+            return list(files_of_volume(path))
+        except ReadError:
+            return [path]
+    return sorted(path.parent.iterdir()) if path.parent.is_dir() else [path]
 
 
 def _state(path: Path) -> tuple[str, int, int, int, int]:

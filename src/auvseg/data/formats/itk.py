@@ -31,6 +31,7 @@ _READERS = {
     ".jpeg": "JPEGImageIO",
 }
 ENDINGS = tuple(_READERS)
+_TEXT_HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 _DTYPES = {
     f"{bits}-bit {sign} integer": np.dtype(f"{letter}{bits // 8}")
@@ -124,9 +125,14 @@ def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
     return header
 
 
+def files_of_volume(path: Path) -> tuple[Path, ...]:
+    """The files that hold the voxels: those that a text header names, else the file itself."""
+    return voxel_source(path).files if path.name.lower().endswith(_TEXT_HEADERS) else (path,)
+
+
 def _source(path: Path) -> VoxelSource:
     name = path.name.lower()
-    if name.endswith((".nrrd", ".nhdr", ".mha", ".mhd")):
+    if name.endswith(_TEXT_HEADERS):
         return voxel_source(path)
     if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
         # ITK fills what is missing with grey; only the end marker tells.

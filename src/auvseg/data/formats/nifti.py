@@ -53,6 +53,17 @@ def read_array(path: Path) -> RawArray:
     return RawArray(header, array)
 
 
+def files_of_volume(path: Path) -> tuple[Path, ...]:
+    """The file, and the other half where header and voxels are two files."""
+    name = path.name.lower()
+    for own, other in ((".hdr", ".img"), (".img", ".hdr")):
+        for packed in ("", ".gz"):
+            if name.endswith(own + packed):
+                half = path.with_name(path.name[: -len(own + packed)] + other + packed)
+                return (path, half) if half.is_file() else (path,)
+    return (path,)
+
+
 def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
     with _repairs_noted() as repairs:
         try:
