@@ -86,7 +86,7 @@ def test_a_floor_out_of_range_is_refused(make_scores, floor):
 
 def test_csv_and_json_hold_the_same_weights_for_the_training_cases(tmp_path, nnunet_dataset, scores):
     export = export_weights(filter_cases(scores, keep=0.9), nnunet_dataset, tmp_path / "filter")
-    table = pd.read_csv(export.files[0].path)
+    table = pd.read_csv(export.files[0].path, float_precision="round_trip")
     content = json.loads(export.files[1].path.read_text())
     assert [file.path.name for file in export.files] == ["weights.csv", "weights.json"]
     assert dict(zip(table["case"], table["weight"], strict=True)) == content["weights"]
