@@ -14,6 +14,7 @@ import resource
 import shutil
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,9 @@ def verdict(value: float, goal: float | None) -> str:
 
 def in_own_process(function: Any, *arguments: Any) -> Any:
     """What a function returns in a new process, whose peak memory is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+    # An executor's process may start others, which the pool of `multiprocessing` forbids: images are read in one.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(function, *arguments).result()
 
 
 def browser_is_here() -> bool:
