@@ -65,8 +65,8 @@ def command(
     with progress("making the report") as step:
         made = write_report(run, run / "report", dataset, ReportOptions(findings=findings), step)
     say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: auvseg rank {run} --scope class")
-    say(f"look at it: {made.index}")
     say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
+    say(f"look at it: {made.index}")
 
 
 def _score(dataset: "Dataset", folder: Path, run: Path, max_slices: int) -> "pd.DataFrame":
