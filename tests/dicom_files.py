@@ -27,9 +27,9 @@ AXIAL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 class Scan:
     """Everything of a series but its voxels."""
 
-    series: str = field(default_factory=generate_uid)
-    study: str = field(default_factory=generate_uid)
-    space: str = field(default_factory=generate_uid)
+    series: str = field(default_factory=lambda: generate_uid())
+    study: str = field(default_factory=lambda: generate_uid())
+    space: str = field(default_factory=lambda: generate_uid())
     sop_class: str = CT
     modality: str = "CT"
     origin: tuple[float, float, float] = (-30.0, -40.0, 50.0)

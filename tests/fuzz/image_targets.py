@@ -1,4 +1,7 @@
-"""Every image format with a function that reads a file of it as the product does: a ReadError or arrays as promised."""
+"""Every format of numbers with a function that reads a file of it as the product does: arrays as promised or a reason.
+
+Images, and what auvseg itself keeps beside the records: views and tables.
+"""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -8,7 +11,10 @@ from pathlib import Path
 
 from auvseg.data.formats.header import Header
 from auvseg.data.reading import read_array, read_header, read_label
-from auvseg.errors import AuvsegError
+from auvseg.errors import AuvsegError, ReadError
+from auvseg.scoring import kept
+from auvseg.scoring.record import file_name
+from auvseg.scoring.view import read_view
 from fuzz import seeds
 
 
@@ -80,6 +86,24 @@ def _read_structures(path: Path) -> None:
     assert read_label(path, {"liver": 1}, _grid()).array.shape == _grid().shape
 
 
+def _read_view(path: Path) -> None:
+    run = path.parent.parent
+    whole, outline = read_view(run, "a"), read_view(run, "a", masks=False)
+    # What lies in a mask that is not read cannot be seen to be wrong.
+    assert whole is None or (outline is not None and whole.classes.keys() == outline.classes.keys())
+    if whole is None:
+        raise ReadError("a view that is not used")
+
+
+def _read_kept(path: Path) -> None:
+    run = path.parent.parent
+    (run / "records").mkdir(exist_ok=True)
+    tables = kept.kept(run, ["table"])
+    if tables is None:
+        raise ReadError("a table that is made anew")
+    assert len(tables) == 1
+
+
 _RAW = {"a.raw": seeds.VOXELS.tobytes(), "b.raw": seeds.VOXELS.tobytes()}
 
 IMAGES = {
@@ -101,4 +125,6 @@ IMAGES = {
     "dicom-enhanced": Target("a.dcm", _read_image, seeds.dicom_enhanced),
     "dicom-contours": Target("rt.dcm", _read_structures, seeds.structure_set),
     "dicom-segmentation": Target("seg.dcm", _read_structures, seeds.segmentation),
+    "view": Target(f"views/{Path(file_name('a')).stem}.npz", _read_view, seeds.view),
+    "kept-table": Target(f"{kept.FOLDER}/table.parquet", _read_kept, seeds.kept_table),
 }

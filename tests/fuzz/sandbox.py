@@ -6,6 +6,7 @@ has any business to need.
 
 import multiprocessing
 import resource
+import shutil
 import tempfile
 import traceback
 from multiprocessing.connection import Connection
@@ -80,7 +81,7 @@ def _answer(name: str, folder: Path, content: bytes, sound: bool = False) -> str
     from fuzz.image_targets import IMAGES
 
     for old in folder.iterdir():
-        old.unlink()
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
     try:
         refused = IMAGES[name].run(folder, content)
     except Exception:  # noqa: BLE001 - that is what is looked for

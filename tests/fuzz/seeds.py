@@ -2,18 +2,39 @@
 
 import gzip
 import io
+import itertools
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import SimpleITK as sitk
+from pydicom.uid import generate_uid
 
+import dicom_files
+from auvseg.scoring import kept
+from auvseg.scoring.view import CaseView, ClassView, Thumbnail, view_path, write_view
 from dicom_files import Scan, circle, plane_file, write_contours, write_enhanced, write_segmentation, write_series
 
 VOXELS = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+
+
+@contextmanager
+def _same_uids(name: str) -> Iterator[None]:
+    """The same identifiers in every process, so that labels drawn in one belong to the series of another."""
+    numbers = itertools.count()
+
+    def numbered() -> str:
+        return generate_uid(entropy_srcs=[name, str(next(numbers))])
+
+    with mock.patch.object(dicom_files, "generate_uid", numbered):
+        yield
 
 
 @cache
@@ -100,20 +121,21 @@ def npz() -> list[bytes]:
 
 @cache
 def dicom_plane() -> list[bytes]:
-    return [_saved(plane_file(Scan(), VOXELS[0], 0))]
+    with _same_uids("plane"):
+        return [_saved(plane_file(Scan(), VOXELS[0], 0))]
 
 
 @cache
 def dicom_enhanced() -> list[bytes]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _same_uids("enhanced"):
         return [write_enhanced(Path(folder) / "a.dcm", VOXELS, Scan()).read_bytes()]
 
 
 @cache
 def dicom_series() -> tuple[Scan, dict[str, bytes]]:
     """A series of four planes, file by name, on which the labels below are drawn."""
-    scan = Scan()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _same_uids("series"):
+        scan = Scan()
         paths = write_series(Path(folder), np.zeros((4, 12, 12), np.int16), scan)
         return scan, {path.name: path.read_bytes() for path in paths}
 
@@ -121,7 +143,7 @@ def dicom_series() -> tuple[Scan, dict[str, bytes]]:
 @cache
 def structure_set() -> list[bytes]:
     scan, _ = dicom_series()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _same_uids("contours"):
         contours = {"liver": [circle(scan, (5.0, 5.0), 2.0, plane, points=12) for plane in (1, 2)]}
         return [write_contours(Path(folder) / "rt.dcm", scan, contours).read_bytes()]
 
@@ -129,7 +151,7 @@ def structure_set() -> list[bytes]:
 @cache
 def segmentation() -> list[bytes]:
     _, files = dicom_series()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _same_uids("segmentation"):
         paths = []
         for name, content in files.items():
             paths.append(Path(folder) / name)
@@ -137,6 +159,29 @@ def segmentation() -> list[bytes]:
         masks = np.zeros((4, 12, 12, 1), bool)
         masks[1:3, 3:6, 3:6] = True
         return [write_segmentation(Path(folder) / "seg.dcm", paths, masks, ["liver"], "BINARY").read_bytes()]
+
+
+@cache
+def view() -> list[bytes]:
+    planes = np.arange(2, dtype=np.int32)
+    shares = np.linspace(0.6, 0.4, 2, dtype=np.float32)
+    one = ClassView(planes, shares, shares, shares, shares, shares, np.full((2, 3), 9, np.uint8))
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        write_view(Path(folder), "a", CaseView({1: one, 2: one}, Thumbnail(picture, picture, 1)))
+        return [view_path(Path(folder), "a").read_bytes()]
+
+
+@cache
+def kept_table() -> list[bytes]:
+    """As a run without records would keep it, so that it is in step with the folder in which it is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        (run / "records").mkdir()
+        said, _ = kept._files(run)
+        table = pd.DataFrame({"case": ["a", "b"], "S": [0.5, None], "status": pd.Categorical(["ok", "absent"])})
+        kept.keep(run, {"table": table}, kept.Stamp(0, said, {}, kept._code()))
+        return [kept._path(run, "table").read_bytes()]
 
 
 def _saved(file) -> bytes:

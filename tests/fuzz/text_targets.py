@@ -30,7 +30,16 @@ from auvseg.integrations.nnunet.case_list import read_case_list
 from auvseg.report.folder import ReportFolder
 from auvseg.review import read_review
 from auvseg.review.pseudonyms import read_key
-from auvseg.scoring.record import RECORD_VERSION, CaseInputs, ClassScore, Record, file_name, read_record, record_path
+from auvseg.scoring.record import (
+    RECORD_VERSION,
+    CaseInputs,
+    ClassScore,
+    Record,
+    file_name,
+    is_as_written,
+    read_record,
+    record_path,
+)
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import scores_table
 from auvseg.scoring.view import view_path
@@ -78,6 +87,13 @@ def read_bytes_again(record: Record) -> Record | None:
     values["inputs"] = CaseInputs(**values["inputs"])
     values["classes"] = tuple(ClassScore(**one) for one in values["classes"])
     return Record(**values | {name: tuple(values[name]) for name in ("warnings", "shape", "spacing_mm")})
+
+
+def _timings(path: Path) -> None:
+    record = record_path(path.parent.parent, "a")
+    record.parent.mkdir(exist_ok=True)
+    record.write_bytes(b"{}")
+    assert isinstance(is_as_written(path.parent.parent, "a"), bool)
 
 
 def _run(path: Path) -> None:
@@ -173,6 +189,7 @@ CONVERTED = {
     "version": 1,
 }
 VERDICTS = {"auvseg_review": 1, "rater": "A", "verdicts": [{"case": "a", "verdict": "keep", "note": "n"}]}
+TIMINGS = {"case_id": "a", "network_s": 0.5, "peak_bytes": None, "record_sha256": "a" * 64}
 RUN = {"run_version": 1, "dataset": "/data/x", "subset": "training", "setup": SETUP}
 FINDINGS = {"findings": [{"case": "a", "kind": "unreadable", "words": "b"}]}
 CORRELATIONS = {"correlation_version": 1, "files": ["correlations.csv"]}
@@ -186,6 +203,12 @@ OBJECTS: dict[str, tuple[Target, object]] = {
         ("datalist", "list.json", _dataset, DATALIST),
         ("splits", "splits_final.json", lambda p: _parse(p.read_bytes(), p), [{"train": ["a"], "val": ["b"]}]),
         ("record", file_name("a"), _record, _record_of("a")),
+        (
+            "timings",
+            f"timings/{file_name('a')}",
+            _timings,
+            {"case_id": "a", "network_s": 0.5, "record_sha256": "a" * 64},
+        ),
         ("run", "run.json", _run, RUN),
         ("bench", "bench.json", _plan, {"plan": Plan().as_dict(), "cases": ["a", "b"]}),
         ("combined", "combined.json", _combination, COMBINED),

@@ -1,3 +1,6 @@
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -102,3 +105,16 @@ def test_a_thumbnail_is_cut_to_the_structures():
     picture = thumbnail(image, label, [LIVER], (1.0, 1.0, 1.0))
     assert picture.image.max() == 0
     assert (picture.label == 1).mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_view_that_unpacks_to_more_than_it_says_is_not_unpacked(tmp_path):
+    path = view_path(tmp_path, "a")
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("version.npy", bytes(32 << 20))
+        archive.infolist()[0].file_size = 100
+    tracemalloc.start()
+    assert read_view(tmp_path, "a") is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -31,8 +31,10 @@ from auvseg.scoring.record import file_name
 from auvseg.shapes import ImageArray, LabelArray
 
 VIEW_VERSION = 1
-_LARGEST_VIEW = 1 << 28
 """Raised whenever a view's meaning changes; views of another version are not shown."""
+
+_LARGEST_VIEW = 1 << 28
+"""Bytes that a view may unpack to."""
 
 THUMBNAIL_SIDE = 80
 """Pixels of a thumbnail's longer side."""
@@ -171,11 +173,11 @@ def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView
     """
     try:
         with view_path(run_folder, case_id).open("rb") as file, zipfile.ZipFile(file) as stored:
-            if sum(info.file_size for info in stored.infolist()) > _LARGEST_VIEW:
+            members = {info.filename.removesuffix(".npy"): info for info in stored.infolist()}
+            if sum(info.file_size for info in members.values()) > _LARGEST_VIEW:
                 return None
-            names = [name.removesuffix(".npy") for name in stored.namelist()]
-            wanted = [name for name in names if masks or not name.endswith("/mask")]
-            arrays = {name: _array(stored.read(f"{name}.npy")) for name in wanted}
+            wanted = {name: info for name, info in members.items() if masks or not name.endswith("/mask")}
+            arrays = {name: _array(_content(stored, info)) for name, info in wanted.items()}
         if int(arrays.pop("version")) != VIEW_VERSION:
             return None
         view = CaseView()
@@ -215,6 +217,12 @@ def _fits_together(view: CaseView) -> bool:
 
 def _no_mask(planes: NDArray[Any]) -> UInt8[np.ndarray, "D 0"]:
     return np.empty((len(planes), 0), dtype=np.uint8)
+
+
+def _content(stored: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with stored.open(info) as member:
+        # Not `read()`, which unpacks all that there is before it looks at how long the member should be.
+        return member.read(info.file_size)
 
 
 def _array(content: bytes) -> NDArray[Any]:
