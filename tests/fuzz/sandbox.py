@@ -66,7 +66,7 @@ def _serve(connection: Connection) -> None:
             for seed in target.seeds():
                 answer = _answer(name, Path(folder), seed, sound=True)
                 assert not answer or name == "bmp", (name, answer)  # ITK makes colours of any BMP
-        limit = _address_space() + MOST_BYTES
+        limit = address_space() + MOST_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         connection.send("ready")
         while True:
@@ -93,7 +93,8 @@ def _answer(name: str, folder: Path, content: bytes, sound: bool = False) -> str
     return refused if sound else ""
 
 
-def _address_space() -> int:
+def address_space() -> int:
+    """Bytes of this process's address space."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmSize"):
             return int(line.split()[1]) << 10

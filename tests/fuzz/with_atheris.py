@@ -9,6 +9,7 @@ crash-*.
 """
 
 import resource
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +19,12 @@ import atheris
 # pydicom is left out: its dictionaries alone would take minutes.
 with atheris.instrument_imports(include=["auvseg", "nibabel"]):
     from fuzz.image_targets import IMAGES
+    from fuzz.sandbox import MOST_BYTES, address_space
     from fuzz.text_targets import OBJECTS, TEXTS
 
-MOST_BYTES = 4 << 30
+OWN_BYTES = 1 << 30
+"""What libFuzzer may take for its own."""
+
 TARGETS = {**IMAGES, **{name: target for name, (target, _) in OBJECTS.items()}, **TEXTS}
 
 
@@ -30,12 +34,15 @@ def main(name: str, corpus: Path, options: list[str]) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(target.seeds()):
         (corpus / f"seed-{number}").write_bytes(seed)
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     with tempfile.TemporaryDirectory() as folder:
+        for seed in target.seeds():  # imports what readers import when they are first used
+            target.run(Path(folder), seed)
+        limit = address_space() + MOST_BYTES + OWN_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
         def once(content: bytes) -> None:
-            for old in sorted(Path(folder).rglob("*"), reverse=True):
-                old.rmdir() if old.is_dir() else old.unlink()
+            for old in Path(folder).iterdir():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
             refused = target.run(Path(folder), content)
             assert "\n" not in refused, refused
             assert "memory" not in refused, refused

@@ -78,7 +78,7 @@ def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
 
 
 def _check_extensions(path: Path) -> None:
-    """Refuse extensions of a NIfTI header that claim more than any does: nibabel reads as much as they claim.
+    """Refuse extensions of a NIfTI header that claim more than there is, or than any does: nibabel asks for all of it.
 
     Raises:
         ReadError: they do.
@@ -103,9 +103,16 @@ def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: floa
     while stream.tell() + _LEAST_EXTENSION <= end and len(stated := stream.read(8)) == 8:
         length = int.from_bytes(stated[:4], order, signed=True)
         left -= length
-        if length < 8 or left < 0:
+        if length < 8 or left < 0 or not _skipped(stream, length - 8):
             raise ReadError(f"{path.name}: damaged: an extension of its header claims {length} bytes")
-        stream.seek(length - 8, os.SEEK_CUR)
+
+
+def _skipped(stream: ImageOpener, count: int) -> bool:
+    """Go on by so many bytes, if they are there."""
+    if count == 0:
+        return True
+    stream.seek(count - 1, os.SEEK_CUR)
+    return len(stream.read(1)) == 1
 
 
 @contextmanager
