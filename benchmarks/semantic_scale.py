@@ -1,6 +1,6 @@
 """Speed and precision of `semantic_scale` beside one SVD a class map, the way the authors' code computes it.
 
-    python benchmarks/semantic_scale.py [--shape 2 14 96 96 96] [--threads 2] [--runs 5]
+    python benchmarks/semantic_scale.py [--shape 2 14 96 96 96] [--threads 2] [--runs 5] [--device cpu]
 
 Every run times all contenders once, one after the other, so that a machine that is busy with other work slows all of
 them. Seconds and ratios are medians over the runs; a ratio is taken within each run. The error is the largest one
@@ -28,7 +28,7 @@ GOAL_RATIO, GOAL_ERROR = 20, 1e-6
 def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
-    maps = draw_maps(arguments.shape)
+    maps = draw_maps(arguments.shape).to(arguments.device)
     contenders: dict[str, Contender] = {
         THEIRS: lambda tensor: one_svd_a_map(tensor, lambda z: torch.linalg.svd(z, full_matrices=False).S),
         "loop of svdvals": lambda tensor: one_svd_a_map(tensor, torch.linalg.svdvals),
@@ -37,7 +37,8 @@ def main() -> None:
     exact = one_svd_a_map(maps, lambda z: torch.linalg.svdvals(z.double()))
     errors = {name: float((scale(maps).double() - exact).abs().max()) for name, scale in contenders.items()}
     forward, both = time_all(contenders, maps, arguments.runs)
-    print(f"maps {tuple(maps.shape)} float32, CPU, {arguments.threads} threads, torch {torch.__version__}")
+    where = torch.cuda.get_device_name() if maps.is_cuda else f"CPU, {arguments.threads} threads"
+    print(f"maps {tuple(maps.shape)} float32, {where}, torch {torch.__version__}")
     print(f"{'':16}{'forward':>10}{'ratio':>7}{'forward+backward':>19}{'ratio':>7}{'max error':>12}")
     for name in contenders:
         print(
@@ -86,15 +87,22 @@ def time_all(contenders: dict[str, Contender], maps: Tensor, runs: int) -> tuple
     for run in range(runs + 1):
         for name, scale in contenders.items():
             leaf = maps.clone().requires_grad_()
-            start = time.perf_counter()
+            start = now(maps)
             scale(maps)
-            middle = time.perf_counter()
+            middle = now(maps)
             torch.autograd.grad(scale(leaf).sum(), leaf)
-            end = time.perf_counter()
+            end = now(maps)
             if run:
                 forward[name].append(middle - start)
                 both[name].append(end - middle)
     return forward, both
+
+
+def now(maps: Tensor) -> float:
+    """Seconds, after everything that was asked of the maps' device."""
+    if maps.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def _ratio(seconds: Seconds, name: str) -> float:
@@ -106,6 +114,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shape", type=int, nargs="+", default=[2, 14, 96, 96, 96], metavar="N")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
     if len(arguments.shape) < 4 or min(arguments.shape) < 2 or min(arguments.threads, arguments.runs) < 1:
         parser.error("--shape needs at least four sizes above 1, --threads and --runs at least 1")
