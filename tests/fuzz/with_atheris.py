@@ -4,8 +4,8 @@
     PYTHONPATH=src:tests python tests/fuzz/with_atheris.py TARGET CORPUS [libFuzzer's options]
 
 Such an option is -max_total_time=600. CORPUS is a folder that keeps what was found to be interesting; sound files are
-put into it first. A file that breaks what `fuzz.image_targets` promises ends the run and is written beside it as
-crash-*.
+put into it first. A file that breaks what `fuzz.image_targets` promises ends the run and lies beside it as crash-*,
+what was tried last as last-TARGET.
 """
 
 import resource
@@ -32,6 +32,7 @@ def main(name: str, corpus: Path, options: list[str]) -> None:
     """Fuzz until libFuzzer ends."""
     target = TARGETS[name]
     corpus.mkdir(parents=True, exist_ok=True)
+    attempt = corpus.parent / f"last-{name}"
     for number, seed in enumerate(target.seeds()):
         (corpus / f"seed-{number}").write_bytes(seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +44,8 @@ def main(name: str, corpus: Path, options: list[str]) -> None:
         def once(content: bytes) -> None:
             for old in Path(folder).iterdir():
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+            # libFuzzer, short of memory as well, does not always come to write what it tried.
+            attempt.write_bytes(content)
             refused = target.run(Path(folder), content)
             assert "\n" not in refused, refused
             assert "memory" not in refused, refused

@@ -39,7 +39,7 @@ def write_raw(root: Path, name: str, labels: dict, channels: int, *, regions: bo
     folder = root / "raw" / name
     generator = np.random.default_rng(0)
     for number, case in enumerate(IDS):
-        shape = (18, 20 + number % 2, 22)
+        shape = (16, 16 + number % 2, 16)
         grid = np.stack(np.meshgrid(*(np.arange(side) for side in shape), indexing="ij"), -1)
         distance = np.linalg.norm(grid - np.array(shape) / 2 - generator.normal(0, 1.5, 3), axis=-1)
         label = (distance < 6).astype(np.uint8) + (distance < 3)
