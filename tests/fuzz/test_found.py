@@ -57,6 +57,10 @@ def test_a_tiff_file_whose_pages_go_round_in_a_circle_ends(refused, big):
     refused("tiff", content, "go round in a circle")
 
 
+def test_a_tiff_file_whose_page_lies_farther_than_a_file_can_be_long_is_refused(refused):
+    refused("tiff", b"II" + struct.pack("<HHHQ", 43, 8, 0, 2**64 - 1), "a.tif")
+
+
 @pytest.mark.parametrize("named", [b"%d%d.raw", b"**%d", b"[%d", b"x" * 400, b"", b"a\0.raw", b"%1000000d"])
 def test_a_data_file_of_any_name_is_looked_for_and_not_found(refused, named):
     header = b"NRRD0004\ntype: short\nsizes: 4\nencoding: raw\ndata file: " + named + b"\n\n"

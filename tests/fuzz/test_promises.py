@@ -58,6 +58,19 @@ def test_an_extension_of_a_nifti_header_is_not_believed(sandbox, tmp_path, packe
         read_array(path)
 
 
+def test_an_extension_behind_one_that_goes_beyond_the_header_is_not_believed(sandbox, tmp_path):
+    content = bytearray(seeds.nifti()[2])
+    struct.pack_into("<f", content, 108, 384.0)
+    struct.pack_into("<i", content, 352, 64)
+    struct.pack_into("<i", content, 352 + 64, 2**31 - 16)
+    for name, stored in (("nifti-gz", gzip.compress(bytes(content))), ("nifti", bytes(content))):
+        assert sandbox.fault(name, stored) == ""
+        path = tmp_path / IMAGES[name].file
+        path.write_bytes(stored)
+        with pytest.raises(ReadError, match="an extension of its header claims"):
+            read_array(path)
+
+
 def test_a_dicom_element_that_claims_four_gigabytes_is_not_believed(sandbox):
     (content,) = seeds.dicom_plane()
     at = content.index(b"DA\x08\x0020200101")

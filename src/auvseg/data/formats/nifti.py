@@ -100,7 +100,8 @@ def _check_extensions(path: Path) -> None:
 def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: float) -> None:
     order: Literal["little", "big"] = "little" if endianness == "<" else "big"
     left = _MOST_BYTES_OF_EXTENSIONS
-    while stream.tell() + _LEAST_EXTENSION <= end and len(stated := stream.read(8)) == 8:
+    # Where one goes on beyond the end, nibabel reads all that follows for more of them.
+    while not 0 <= end - stream.tell() < _LEAST_EXTENSION and len(stated := stream.read(8)) == 8:
         length = int.from_bytes(stated[:4], order, signed=True)
         left -= length
         if length < 8 or left < 0 or not _skipped(stream, length - 8):

@@ -14,6 +14,7 @@ def check_pages(path: Path) -> None:
     Raises:
         ReadError: a page comes twice.
     """
+    size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(4)
         order: Literal["little", "big"] = "little" if start[:2] == b"II" else "big"
@@ -28,8 +29,9 @@ def check_pages(path: Path) -> None:
             if page in seen:
                 raise ReadError(f"{path.name}: damaged: its pages go round in a circle; copy it again from its source")
             seen.add(page)
-            file.seek(page)
-            file.seek(page + count_bytes + entry_bytes * _number(file, count_bytes, order))
+            # An offset may be larger than a file can be; behind the end there is no page.
+            file.seek(min(page, size))
+            file.seek(min(page + count_bytes + entry_bytes * _number(file, count_bytes, order), size))
 
 
 def _number(file: IO[bytes], size: int, order: Literal["little", "big"]) -> int:
