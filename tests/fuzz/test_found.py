@@ -1,9 +1,11 @@
 """What fuzzing found, each once more: files that crashed a reader, kept it for ever, or ended in a traceback."""
 
+import io
 import re
 import struct
 import sys
 
+import pydicom
 import pytest
 
 from fuzz import seeds
@@ -75,3 +77,25 @@ def test_a_nifti_pair_of_128_axes_is_refused(refused):
     content = bytearray(seeds.nifti_pair()[0])
     struct.pack_into("<2h", content, 38, -1, 128)
     refused("nifti-pair", bytes(content), "a.hdr")
+
+
+def test_the_arrays_of_an_archive_are_named_in_one_line(refused):
+    refused("npz", seeds.zip_of(**{"a\nb": seeds.VOXELS.tobytes()}), r"it has 'a\\nb'$")
+
+
+def test_an_enhanced_file_without_frames_is_refused(refused):
+    file = pydicom.dcmread(io.BytesIO(seeds.dicom_enhanced()[0]))
+    file.PerFrameFunctionalGroupsSequence = []
+    content = io.BytesIO()
+    file.save_as(content)
+    refused("dicom-enhanced", content.getvalue(), "its header lists no plane")
+
+
+def test_a_view_that_says_it_is_encrypted_is_not_used(refused):
+    content = bytearray(seeds.view()[0])
+    content[content.index(b"PK\1\2") + 8] |= 1
+    refused("view", bytes(content), "not used")
+
+
+def test_a_kept_table_whose_footer_is_damaged_is_made_anew(refused):
+    refused("kept-table", seeds.kept_table()[0].replace(b"numpy_type", b"numpy_typo"), "made anew")

@@ -159,7 +159,8 @@ def write_view(run_folder: Path, case_id: str, view: CaseView) -> None:
         arrays |= {"thumbnail/image": view.thumbnail.image, "thumbnail/label": view.thumbnail.label}
         arrays["thumbnail/plane"] = np.array(view.thumbnail.plane)
     content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays)
+    # NumPy 1 would store `allow_pickle=False` as one more array; what NumPy 2 says of `**` is meant for that name.
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
     atomic.write_bytes(view_path(run_folder, case_id), content.getvalue())
 
 
@@ -189,7 +190,8 @@ def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView
             quality, mask = found.pop("predicted_iou", None), found.pop("mask", _no_mask(found["planes"]))
             view.classes[class_id] = ClassView(predicted_iou=quality, mask=mask, **found)
         return view if _fits_together(view) else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError):
+        # RuntimeError is what zipfile raises for a member that says it is encrypted, or packed as nobody packs.
         return None
 
 

@@ -22,6 +22,7 @@ ENDINGS = (".npz",)
 
 _KEYS: dict[Part, tuple[str, ...]] = {"image": ("imgs", "img", "image"), "label": ("gts", "gt", "label")}
 _LONGEST_HEADER = 1 << 16
+_MOST_LISTED = 10
 _GRID = {"spacing": np.ones(3), "origin": np.zeros(3), "direction": np.eye(3)}
 
 
@@ -92,7 +93,13 @@ def _member(path: Path, archive: zipfile.ZipFile, part: Part) -> str:
     for key in _KEYS[part]:
         if key in there:
             return key
-    raise ReadError(f"{path.name}: holds no {part} ({', '.join(_KEYS[part])}); it has {', '.join(there) or 'nothing'}")
+    raise ReadError(f"{path.name}: holds no {part} ({', '.join(_KEYS[part])}); it has {_listed(there)}")
+
+
+def _listed(names: list[str]) -> str:
+    """Some names in one line, whatever they are made of."""
+    shown = [name if name.isprintable() else ascii(name) for name in names[:_MOST_LISTED]]
+    return ", ".join(shown + ["…"] * (len(names) > _MOST_LISTED)) or "nothing"
 
 
 def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:

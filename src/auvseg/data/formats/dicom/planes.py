@@ -106,9 +106,11 @@ def stack_of(planes: Sequence[Plane], name: str) -> Stack:
         name: what the series is called in messages.
 
     Raises:
-        SeriesError: orientations, pixel sizes or numbers of pixels that differ; several planes at one place; planes
-            that are missing, unevenly spaced or shifted against each other.
+        SeriesError: no plane at all; orientations, pixel sizes or numbers of pixels that differ; several planes at one
+            place; planes that are missing, unevenly spaced or shifted against each other.
     """
+    if not planes:
+        raise SeriesError(f"{name}: damaged: its header lists no plane")
     first = planes[0]
     _check_alike(planes, first, name)
     heights = np.array([float(plane.position @ first.normal) for plane in planes])
