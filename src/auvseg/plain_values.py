@@ -1,8 +1,9 @@
 """Whether values that came from a file are of the shape that a dataclass is built from; nothing is converted.
 
 A shape is a type (`str`, `bool`; `int` for whole numbers that float64 holds exactly, `Int64` for all of 64 bits;
-`float` for any finite number), a tuple of alternatives (values and shapes), `[shape]` for a list, `{str: shape}` for an
-object of any keys, or `{"key": shape, ...}` for an object that has these keys.
+`float` for any finite number, `Finite` for whatever holds no number that is not), a tuple of alternatives (values and
+shapes), `[shape]` for a list, `{str: shape}` for an object of any keys, or `{"key": shape, ...}` for an object that has
+these keys.
 """
 
 import math
@@ -18,6 +19,10 @@ class Int64:
     """The shape of a whole number that no float64 has to hold, such as a time in nanoseconds."""
 
 
+class Finite:
+    """The shape of whatever JSON can hold by its standard, which knows no NaN and no infinity."""
+
+
 def of_shape(shape: Any) -> Test:
     """A test whether a value has a shape.
 
@@ -30,7 +35,8 @@ def of_shape(shape: Any) -> Test:
         return _list_of(of_shape(shape[0]))
     if isinstance(shape, tuple):
         return _one_of(shape)
-    return {str: _is_text, bool: _is_flag, int: _is_integer, float: _is_number, Int64: _is_int64}[shape]
+    tests: dict[Any, Test] = {str: _is_text, bool: _is_flag, int: _is_integer, float: _is_number, Int64: _is_int64}
+    return (tests | {Finite: _is_finite})[shape]
 
 
 def _is_text(value: Any) -> bool:
@@ -51,6 +57,12 @@ def _is_int64(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return math.isfinite(value) if type(value) is float else _is_integer(value)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return type(value) is not float or math.isfinite(value)
 
 
 def _list_of(fits: Test) -> Test:

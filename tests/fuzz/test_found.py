@@ -1,6 +1,7 @@
 """What fuzzing found, each once more: files that crashed a reader, kept it for ever, or ended in a traceback."""
 
 import io
+import json
 import re
 import struct
 import sys
@@ -8,9 +9,11 @@ import sys
 import pydicom
 import pytest
 
+from auvseg.scoring.record import file_name, read_record
 from fuzz import seeds
 from fuzz.image_targets import IMAGES
 from fuzz.sandbox import Sandbox
+from fuzz.text_targets import OBJECTS
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,13 @@ def refused(sandbox, tmp_path):
 @pytest.mark.parametrize("name", ["meta", "meta-header"])
 def test_a_meta_image_of_an_odd_number_of_axes_is_refused_before_itk_writes_over_its_memory(refused, name, axes):
     refused(name, IMAGES[name].seeds()[0].replace(b"NDims = 3", b"NDims = " + axes), "states '.*' axes")
+
+
+@pytest.mark.parametrize("size", [b"1099511627776", b"-1", b"nan", b"1e999", b"many", b"1099511627776 = 1"])
+def test_a_meta_image_of_more_compressed_bytes_than_the_file_has_is_refused(refused, size):
+    content, found = re.subn(rb"CompressedDataSize = \d+", b"CompressedDataSize = " + size, IMAGES["meta"].seeds()[1])
+    assert found == 1
+    refused("meta", content, "states '.*' compressed bytes")
 
 
 @pytest.mark.parametrize("field", [b"", b"t: ", b"space: ", b"sizes: ", b"space directions: ", b"kinds: "])
@@ -99,3 +109,21 @@ def test_a_view_that_says_it_is_encrypted_is_not_used(refused):
 
 def test_a_kept_table_whose_footer_is_damaged_is_made_anew(refused):
     refused("kept-table", seeds.kept_table()[0].replace(b"numpy_type", b"numpy_typo"), "made anew")
+
+
+@pytest.mark.parametrize("name", ["", "/", "\0", "/a\0b", "relative.yaml", "/..", "\ud800"])
+@pytest.mark.parametrize("part", ["files", "made_folders"])
+def test_a_manifest_of_what_are_no_files_is_refused(tmp_path, name, part):
+    target, content = OBJECTS["undo"]
+    odd = {"files": {name: content["files"]["/nowhere/exclude.yaml"]}, "made_folders": [name]}[part]
+    assert "is damaged" in target.run(tmp_path, json.dumps({**content, part: odd}).encode())
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+def test_a_record_of_numbers_that_are_none_is_not_used(tmp_path, number):
+    (content,) = OBJECTS["record"][0].seeds()
+    path = tmp_path / file_name("a")
+    path.write_bytes(content)
+    assert read_record(path) is not None
+    path.write_bytes(content.replace(b'"auvseg": "0.1.0"', b'"auvseg": ' + number.encode()))
+    assert read_record(path) is None

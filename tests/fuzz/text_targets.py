@@ -170,8 +170,8 @@ COMBINED = {"measures": ["S"], "folds": [["a"]], "fold_weights": [WEIGHTS], "wei
 MANIFEST = {
     "manifest_version": 1,
     "auvseg": "0.1.0",
-    "files": {"exclude.yaml": {"sha256": ["a" * 64], "made_by": "x", "original_sha256": None}},
-    "made_folders": ["filter"],
+    "files": {"/nowhere/exclude.yaml": {"sha256": ["a" * 64], "made_by": "x", "original_sha256": None}},
+    "made_folders": ["/nowhere/filter"],
 }
 SUMMARY = {
     "metric_per_case": [

@@ -8,6 +8,7 @@ killed at, `auvseg.filtering.undo` finds either the old file or a known one.
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -122,12 +123,22 @@ def read_manifest(folder: Path) -> Manifest:
         content = read_json(path)
         if content["manifest_version"] != MANIFEST_VERSION:
             raise RunError(f"{path} was written by another version of auvseg")
-        if not _is_manifest(content):
+        if not _is_manifest(content) or not all(map(_is_file_name, [*content["files"], *content["made_folders"]])):
             raise ValueError("not what auvseg writes")
         files = {name: Entry(**entry) for name, entry in content["files"].items()}
         return Manifest(folder, files, list(content["made_folders"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise RunError(f"{path} is damaged, so auvseg cannot tell its files from yours; move it away") from None
+
+
+def _is_file_name(text: str) -> bool:
+    """Whether a text is the absolute path of something in a folder, as `write_files` notes it."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    path = Path(text)
+    return "\0" not in text and path.is_absolute() and path.name not in ("", "..")
 
 
 def sha256_of(content: bytes) -> str:

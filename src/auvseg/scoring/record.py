@@ -18,7 +18,7 @@ from jaxtyping import Float32
 
 from auvseg import atomic
 from auvseg.errors import RunError
-from auvseg.plain_values import of_shape
+from auvseg.plain_values import Finite, of_shape
 from auvseg.text_files import read_json
 
 RECORD_VERSION = 2
@@ -30,6 +30,7 @@ _SEAL = "record_sha256"
 Status = Literal["ok", "absent", "failed"]
 
 _STATUS = ("ok", "absent", "failed")
+_is_setup = of_shape(Finite)
 _is_record = of_shape(
     {
         "case_id": str,
@@ -214,7 +215,7 @@ def read_record(path: Path) -> Record | None:
     """
     try:
         values = read_json(path)
-        if values.pop("record_version") != RECORD_VERSION or not _is_record(values):
+        if values.pop("record_version") != RECORD_VERSION or not (_is_record(values) and _is_setup(values["setup"])):
             return None
         if file_name(values["case_id"]) != path.name:
             return None

@@ -87,9 +87,12 @@ def _meta_source(path: Path, text: bytes) -> VoxelSource:
     most = MOST_DEFLATED if compressed or ascii_numbers else 1
     named = data[1].decode("latin-1").strip()
     if named.lower() == "local":
-        return VoxelSource((path,), data.end(), compressed, most)
-    following = text[data.end() :].decode("latin-1").splitlines() if named.upper().startswith("LIST") else []
-    return VoxelSource(_named_files(path, named, following), 0, compressed, most)
+        source = VoxelSource((path,), data.end(), compressed, most)
+    else:
+        following = text[data.end() :].decode("latin-1").splitlines() if named.upper().startswith("LIST") else []
+        source = VoxelSource(_named_files(path, named, following), 0, compressed, most)
+    _refuse_large_streams(path, before, sum(file.stat().st_size for file in source.files))
+    return source
 
 
 def _refuse_long_fields(path: Path, lines: Iterable[str]) -> None:
@@ -105,6 +108,17 @@ def _refuse_odd_axes(path: Path, header: str) -> None:
     for stated in re.findall(r"^\s*NDims\s*=\s*(.*?)\s*$", header, re.MULTILINE):
         if not re.fullmatch(r"[1-9]|10", stated):
             raise ReadError(f"{path.name}: damaged: its header states {stated[:20]!r} axes")
+
+
+def _refuse_large_streams(path: Path, header: str, held_bytes: int) -> None:
+    """Refuse a compressed size that the files do not have: ITK's MetaImage reader asks for as much memory."""
+    for stated in re.findall(r"^\s*CompressedDataSize\s*[=:]\s*(\S+)", header, re.MULTILINE):
+        try:
+            fits = 0 <= float(stated) <= held_bytes
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ReadError(f"{path.name}: damaged: its header states {stated[:20]!r} compressed bytes")
 
 
 def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path, ...]:
