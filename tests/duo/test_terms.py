@@ -56,6 +56,24 @@ def test_equal_logits_have_finite_gradients():
     assert logits.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("labelled", [0, 1])
+def test_float32_loses_nothing_around_a_half_and_far_from_it(classes, labelled):
+    # Two classes from far below one another to far above, with a tie between; the others hardly matter.
+    gap = torch.cat([torch.linspace(-1, 1, 2001), torch.linspace(-200, 200, 2001)])
+    logits = torch.full((1, classes, len(gap)), -50.0)
+    logits[0, 0], logits[0, 1] = gap, 0.0
+    y = torch.zeros_like(logits)
+    y[:, labelled] = 1
+    values, gradients = [], []
+    for dtype in (torch.float32, torch.float64):
+        given = logits.to(dtype).requires_grad_()
+        values.append(binary_cross_entropy(given, y.to(dtype), None, "softmax").double())
+        gradients.append(torch.autograd.grad(values[-1].sum(), given)[0].double() * len(gap))
+    assert torch.allclose(*values, rtol=1e-5)
+    assert torch.allclose(*gradients, atol=1e-5)
+
+
 def test_voxels_that_do_not_count_change_nothing(logits, generator):
     y = torch.rand(logits.shape, generator=generator, dtype=torch.float64)
     counted = torch.rand(2, 1, 3, 4, 5, generator=generator) > 0.5

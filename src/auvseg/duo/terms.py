@@ -3,6 +3,7 @@
 Axes: B batch, C classes, "*S" one to three spatial axes.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 Activation = Literal["softmax", "sigmoid"]
+
+_LOG_DOMINANT = math.log(0.6)
+"""Far enough above 1/2 that, whatever is rounded, one class of a voxel at most is above it."""
 
 
 def probabilities(logits: Float[Tensor, "B C *S"], activation: Activation) -> Float[Tensor, "B C *S"]:
@@ -49,22 +53,20 @@ def binary_cross_entropy(
         entropy = functional.softplus(logits) - y * logits
     else:
         log_p = torch.log_softmax(logits, dim=1)
-        entropy = -torch.lerp(_log_complement(logits, log_p), log_p, y)
+        entropy = -torch.lerp(_log_complement(log_p), log_p, y)
     if counted is None:
         return entropy.flatten(2).mean(-1)
     voxels = counted.flatten(2).sum(-1).clamp_min(1)
     return (entropy * counted).flatten(2).sum(-1) / voxels
 
 
-def _log_complement(logits: Float[Tensor, "B C *S"], log_p: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
+def _log_complement(log_p: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
     """log(1 - p) of a softmax, exact also where p rounds to 1 and a wrong label needs its gradient most.
 
-    Only the largest class of a voxel can have p > 1/2, where 1 - p cancels. There the sum over the others is taken.
+    Only the largest class of a voxel can have p well above 1/2, where 1 - p cancels. There the sum over the others is
+    taken.
     """
-    largest = logits.argmax(dim=1, keepdim=True)
-    others = logits.scatter(1, largest, -torch.inf).logsumexp(dim=1, keepdim=True)
-    top = others - torch.logsumexp(logits, dim=1, keepdim=True)
-    # The largest class is masked before the logarithm: the gradient of an unused -inf would be NaN.
-    is_largest = torch.zeros_like(logits, dtype=torch.bool).scatter(1, largest, True)
-    rest = torch.log1p(-torch.where(is_largest, -torch.inf, log_p).exp())
-    return torch.where(is_largest, top, rest)
+    dominant = log_p > _LOG_DOMINANT
+    # Masked before the logarithm: the gradient of an unused -inf would be NaN.
+    others = torch.where(dominant, -torch.inf, log_p)
+    return torch.where(dominant, others.logsumexp(dim=1, keepdim=True), torch.log1p(-others.exp()))
