@@ -211,8 +211,9 @@ class DUOLoss(_Loss):
         if math.isfinite(self.correction_share):
             change = change * self._within_share(y, change, counted).reshape(strength.shape)
         moved = y - change
-        # Not `clamp`: it passes no gradient at its bounds, where every hard label stands while the noise head is zero.
-        return torch.where(moved < 0, 0.0, torch.where(moved > 1, 1.0, moved))
+        # `clamp` passes no gradient at its bounds, where every hard label stands while the noise head is zero.
+        clamped = moved.detach().clamp(0, 1)
+        return torch.where(clamped == moved, moved, clamped)
 
     def _within_share(
         self, y: Float[Tensor, "B C *S"], change: Float[Tensor, "B C *S"], counted: Bool[Tensor, "B 1 *S"] | None
