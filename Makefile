@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Python compiles what is imported; pip would compile six gigabytes.
+QUICKLY := --quiet --no-compile
 
 .PHONY: demo test lint javascript fast package audit lowest clean
 
@@ -50,11 +52,11 @@ lowest:
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install $(QUICKLY) --editable .
 	touch $@
 
 $(VENV)/.development: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install $(QUICKLY) --editable ".[dev]"
 	touch $@
 
 clean:

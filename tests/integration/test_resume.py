@@ -13,7 +13,7 @@ from auvseg.demo.phantom import write_phantom_dataset
 
 pytestmark = pytest.mark.slow
 
-CASES = 3
+CASES = 2
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +38,16 @@ def undisturbed(dataset, tmp_path_factory):
     return run
 
 
-def test_a_run_killed_twice_at_random_moments_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
+def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
+    """With the genuine model, once; many kills beside a small one are those of `tests/scoring/test_faults.py`."""
     run = tmp_path / "killed"
-    moments = random.Random(0)
-    survived = 0
-    for _ in range(2):
-        process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wanted = len(records(run)) + 1
-        deadline = time.monotonic() + 120
-        while process.poll() is None and len(records(run)) < wanted and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        survived += process.wait() != -signal.SIGKILL
-    assert survived == 0, "the run ended before it could be killed: the test shows nothing"
+    process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not records(run) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(random.Random(0).uniform(0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed: the test shows nothing"
     assert 0 < len(records(run)) < CASES
     subprocess.run(command(dataset, run), check=True, capture_output=True)
     assert records(run) == records(undisturbed)
