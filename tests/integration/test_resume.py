@@ -39,7 +39,7 @@ def undisturbed(dataset, tmp_path_factory):
 
 
 def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
-    """With the genuine model, once; many kills beside a small one are those of `tests/scoring/test_faults.py`."""
+    """With the genuine model, once; many kills of a small one are in `tests/scoring/test_faults.py`."""
     run = tmp_path / "killed"
     process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
