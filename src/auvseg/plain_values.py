@@ -35,8 +35,15 @@ def of_shape(shape: Any) -> Test:
         return _list_of(of_shape(shape[0]))
     if isinstance(shape, tuple):
         return _one_of(shape)
-    tests: dict[Any, Test] = {str: _is_text, bool: _is_flag, int: _is_integer, float: _is_number, Int64: _is_int64}
-    return (tests | {Finite: _is_finite})[shape]
+    tests: dict[Any, Test] = {
+        str: _is_text,
+        bool: _is_flag,
+        int: _is_integer,
+        float: _is_number,
+        Int64: _is_int64,
+        Finite: _is_finite,
+    }
+    return tests[shape]
 
 
 def _is_text(value: Any) -> bool:
