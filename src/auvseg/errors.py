@@ -4,6 +4,9 @@ Everything that a user can cause derives from `AuvsegError`, so that a command c
 of a traceback, and a run can turn a failure of one case into a row of its table.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class AuvsegError(Exception):
     """Base of every error that a user's input can cause."""
@@ -43,3 +46,20 @@ class WriteError(AuvsegError, OSError):
     def __str__(self) -> str:
         """The sentence alone, without the number that every `OSError` begins with."""
         return str(self.args[0])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """How to go on after a name that nobody knows: `did you mean agreement?`, or where none is near, all there are.
+
+    Args:
+        name: what was typed; upper and lower case do not count.
+        known: the names that there are, in the order in which they are to be listed.
+
+    Returns:
+        A clause for the end of a sentence, such as `unknown measure 'agreemnt'; did you mean agreement?`.
+    """
+    names = {one.casefold(): one for one in known}
+    near = [names[one] for one in difflib.get_close_matches(name.casefold(), names)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(names.values())}" if names else "there are none"
