@@ -1,19 +1,18 @@
 """`auvseg check`: every problem of every case, before any time is spent on scoring or training."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from auvseg.cli.console import out, progress, say, show_table
+from auvseg.cli.console import AsJson, progress, say, show_json, show_table
 
 
 def command(
     dataset: Annotated[
         Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON instead of a table.")] = False,
+    as_json: AsJson = False,
     workers: Annotated[int, typer.Option(min=1, help="Files read at the same time.")] = 2,
 ) -> None:
     """Look for unreadable, mismatched, empty and duplicate files; stops at none, changes none.
@@ -30,7 +29,7 @@ def command(
     with progress("checking") as step:
         report = check_dataset(known, num_workers=workers, progress=step)
     if as_json:
-        out.print_json(json.dumps(report.to_json()))
+        show_json(report.to_json())
     else:
         rows = [(f.case_id, f.severity, f.kind, f.file, f.message, f.advice) for f in report.findings]
         if rows:

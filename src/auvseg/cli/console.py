@@ -1,11 +1,17 @@
 """How the command line talks: results on standard output, everything else on standard error."""
 
+import dataclasses
+import json
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from enum import Enum
+from pathlib import PurePath
+from typing import Annotated, Any, Protocol
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -28,6 +34,9 @@ err = Console(stderr=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
 _BETWEEN_COLUMNS = 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+"""The option of every command that prints a table; its shapes are in docs/json.md."""
 
 
 class Step(Protocol):
@@ -73,6 +82,47 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     out.print(table, highlight=False)
     if shown < len(columns):
         say(f"no room for {', '.join(columns[shown:])}")
+
+
+def show_json(value: object) -> None:
+    """Print a result as one JSON value on standard output, alone.
+
+    Args:
+        value: plain values, dataclasses, tables (a list of rows), paths and NumPy's numbers, nested at will. NaN and
+            infinity, which JSON does not know, become null.
+    """
+    out.file.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say of a value."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, PurePath):
+        return str(value)
+    return _plain_container(value)
+
+
+def _plain_container(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(_plain(key)): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    if hasattr(value, "iterrows"):
+        # A table of pandas, which is not imported for this.
+        return _plain(value.to_dict("records"))
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    # What pandas puts where nothing is: NaT and NA are of no type above.
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def _writable(text: str) -> str:
