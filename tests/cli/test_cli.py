@@ -103,14 +103,14 @@ def test_check_of_a_damaged_data_set_names_the_file_and_ends_with_status_1(datas
 def test_score_writes_the_table_and_a_second_call_reuses_it(dataset, run):
     assert len(pd.read_csv(run / "scores.csv")) == 8
     again = invoke("score", dataset, "-o", run, "--extractor", "echo")
-    assert "(8 from before)" in again.output
+    assert "0 new, 8 reused, 0 failed" in again.output
 
 
 def test_score_of_a_data_set_with_a_damaged_case_scores_the_others_and_ends_with_status_1(dataset, tmp_path):
     (dataset / "imagesTr" / "case_3_0000.nii.gz").write_bytes(b"")
     result = invoke("score", dataset, "-o", tmp_path / "run", "--extractor", "echo")
     assert result.exit_code == 1
-    assert "7 scored" in result.output
+    assert "7 new, 0 reused, 1 failed" in result.output
     assert "case_3: case_3_0000.nii.gz: the file is empty" in result.output
 
 

@@ -56,7 +56,7 @@ def test_check_score_and_filter_work_from_dicom_and_keep_its_secrets(folder, tmp
     scored = run("score", folder, "-o", scores, "--extractor", "none")
     assert scored.exit_code == 0, scored.output
     again = run("score", folder, "-o", scores, "--extractor", "none")
-    assert "(4 from before)" in again.output
+    assert "0 new, 4 reused, 0 failed" in again.output
     filtered = run("filter", scores, "--keep", "0.75", "--by", "noise", "--export", "datalist")
     assert filtered.exit_code == 0, filtered.output
     datalist = json.loads((scores / "filter" / "datalist.json").read_text())

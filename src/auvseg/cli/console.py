@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import math
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -60,6 +61,11 @@ def say_error(message: str) -> None:
 def say_warning(message: str) -> None:
     """One line that a person should know and need not act on."""
     err.print(f"[yellow]warning:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def command_line(*words: str | Path) -> str:
+    """A command of auvseg as it can be typed into a shell: what needs quotes has them."""
+    return shlex.join(["auvseg", *map(str, words)])
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import progress, say, say_warning, show_table
+from auvseg.cli.console import command_line, progress, say, say_warning, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,8 @@ def command(
     findings = report.to_json()["findings"]
     with progress("making the report") as step:
         made = write_report(run, run / "report", dataset, ReportOptions(findings=findings), step)
-    say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: auvseg rank {run} --scope class")
+    go_on = command_line("rank", run, "--scope", "class")
+    say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: {go_on}")
     say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
     say(f"look at it: {made.index}")
 
@@ -82,7 +83,7 @@ def _score(dataset: "Dataset", folder: Path, run: Path, max_slices: int) -> "pd.
 
         config = ScoreConfig(modality="ct", max_slices=max_slices)
         summary = score(dataset, run, config, device=choose_device("auto"), on_case=on_case)
-    say(f"    {summary.cases} cases in {summary.elapsed_s:.0f} s ({summary.reused} from before)")
+    say(f"    {summary.in_words()}")
     return load_scores(run)
 
 

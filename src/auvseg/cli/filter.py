@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import progress, say, say_warning, show_table
+from auvseg.cli.console import command_line, progress, say, say_warning, show_table
 from auvseg.cli.rank import ScopeName, recommended
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
@@ -134,7 +134,7 @@ def command(
         backup = f" (yours is kept as {file.backup.name})" if file.backup else ""
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
-        say(f"take it back with: auvseg filter {run} --undo")
+        say(f"take it back with: {command_line('filter', run, '--undo')}")
 
 
 def _share(keep: str) -> float:

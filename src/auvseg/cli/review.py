@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import say, say_warning, show_table
+from auvseg.cli.console import command_line, say, say_warning, show_table
 
 if TYPE_CHECKING:
     from auvseg.review import Agreement
@@ -54,7 +54,7 @@ def merge_command(
     say(_in_words(found))
     if output is not None:
         write_review(output, merged.review)
-        say(f"wrote {output}; go on with: auvseg filter RUN --reviewed {output}")
+        say(f"wrote {output}; go on with: {command_line('filter', 'RUN', '--reviewed', output)}")
 
 
 def _in_words(found: "Agreement") -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import progress, say, say_error
+from auvseg.cli.console import command_line, progress, say, say_error
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.scoring.config import ModelFile, ModelFolder
@@ -80,6 +81,7 @@ class SubsetName(str, Enum):
 
 
 _BENCH_PLANES = 8
+_WITHOUT_MODEL = "none"
 
 
 def command(
@@ -88,13 +90,18 @@ def command(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folder; new, or of the same command before.")],
     extractor: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Told boxes from the label: lite-medsam, medsam2. Told a name: segvol, voxtell. Told nothing: "
-            "vista3d, clip-driven, totalsegmentator; nnunet or module, a network of your own. none: image and label "
-            "alone. What each is trained on, needs and allows: auvseg models."
+            help="Told boxes from the label: lite-medsam (the default), medsam2. Told a name: segvol, voxtell. Told "
+            "nothing: vista3d, clip-driven, totalsegmentator; nnunet or module, a network of your own. none: image and "
+            "label alone. What each is trained on, needs and allows: auvseg models.",
+            show_default=False,
         ),
-    ] = "lite-medsam",
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Image quality and label geometry without a model: --extractor none, in seconds."),
+    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -188,6 +195,7 @@ def command(
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device, choose_devices
 
+    extractor = named_extractor(extractor, quick=quick)
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     for note in known.notes:
@@ -209,9 +217,12 @@ def command(
     )
     from auvseg.scoring.score import CaseDone, score
 
+    scored = 0
     with progress("scoring") as step:
 
         def on_case(case: CaseDone) -> None:
+            nonlocal scored
+            scored += case.status == "ok"
             step(case.done, case.total, case.case_id)
 
         summary = score(
@@ -233,17 +244,33 @@ def command(
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
         )
-    say(
-        f"{summary.cases} cases in {summary.elapsed_s:.1f} s: {summary.cases - len(summary.failed)} scored "
-        f"({summary.reused} from before), {len(summary.failed)} failed"
-    )
+    say(summary.in_words())
     for case_id, reason in summary.failed:
         say_error(f"{case_id}: {reason}")
-    if summary.complete:
-        say(f"table: {output / 'scores.csv'}; worst first: auvseg rank {output}")
-    else:
+    without = summary.cases - len(summary.failed) - scored
+    if without:
+        say(f"{counted(without, 'case')} without any of the classes")
+    if not summary.complete:
         say("other shards have not finished; the last one writes the table")
+    else:
+        say(f"table: {output / 'scores.csv'}")
+        if scored:
+            say(f"worst first: {command_line('rank', output)}")
+            say(f"look at them: {command_line('report', output)}")
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def named_extractor(name: str | None, *, quick: bool) -> str:
+    """The extractor that --extractor and --quick ask for.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    from auvseg.errors import UsageError
+
+    if quick and name not in (None, _WITHOUT_MODEL):
+        raise UsageError(f"--quick scores without a model, and --extractor {name} is one; omit one of the two")
+    return name or (_WITHOUT_MODEL if quick else "lite-medsam")
 
 
 def measures_named(names: str, extractor: str) -> tuple[str, ...]:
@@ -255,7 +282,7 @@ def measures_named(names: str, extractor: str) -> tuple[str, ...]:
         return tuple(name.strip() for name in names.split(","))
     facts = facts_of(extractor)
     without = set() if facts is None or facts.predicted_iou else {"predicted_iou"}
-    if extractor == "none":
+    if extractor == _WITHOUT_MODEL:
         without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
     return tuple(name for name in CASE_MEASURES if name not in without)
 

@@ -20,6 +20,7 @@ from auvseg.scoring.job import Ended, make_job
 from auvseg.scoring.record import Status, file_name
 from auvseg.scoring.run import open_run, write_provenance
 from auvseg.scoring.table import load_scores, write_tables
+from auvseg.wording import counted
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,16 @@ class ScoreSummary:
     failed: tuple[tuple[str, str], ...]
     elapsed_s: float
     complete: bool
+
+    @property
+    def new(self) -> int:
+        """Cases that this call scored itself."""
+        return self.cases - self.reused - len(self.failed)
+
+    def in_words(self) -> str:
+        """How many cases there were, and what became of them."""
+        counts = f"{self.new} new, {self.reused} reused, {len(self.failed)} failed"
+        return f"{counted(self.cases, 'case')} in {self.elapsed_s:.1f} s: {counts}"
 
 
 def score(
