@@ -75,8 +75,8 @@ def ended(child):
 
 
 def contents(run):
-    """Everything that must not depend on what happened; the seconds do, and so does what a killed write left."""
-    files = [*run.glob("records/*.json"), *run.glob("views/*.npz"), *run.glob("scores.*"), run / "run.json"]
+    """Everything that must not depend on what happened, the names of all files among it; the seconds do."""
+    files = [path for path in run.rglob("*") if path.is_file() and not path.match("timings/*.json")]
     return {str(file.relative_to(run)): file.read_bytes() for file in files}
 
 

@@ -35,3 +35,74 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file.txt").stat().st_mode) == 0o644
+
+
+def left_over(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{atomic.TEMPORARY_PREFIX}x").write_text("half a fi")
+    return folder
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_first_of_several_writes_the_file_and_nothing_else_is_left(tmp_path):
+    target = tmp_path / "run.json"
+    assert atomic.create_text(target, "first")
+    assert not atomic.create_text(target, "second")
+    assert target.read_text() == "first"
+    assert names(tmp_path) == ["run.json"]
+
+
+def test_where_a_file_has_one_name_alone_the_first_writes_all_the_same(tmp_path, monkeypatch):
+    def refused(source, target):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    assert atomic.create_text(tmp_path / "run.json", "first")
+    assert not atomic.create_text(tmp_path / "run.json", "second")
+    assert (tmp_path / "run.json").read_text() == "first"
+    assert names(tmp_path) == ["run.json"]
+
+
+def test_what_a_killed_process_left_is_cleared_and_nothing_else_is(tmp_path):
+    left_over(tmp_path / "run" / "records")
+    left_over(tmp_path / "elsewhere")
+    (tmp_path / "run" / "mine.txt").write_text("x")
+    (tmp_path / "run" / "link").symlink_to(tmp_path / "elsewhere")
+    atomic.clear_left_overs(left_over(tmp_path / "run"))
+    assert names(tmp_path / "run") == ["mine.txt"]
+    assert names(tmp_path / "elsewhere") == [".auvseg-tmp-x"]
+    atomic.clear_left_overs(tmp_path / "nowhere")
+
+
+def test_a_folder_of_somebody_else_is_cleared_without_what_is_below_it(tmp_path):
+    left_over(tmp_path / "below")
+    atomic.clear_left_overs(left_over(tmp_path), below=False)
+    assert names(tmp_path) == ["below/.auvseg-tmp-x"]
+
+
+@pytest.mark.parametrize("write", [atomic.write_text, atomic.create_text])
+def test_a_file_that_another_process_cleared_while_it_was_written_is_written_anew(tmp_path, monkeypatch, write):
+    real = os.fsync
+    cleared = []
+
+    def clearing(descriptor):
+        real(descriptor)
+        if not cleared:
+            cleared.append(True)
+            atomic.clear_left_overs(tmp_path)
+
+    monkeypatch.setattr(os, "fsync", clearing)
+    write(tmp_path / "file.txt", "whole")
+    assert cleared
+    assert (tmp_path / "file.txt").read_text() == "whole"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_a_folder_with_left_overs_alone_holds_nothing(tmp_path):
+    assert not atomic.holds_something(tmp_path / "nowhere")
+    assert not atomic.holds_something(left_over(tmp_path))
+    (tmp_path / "thesis.tex").write_text("precious")
+    assert atomic.holds_something(tmp_path)

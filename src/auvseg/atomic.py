@@ -1,7 +1,8 @@
 """Files that are either the old ones or the new ones, whatever happens in between.
 
 A file is written under a temporary name in its own folder, flushed to the disk and renamed over the target. A process
-that is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads.
+that is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads, and which the command that goes on deletes
+when it is done (`clear_left_overs`).
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from auvseg.errors import WriteError
 
 TEMPORARY_PREFIX = ".auvseg-tmp-"
+_ATTEMPTS = 5
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -45,13 +47,38 @@ def create_text(path: Path, content: str) -> bool:
         raise _in_words(path, problem) from None
 
 
-def is_left_over(path: Path) -> bool:
-    """Whether a file is what a killed process left of one that it wrote."""
-    return path.name.startswith(TEMPORARY_PREFIX)
+def holds_something(folder: Path) -> bool:
+    """Whether a folder is there and holds more than what a killed process, or a file manager, left in it."""
+    return folder.is_dir() and any(
+        not path.name.startswith(TEMPORARY_PREFIX) and path.name != ".DS_Store" for path in folder.iterdir()
+    )
+
+
+def clear_left_overs(folder: Path, *, below: bool = True) -> None:
+    """Delete what killed processes left in a folder, and in those below it; should one still write, it writes anew.
+
+    Args:
+        folder: one that auvseg writes into; nothing is done where it is missing.
+        below: whether to look in its folders too; links are not followed.
+    """
+    for parent, folders, names in os.walk(folder):
+        for name in names:
+            if name.startswith(TEMPORARY_PREFIX):
+                with contextlib.suppress(OSError):
+                    Path(parent, name).unlink()
+        if not below:
+            folders.clear()
 
 
 def _replace(path: Path, content: bytes, *, first: bool = False) -> bool:
-    """Put a whole file in its place; with `first` only where there is none. Whether it is there now."""
+    """Put a whole file in its place; with `first` only where there is none. Whether this call did."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(FileNotFoundError):  # another process cleared the folder
+            return _replaced(path, content, first=first)
+    return _replaced(path, content, first=first)
+
+
+def _replaced(path: Path, content: bytes, *, first: bool) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
     try:
@@ -60,9 +87,8 @@ def _replace(path: Path, content: bytes, *, first: bool = False) -> bool:
             handle.flush()
             os.fsync(handle.fileno())
         Path(temporary).chmod(_default_mode())
-        if first and _exists_after_linking(Path(temporary), path):
-            Path(temporary).unlink()
-            return False
+        if first:
+            return _claimed(Path(temporary), path)
         Path(temporary).replace(path)
         return True
     except BaseException:
@@ -71,18 +97,26 @@ def _replace(path: Path, content: bytes, *, first: bool = False) -> bool:
         raise
 
 
-def _exists_after_linking(temporary: Path, path: Path) -> bool:
-    """Give a file a second name, which only one process can; whether the name was taken.
+def _claimed(temporary: Path, path: Path) -> bool:
+    """Rename a file to a name that only one process can take; whether this one did. The temporary name is gone then.
 
-    Where the file system knows no second names, the last process that renames wins: one after the other as ever.
+    By a second name for the file, which is refused where the name is taken. Where the file system knows no second
+    names, the last process that renames wins: one after the other as ever.
     """
     try:
         os.link(temporary, path)
+        won = True
+    except FileNotFoundError:
+        raise
     except FileExistsError:
-        return True
+        won = False
     except OSError:
-        return path.exists()
-    return False
+        won = not path.exists()
+        if won:
+            temporary.replace(path)
+    # After a link: a rename between two names of one file would do nothing, and leave both.
+    temporary.unlink(missing_ok=True)
+    return won
 
 
 def _in_words(path: Path, problem: OSError) -> WriteError:

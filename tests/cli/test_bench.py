@@ -35,6 +35,13 @@ def write_dataset(folder, cases=14):
     return folder
 
 
+def killed(folder):
+    """A folder in which a process was killed while it wrote its first file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".auvseg-tmp-killed").write_text("half a fi")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """A data set whose case_03 has a shifted label, its run and its bench."""
@@ -44,6 +51,7 @@ def done(tmp_path_factory):
         app, ["score", str(dataset), "-o", str(folder / "run"), "--extractor", "none", "--max-slices", "8"]
     )
     assert scored.exit_code == 0, scored.output
+    killed(folder / "bench")
     command = ["bench", "detect", str(dataset), "-o", str(folder / "bench"), "--extractor", "none", "--cases", "12"]
     benched = runner.invoke(app, [*command, "--corruptions", "noise,shift,erosion", "--severities", "0.5,1"])
     assert benched.exit_code == 0, benched.output
@@ -185,3 +193,21 @@ def test_a_training_bench_that_cannot_be_is_refused_before_anything_is_written(d
     assert refused.exit_code != 0
     assert words in " ".join(refused.output.split()) or words in str(refused.exception)
     assert not (tmp_path / "b").exists()
+
+
+def test_no_command_leaves_an_unfinished_file_nor_one_of_a_process_that_was_killed(done, tmp_path):
+    folder, _ = done
+    run = tmp_path / "run"
+    commands = (
+        (run, ["score", folder / "Dataset008_Balls", "-o", run, "--extractor", "none"]),
+        (run / "filter", ["filter", run]),
+        (run / "report", ["report", run, "--images", "0"]),
+        (run / "figures", ["figures", run, "--top", "0"]),
+        (run / "filter", ["filter", run, "--undo"]),
+    )
+    for place, command in commands:
+        killed(place)
+        result = runner.invoke(app, list(map(str, command)))
+        assert result.exit_code == 0, result.output
+        assert not [*tmp_path.rglob(".auvseg-tmp-*")], command
+    assert not [*folder.rglob(".auvseg-tmp-*")], "of the bench, or of the first run"

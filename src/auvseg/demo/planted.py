@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auvseg.atomic import write_text
+from auvseg.atomic import clear_left_overs, write_text
 from auvseg.bench.corruptions import CORRUPTIONS, Truth
 from auvseg.demo.organs import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, Phantom, case_name, check_request, draw_phantom, write_cases
@@ -107,6 +107,7 @@ def write_planted_dataset(folder: Path, *, cases: int = 24, seed: int = 0, name:
     result = PlantedDataset(dataset, folder / TRUTH_NAMES[0], tuple(faults))
     write_text(folder / TRUTH_NAMES[0], _csv(result.cases))
     write_text(folder / TRUTH_NAMES[1], _json(result.cases, seed))
+    clear_left_overs(folder)
     return result
 
 

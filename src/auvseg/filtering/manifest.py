@@ -178,6 +178,9 @@ def write_files(folder: Path, plan: Sequence[PlannedFile], made_by: str, dry_run
         for planned, content in batch:
             backup = None if planned.original is None else backup_path(planned.path)
             written.append(WrittenFile(planned.path, sha256_of(content), backup))
+    if not dry_run:
+        for home in {manifest.folder, *(planned.path.parent for planned in plan)}:
+            atomic.clear_left_overs(home, below=False)
     return tuple(written)
 
 

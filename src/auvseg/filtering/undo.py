@@ -8,6 +8,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from auvseg import atomic
 from auvseg.errors import RunError
 from auvseg.filtering.manifest import MANIFEST_NAME, Entry, backup_path, read_manifest, sha256_of
 
@@ -57,6 +58,8 @@ def undo(folder: Path) -> Undone:
         manifest.save()
     else:
         (folder / MANIFEST_NAME).unlink()
+    for home in {manifest.folder, *(path.parent for path in (*removed, *restored))}:
+        atomic.clear_left_overs(home, below=False)
     for made in reversed(manifest.made_folders):
         with contextlib.suppress(OSError):
             Path(made).rmdir()

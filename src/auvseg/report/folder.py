@@ -37,7 +37,7 @@ class ReportFolder:
         self._written: set[Path] = set()
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; choose a folder with -o")
-        if path.is_dir() and any(path.iterdir()) and not _is_report(path):
+        if atomic.holds_something(path) and not _is_report(path):
             raise RunError(f"{path} holds something that is no report; choose a new folder with -o")
 
     @property
@@ -72,6 +72,7 @@ class ReportFolder:
                         path.unlink()
                 with contextlib.suppress(OSError):  # something of the user's is in it
                     folder.rmdir()
+        atomic.clear_left_overs(self.path)
 
     def _write(self, relative: Path, text: str) -> None:
         # Not flushed to the disk one by one: ten thousand of them would take longer than everything else, and the page

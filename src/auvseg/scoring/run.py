@@ -55,7 +55,7 @@ def open_run(folder: Path, dataset_path: Path, setup: dict[str, Any], subset: st
     target = folder / "run.json"
     if not target.exists():
         # In this order: another process may be making the same run.
-        if folder.exists() and not all(map(atomic.is_left_over, folder.iterdir())) and not target.exists():
+        if atomic.holds_something(folder) and not target.exists():
             raise RunError(f"{folder} exists and is no auvseg run; choose an empty or new folder with -o")
         content = {"run_version": RUN_VERSION, "dataset": str(run.dataset_path), "subset": subset, "setup": setup}
         if atomic.create_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"):

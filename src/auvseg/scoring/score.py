@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from auvseg import atomic
 from auvseg.data.case import Case, Dataset
 from auvseg.data.memory_limit import memory_limit
 from auvseg.errors import UsageError
@@ -141,6 +142,7 @@ def score(
         write_tables(run_folder, table)
         statuses = table.groupby("status")["case"].nunique()
         write_provenance(run, dataset, str(placement), {str(name): int(n) for name, n in statuses.items()})
+        atomic.clear_left_overs(run_folder)
     return ScoreSummary(run_folder, len(mine), reused, failed, time.perf_counter() - begun, complete)
 
 

@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; choose a folder with -o")
-    if folder.is_dir() and any(folder.iterdir()):
+    if atomic.holds_something(folder):
         _files_of(folder)
 
 
@@ -74,7 +74,7 @@ def _write(
     plots: bool,
     progress: Callable[[int, int, str], None] | None,
 ) -> tuple[str, ...]:
-    before = _files_of(folder) if folder.is_dir() and any(folder.iterdir()) else ()
+    before = _files_of(folder) if atomic.holds_something(folder) else ()
     figures = {f"{measure}.png": measure for measure in correlations.pairs.measures} if plots else {}
     files = (TABLE, PAIRS, *figures)
     foreign = [name for name in files if (folder / name).exists() and name not in before]
@@ -94,6 +94,7 @@ def _write(
         with contextlib.suppress(OSError):
             (folder / name).unlink()
     _mark(folder, files, correlations, settings)
+    atomic.clear_left_overs(folder)
     return (*files, MARKER)
 
 

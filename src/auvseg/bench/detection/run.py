@@ -137,6 +137,8 @@ def detect(
             on_case(CaseDone(record.case_id, record.status, False, done, total))
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             break
+    if done == total:
+        atomic.clear_left_overs(folder)
     return DetectSummary(folder, done, impossible, total - done)
 
 
@@ -186,7 +188,7 @@ def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
         known, _ = read_plan(folder)
         if known.seed != plan.seed:
             raise RunError(f"{folder} was drawn with seed {known.seed}, not {plan.seed}; choose another folder with -o")
-    elif folder.exists() and any(folder.iterdir()):
+    elif atomic.holds_something(folder):
         raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
     content = {"bench_version": 1, "plan": plan.as_dict(), "cases": [case.case_id for case in cases]}
     atomic.write_text(folder / BENCH_FILE, json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -120,6 +120,7 @@ def bench_training(
     comparison = compare(cells, folder, names, content["file_ending"])
     headings, rows = table_rows(comparison, cells, removals, len(noisy.training))
     _write(folder, comparison, as_markdown(headings, rows))
+    atomic.clear_left_overs(folder)
     sizes = (len(noisy.faulty), len(noisy.training), len(noisy.held_out))
     return TrainingBench(comparison, headings, rows, removals, ends, *sizes)
 
@@ -143,7 +144,7 @@ def _cells(
 def _open(folder: Path, plan: dict[str, Any]) -> None:
     path = folder / BENCH_FILE
     if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if atomic.holds_something(folder):
             raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
         atomic.write_text(path, json.dumps({"training_bench": 1, **plan}, indent=1, sort_keys=True) + "\n")
         return

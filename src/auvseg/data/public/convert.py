@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
+from auvseg import atomic
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
 from auvseg.data.public import feta, kits, lits, msd, totalsegmentator, word
@@ -211,6 +212,7 @@ class _Run:
         self._write_split(notes)
         rows = tuple(sorted(self.rows, key=lambda row: row.case))
         self.target.write(REPORT_NAME, as_csv(rows).encode("utf-8"))
+        atomic.clear_left_overs(self.target.path)
         kept = sum(result.kept for _, result in self.results)
         return Conversion(self.target.path, rows, kept, tuple(notes))
 

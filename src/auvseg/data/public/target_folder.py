@@ -91,17 +91,13 @@ def open_target(folder: Path, source: Path, settings: Mapping[str, Any]) -> Targ
     try:
         if (folder / NAME).is_file():
             target.files = _earlier(folder, settings)
-        elif folder.is_dir() and any(not _is_left_over(path) for path in folder.iterdir()):
+        elif atomic.holds_something(folder):
             raise UsageError(f"{folder}: holds files, but no conversion by auvseg; name a new or empty folder")
         folder.mkdir(parents=True, exist_ok=True)
         target.save()
     except OSError as error:
         raise RunError(f"cannot write {folder}: {error.strerror or error}") from None
     return target
-
-
-def _is_left_over(path: Path) -> bool:
-    return path.name.startswith(atomic.TEMPORARY_PREFIX) or path.name == ".DS_Store"
 
 
 def _earlier(folder: Path, settings: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -116,6 +116,7 @@ def write_figures(
         with contextlib.suppress(OSError):
             (output / name).unlink()
     _mark(output, set(files))
+    atomic.clear_left_overs(output)
     return FiguresDone(tuple(files), tuple(left_out))
 
 
@@ -170,7 +171,7 @@ def _files_of(folder: Path) -> set[str]:
     """What an earlier call wrote; names with a path in them are none of ours."""
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file; choose a folder with -o")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not atomic.holds_something(folder):
         return set()
     try:
         content = read_json(folder / MARKER)
