@@ -42,18 +42,37 @@ def test_agreement_rises_with_the_tolerance_and_does_not_depend_on_order_or_axes
     assert turned.hd95_mm == pytest.approx(one.hd95_mm)
 
 
-def test_both_are_those_of_monai_on_the_whole_image():
-    rng = np.random.default_rng(0)
-    first = block((0, 3, 9)) | (rng.random((16, 16, 16)) < 0.01)
-    second = block((1, 2, 8))
-    tensors = [torch.from_numpy(mask[None, None]) for mask in (second, first)]
-    known = surface_agreement(first, second, SPACING, 1.0)
-    dice = compute_surface_dice(*tensors, [1.0], include_background=True, spacing=SPACING, use_subvoxels=True)
-    distance = compute_hausdorff_distance(
-        *(one.float() for one in tensors), include_background=True, percentile=95, spacing=SPACING
-    )
-    assert known.surface_dice == pytest.approx(float(dice))
-    assert known.hd95_mm == pytest.approx(float(distance))
+def monai(first, second, spacing, tolerance_mm):
+    """Both numbers as MONAI computes them; of an image of one plane, those of the plane."""
+    if first.shape[2] == 1:
+        first, second, spacing = first[..., 0], second[..., 0], spacing[:2]
+    tensors = [torch.from_numpy(mask[None, None].copy()) for mask in (second, first)]
+    options = {"include_background": True, "spacing": spacing}
+    dice = compute_surface_dice(*tensors, [tolerance_mm], use_subvoxels=True, **options)
+    distance = compute_hausdorff_distance(*(one.float() for one in tensors), percentile=95, **options)
+    return float(dice), float(distance)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 9])
+@pytest.mark.parametrize("share", [0.03, 0.3, 0.5, 0.9])
+def test_both_are_those_of_monai_whatever_the_shape_and_the_spacing(share, depth):
+    rng = np.random.default_rng(depth)
+    for spacing in ((1.0, 1.0, 1.0), (0.7, 0.9, 3.1), (2.0, 0.31, 0.5)):
+        first = rng.random((8, 11, depth)) < share
+        second = np.roll(first, 1, axis=0) & (rng.random(first.shape) < 0.9)
+        first[4, 5, 0] = second[3, 5, 0] = True
+        tolerance_mm = rng.uniform(0, 2)
+        known = surface_agreement(first, second, spacing, tolerance_mm)
+        dice, distance = monai(first, second, spacing, tolerance_mm)
+        assert known.surface_dice == pytest.approx(dice, abs=1e-6)
+        assert known.hd95_mm == pytest.approx(distance, abs=1e-5)
+
+
+def test_a_tolerance_of_whole_voxels_holds_although_spacings_are_stored_as_float32():
+    first, second = block((3, 3, 3)), block((6, 3, 3))
+    spacing = (float(np.float32(0.1)), 1.0, 1.0)
+    assert surface_agreement(first, second, spacing, 0.3).surface_dice == 1.0
+    assert surface_agreement(first, second, (0.1, 1.0, 1.0), 0.3).surface_dice == 1.0
 
 
 def test_a_structure_that_fills_the_image_has_a_surface():
