@@ -48,6 +48,22 @@ class Folder:
         return Dataset("drawn", self.root, "drawn in code", None, (*sound, *cases), classes, **more)
 
 
+def unlabelled(path):
+    """A test case of one image, whose header alone is at fault."""
+    return Case("faulty", (path,), None, "test")
+
+
+def patched(path, **fields):
+    """A NIfTI file with other values in its header."""
+    content = path.read_bytes()
+    size = nib.Nifti1Header.sizeof_hdr
+    header = nib.Nifti1Header(content[:size], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(header.binaryblock + content[size:])
+    return path
+
+
 def shifted(affine, x_mm):
     moved = affine.copy()
     moved[0, 3] += x_mm
@@ -127,6 +143,28 @@ def implausible_intensity(folder):
     return folder.dataset(folder.case("faulty", 1, image=folder.image(1) + np.int16(1000)), modality="ct")
 
 
+def unstated_spacing(folder):
+    path = folder.root / "faulty_image.npz"
+    np.savez(path, imgs=folder.image(1), direction=np.diag([-1.0, -1.0, 1.0]))
+    return folder.dataset(unlabelled(path))
+
+
+def unstated_orientation(folder):
+    folder.affine = np.diag([-1.0, 1.0, 2.0, 1.0])
+    path = folder.write("faulty_image.nii", folder.image(1))
+    return folder.dataset(unlabelled(patched(path, sform_code=0, qform_code=0)))
+
+
+def unusual_unit(folder):
+    path = folder.write("faulty_image.nii", folder.image(1), folder.affine @ np.diag([1e3, 1e3, 1e3, 1.0]))
+    return folder.dataset(unlabelled(patched(path, xyzt_units=3)))
+
+
+def repaired_header(folder):
+    path = folder.write("faulty_image.nii", folder.image(1))
+    return folder.dataset(unlabelled(patched(path, sizeof_hdr=340)))
+
+
 def default_geometry(folder):
     return folder.dataset(folder.case("faulty", 1, affine=np.eye(4)))
 
@@ -204,6 +242,10 @@ FAULTS = [
     nan_or_inf,
     constant_image,
     implausible_intensity,
+    unstated_spacing,
+    unstated_orientation,
+    unusual_unit,
+    repaired_header,
     default_geometry,
     mixed_orientation,
     shape_mismatch,

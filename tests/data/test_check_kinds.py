@@ -50,6 +50,7 @@ def test_a_finding_names_the_case_and_the_file_at_fault(folder, fault):
         "ambiguous_case": {("faulty", "")},
         "unusable_series": {("faulty", "faulty_series")},
         "altered_label": {("faulty", "faulty_label.dcm")},
+        "unstated_spacing": {("faulty", "faulty_image.npz")},
         "channel_mismatch": {("faulty", "")},
         "default_geometry": {("faulty", "")},
         "mixed_orientation": {("", "")},

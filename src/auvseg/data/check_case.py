@@ -105,7 +105,8 @@ def _check_images(task: CheckTask, findings: list[Finding]) -> tuple[list[Header
             continue
         facts = image_facts(raw.array)
         expected = 1 if several else task.channel_count
-        problems = [*image_problems(raw, facts, channel_count=expected, modality=task.modality)]
+        problems = [*raw.header.notes]
+        problems += image_problems(raw, facts, channel_count=expected, modality=task.modality)
         if headers:
             problems += grid_problems(headers[0], raw.header, "channel")
         if facts.content_sha256 in (known for _, known in hashes):
@@ -127,11 +128,9 @@ def _check_label(
     raw = _read(task, path, "label", findings, image)
     if raw is None:
         return None, None
-    if task.case.label_values:
-        findings += (Problem(Kind.ALTERED_LABEL, note).at(task.case.case_id, path.name) for note in raw.header.notes)
     facts = label_facts(raw.array)
     digest = content_sha256(raw.array)
-    problems = [*label_problems(raw, facts, task.rules)]
+    problems = [*raw.header.notes, *label_problems(raw, facts, task.rules)]
     if image is not None:
         problems += grid_problems(image, raw.header, "label")
     if digest in (known for _, known in image_hashes):

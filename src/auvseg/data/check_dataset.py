@@ -86,10 +86,15 @@ def default_geometries(checked: Checked) -> Iterator[Finding]:
     """Headers that nobody filled in: voxels of 1 mm along the scanner's axes, origin 0.
 
     A data set of 1 mm voxels may well have such headers, and pictures have no others, so they count only where other
-    cases have another spacing (as in LiTS, where twenty are unset).
+    cases have another spacing (as in LiTS, where twenty are unset). Where the reader says so, that is enough.
     """
     headers = [(case, check.image_header) for case, check in checked if check.image_header is not None]
-    unset = [case.case_id for case, header in headers if np.array_equal(np.abs(header.affine), np.eye(4))]
+    unset = [
+        case.case_id
+        for case, header in headers
+        if np.array_equal(np.abs(header.affine), np.eye(4))
+        and all(note.kind != Kind.UNSTATED_SPACING for note in header.notes)
+    ]
     if unset and any(not np.allclose(header.spacing_mm, 1.0) for _, header in headers):
         for case_id in unset:
             message = "the header holds no geometry (spacing 1×1×1 mm, origin 0), those of other cases do"

@@ -45,6 +45,10 @@ class Kind(str, Enum):
     CONSTANT_IMAGE = "constant_image", "warning", "check the export; there is nothing to see in it"
     IMPLAUSIBLE_INTENSITY = "implausible_intensity", "warning", "check the conversion and the stated modality"
     ALTERED_LABEL = "altered_label", "warning", "look at it overlaid on the image before you train on it"
+    UNSTATED_SPACING = "unstated_spacing", "warning", "find out the voxel size; volumes and distances depend on it"
+    UNSTATED_ORIENTATION = "unstated_orientation", "warning", "restore the orientation from the original"
+    UNUSUAL_UNIT = "unusual_unit", "warning", "store it in millimetres: not every program looks at the unit"
+    REPAIRED_HEADER = "repaired_header", "warning", "write the header anew from the original"
     DEFAULT_GEOMETRY = "default_geometry", "warning", "restore spacing and orientation from the original"
     SHAPE_MISMATCH = "shape_mismatch", "error", "resample it onto the image's grid"
     SPACING_MISMATCH = "spacing_mismatch", "error", "find out which header is right and copy it; nnU-Net refuses both"
@@ -63,7 +67,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, before it is known where.
+    """What is wrong, before it is known where; also what a reader noticed in a file.
 
     Attributes:
         kind: what sort of problem.

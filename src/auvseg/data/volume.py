@@ -96,7 +96,7 @@ def load_volume(
     channels_in_file = 1 if len(case.images) > 1 else channel_count
     whole = read_array(path, part="image")
     raw = _one_channel(whole, path, channel, channels_in_file)
-    warnings = [f"{path.name}: {note}" for note in raw.header.notes]
+    warnings = _said(raw.header, path)
     header = raw.header
     image = _intensities(raw.array, header, path, warnings, allocate)
     others: tuple[ImageArray, ...] = ()
@@ -205,8 +205,8 @@ def _whole_numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
 
 def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allocate: Allocate) -> LabelArray:
     raw = read_label(path, case.label_values, image)
-    if case.label_values:
-        warnings += (f"{path.name}: {note}" for note in raw.header.notes)
+    # One file may hold both, and says the same of both (MedSAM's .npz).
+    warnings += (sentence for sentence in _said(raw.header, path) if sentence not in warnings)
     if raw.header.shape != image.shape:
         raise CaseError(
             f"{path.name}: the label has {_by(raw.header.shape)} voxels, the image {_by(image.shape)}; "
@@ -217,6 +217,11 @@ def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allo
         warnings.append(f"{path.name}: {difference}; taken voxel by voxel on the image's grid, as nnU-Net does")
     # Voxel by voxel: the image's affine turns both.
     return _filled(allocate, _canonical(_whole_numbers(raw.array, path.name), image), np.int32)
+
+
+def _said(header: Header, path: Path) -> list[str]:
+    """What the reader noticed, a sentence each."""
+    return [f"{path.name}: {note.message}" for note in header.notes]
 
 
 def _intensities(
@@ -241,6 +246,7 @@ def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str
             f"{path.name}: this channel has {_by(raw.header.shape)} voxels, {first_name} has {_by(first.shape)}; "
             "resample the channels onto one grid"
         )
+    warnings += _said(raw.header, path)
     if grid_difference(first, raw.header) is not None:
         warnings.append(f"{path.name}: its grid is not that of {first_name}; taken voxel by voxel, as nnU-Net does")
     # Voxel by voxel: the first channel's affine turns all.

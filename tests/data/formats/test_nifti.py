@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from auvseg.data.findings import Kind
 from auvseg.data.reading import read_array, read_header
 
 
@@ -22,7 +23,7 @@ def test_positions_are_millimetres_whatever_the_headers_unit(tmp_path, voxels, a
     header = read_header(tmp_path / "a.nii")
     np.testing.assert_allclose(header.affine[:3], affine[:3] * factor)
     assert header.spacing_mm == pytest.approx((0.5 * factor, 2.0 * factor, 3.0 * factor))
-    assert [note for note in header.notes if "unit of length" in note] == list(header.notes)
+    assert [note for note in header.notes if note.kind == Kind.UNUSUAL_UNIT] == list(header.notes)
     assert bool(header.notes) == (factor != 1.0)
 
 
@@ -36,20 +37,20 @@ def test_a_header_without_orientation_says_so(tmp_path, voxels):
     nib.save(image, tmp_path / "a.nii")
     header = read_header(tmp_path / "a.nii")
     assert (header.axcodes, header.spacing_mm) == ("LAS", (0.5, 2.0, 3.0))
-    assert any("neither sform nor qform" in note for note in header.notes)
+    assert any("neither sform nor qform" in note.message for note in header.notes)
 
 
 def test_analyze_says_that_it_states_no_orientation(write_nifti, voxels):
     path = write_nifti("a.img", voxels, np.diag([-0.5, 2.0, 3.0, 1.0]), kind=nib.AnalyzeImage)
     raw = read_array(path)
     np.testing.assert_array_equal(raw.array, voxels)
-    assert any("Analyze" in note for note in raw.header.notes)
+    assert any("Analyze" in note.message for note in raw.header.notes)
 
 
 def test_what_nibabel_repairs_in_a_header_becomes_a_note_and_is_not_printed(write_nifti, voxels, capfd):
     path = patched(write_nifti("a.nii", voxels), 0, struct.pack("<i", 340))
     (note,) = read_array(path).header.notes
-    assert note == "the header was repaired while reading: sizeof_hdr should be 348; set sizeof_hdr to 348"
+    assert note.message == "the header was repaired while reading: sizeof_hdr should be 348; set sizeof_hdr to 348"
     assert capfd.readouterr() == ("", "")
 
 

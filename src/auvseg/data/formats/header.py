@@ -12,10 +12,14 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
+from auvseg.data.findings import Problem
 from auvseg.errors import ReadError
 
 Part = Literal["image", "label"]
 """Which array of a file that holds both (`.npz`); other formats hold one."""
+
+Notes = tuple[Problem, ...]
+"""What a reader noticed in a file; each is a finding of `check`, and a sentence in the case's record."""
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From ITK's and DICOM's positions to NIfTI's."""
@@ -34,7 +38,7 @@ class Header:
         spacing_mm: voxel size along the spatial axes as stored.
         axcodes: where each spatial axis points, such as "LAS".
         dtype: NumPy's name of the type on disk, before slope and intercept.
-        notes: what the reader had to guess or repair, one sentence each.
+        notes: what the reader had to guess or repair, and where the header contradicts itself.
     """
 
     shape: tuple[int, ...]
@@ -42,7 +46,7 @@ class Header:
     spacing_mm: tuple[float, float, float]
     axcodes: str
     dtype: str
-    notes: tuple[str, ...] = ()
+    notes: Notes = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def make_header(
     shape: tuple[int, ...],
     affine: Float64[np.ndarray, "4 4"],
     dtype: np.dtype[Any],
-    notes: tuple[str, ...] = (),
+    notes: Notes = (),
 ) -> Header:
     """Check shape and affine and derive spacing and orientation.
 

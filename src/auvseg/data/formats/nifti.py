@@ -22,7 +22,8 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
-from auvseg.data.formats.header import Header, RawArray, make_header
+from auvseg.data.findings import Kind, Problem
+from auvseg.data.formats.header import Header, Notes, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.errors import ReadError
 
@@ -64,7 +65,7 @@ def files_of_volume(path: Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
+def _open(path: Path) -> tuple[Any, Notes]:
     with _repairs_noted() as repairs:
         try:
             _check_extensions(path)
@@ -74,7 +75,8 @@ def _open(path: Path) -> tuple[Any, tuple[str, ...]]:
             raise
         except Exception as error:  # noqa: BLE001 - nibabel raises whatever a damaged header makes its parsers raise
             raise unreadable(path, error) from None
-    return image, tuple(f"the header was repaired while reading: {repair}" for repair in repairs)
+    said = (f"the header was repaired while reading: {repair}" for repair in repairs)
+    return image, tuple(Problem(Kind.REPAIRED_HEADER, sentence) for sentence in said)
 
 
 def _check_extensions(path: Path) -> None:
@@ -142,7 +144,7 @@ class _Repairs(logging.Handler):
             self.messages.append(record.getMessage())
 
 
-def _header(path: Path, image: Any, repairs: tuple[str, ...]) -> Header:
+def _header(path: Path, image: Any, repairs: Notes) -> Header:
     try:
         dtype = np.dtype(image.get_data_dtype())
         shape = tuple(int(size) for size in image.shape)
@@ -163,18 +165,21 @@ def _header(path: Path, image: Any, repairs: tuple[str, ...]) -> Header:
     return make_header(path, shape, affine, dtype, (*notes, *repairs))
 
 
-def _affine_mm(image: Any) -> tuple[Float64[np.ndarray, "4 4"], tuple[str, ...]]:
+def _affine_mm(image: Any) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
     affine = np.asarray(image.affine, dtype=np.float64).copy()
     header, notes = image.header, []
     if isinstance(header, nib.Nifti1Header):
         if header["sform_code"] == 0 and header["qform_code"] == 0:
-            notes.append("the header states no orientation (neither sform nor qform); LAS is assumed")
+            message = "the header states no orientation (neither sform nor qform); LAS is assumed"
+            notes.append(Problem(Kind.UNSTATED_ORIENTATION, message))
         factor = _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
         if factor != 1.0:
-            notes.append(f"the header's unit of length is {factor:g} mm; converted to mm")
+            message = f"the header's unit of length is {factor:g} mm; converted to mm"
+            notes.append(Problem(Kind.UNUSUAL_UNIT, message))
             affine[:3] *= factor
     elif isinstance(header, nib.AnalyzeHeader):
-        notes.append("the Analyze format states no orientation; LAS is assumed")
+        message = "the Analyze format states no orientation; LAS is assumed"
+        notes.append(Problem(Kind.UNSTATED_ORIENTATION, message))
     return affine, tuple(notes)
 
 

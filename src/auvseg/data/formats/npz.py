@@ -14,6 +14,7 @@ from jaxtyping import Float64
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.errors import ReadError
@@ -115,7 +116,8 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
         raise ReadError(f"{path.name}: {name} is {dtype} {shape}; expected numbers of shape (D, H, W)")
     grid = {key: _grid_values(path, archive, key) for key in _GRID}
     affine = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
-    notes = () if "spacing.npy" in archive.namelist() else ("the file states no spacing; 1 mm is assumed",)
+    unstated = Problem(Kind.UNSTATED_SPACING, "the file states no spacing; 1 mm is assumed")
+    notes = () if "spacing.npy" in archive.namelist() else (unstated,)
     return make_header(path, shape[::-1], affine, dtype, notes)
 
 

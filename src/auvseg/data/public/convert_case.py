@@ -143,7 +143,7 @@ def _is_current(record: CaseRecord, sources: dict[str, list[int]], folder: Path)
 
 def _note_image(header: Header, job: CaseJob, rows: _Rows) -> None:
     for note in header.notes:
-        rows.add("warning", f"image: {note}")
+        rows.add("warning", f"image: {note.message}")
     # No scanner makes a CT of 1 mm voxels at the origin; crops of MRI are stored so.
     if job.channel_names == ("CT",) and np.array_equal(header.affine, np.eye(_SPATIAL + 1)):
         rows.add("warning", f"image: {_LOST}")
@@ -153,7 +153,7 @@ def _label(job: CaseJob, image: Header, rows: _Rows) -> NDArray[Any]:
     path = _require(job.case.label, "the label", job.case)
     raw = read_array(path, part="label")
     for note in raw.header.notes:
-        rows.add("warning", f"label: {note}")
+        rows.add("warning", f"label: {note.message}")
     array, mend = on_image_grid(raw, image, path)
     if mend:
         rows.add("mended", f"label: {mend}")
@@ -206,7 +206,7 @@ def _mask(path: Path, image: Header, remarks: Counter[tuple[Event, str]]) -> NDA
         remarks["mended", mend] += 1
     if np.dtype(raw.header.dtype).kind == "f":
         remarks["mended", f"stored as {raw.header.dtype}; written as integers"] += 1
-    for sentence in (*raw.header.notes, *([remark] if remark else [])):
+    for sentence in (*(note.message for note in raw.header.notes), *([remark] if remark else [])):
         remarks["warning", sentence] += 1
     return mask
 

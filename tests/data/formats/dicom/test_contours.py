@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from auvseg.data.findings import Kind, Problem
 from auvseg.data.reading import make_header, read_label
 from auvseg.errors import ReadError
 from dicom_files import Scan, circle, rectangle, write_contours
@@ -124,14 +125,14 @@ def test_a_structure_drawn_on_every_second_plane_is_refused(label):
 def test_empty_planes_between_others_are_noted(label):
     scan = Scan()
     raw = label({"a": [circle(scan, (30, 30), 8.0, plane) for plane in (4, 5, 8)]}, scan)
-    assert raw.header.notes == ("'a' is drawn on 3 planes, and 2 between them are empty",)
+    assert raw.header.notes == (Problem(Kind.ALTERED_LABEL, "'a' is drawn on 3 planes, and 2 between them are empty"),)
 
 
 def test_points_are_no_structure(label):
     scan = Scan()
     raw = label({"a": [rectangle(scan, (1, 4), (1, 4), 1)]}, scan, geometry="POINT")
     assert not raw.array.any()
-    assert raw.header.notes == ("1 contours of 'a' are no closed curves and are left out",)
+    assert raw.header.notes == (Problem(Kind.ALTERED_LABEL, "1 contours of 'a' are no closed curves and are left out"),)
 
 
 def test_only_the_wanted_structures_are_read_and_several_may_be_one_class(label):
@@ -153,7 +154,9 @@ def test_a_rim_that_two_share_goes_to_the_smaller_and_is_noted(label):
     raw = label(rois, scan)
     assert (raw.array == 2).sum() == 20 * 20
     assert (raw.array == 1).sum() == 31 * 31 - 20
-    assert raw.header.notes == ("20 voxels, the rim of 'large' and 'small', belong to both and count as 'small'",)
+    assert raw.header.notes == (
+        Problem(Kind.ALTERED_LABEL, "20 voxels, the rim of 'large' and 'small', belong to both and count as 'small'"),
+    )
 
 
 def test_structures_inside_each_other_are_refused_with_a_way_out(label):

@@ -177,7 +177,7 @@ def test_a_single_plane_takes_its_thickness_and_says_so(tmp_path, voxels):
     (path,) = write_series(tmp_path, voxels[:1], Scan())
     header = read_header(path)
     assert header.spacing_mm[2] == pytest.approx(5.0)
-    assert "thickness" in header.notes[0]
+    assert "thickness" in header.notes[0].message
 
 
 def test_two_scans_of_one_series_id_in_an_enhanced_file_are_refused(tmp_path, voxels):

@@ -4,6 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from auvseg.data.findings import Kind, Problem
 from auvseg.data.reading import read_array, read_header, read_label
 from auvseg.errors import ReadError
 from dicom_files import MR, Scan, rectangle, write_contours, write_enhanced, write_segmentation, write_series
@@ -52,7 +53,7 @@ def test_a_fractional_segment_counts_from_one_half(tmp_path, images):
     np.testing.assert_array_equal(
         raw.array.astype(bool)[~near.transpose()], (fractions > 0.5).transpose()[~near.transpose()]
     )
-    assert raw.header.notes == ("fractional segments count from 50 % on",)
+    assert raw.header.notes == (Problem(Kind.ALTERED_LABEL, "fractional segments count from 50 % on"),)
 
 
 def test_a_segmentation_of_an_enhanced_image_comes_back(tmp_path, masks):

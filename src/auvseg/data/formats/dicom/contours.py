@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
+from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.dicom.image import header_of
 from auvseg.data.formats.dicom.instance import structure_name
 from auvseg.data.formats.dicom.painting import Voxels
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error
-from auvseg.data.formats.header import LPS_TO_RAS, Header
+from auvseg.data.formats.header import LPS_TO_RAS, Header, Notes
 from auvseg.errors import ReadError
 
 PLANE_TOLERANCE = 0.2
@@ -33,7 +34,7 @@ Polygons = list[Float64[np.ndarray, "P 2"]]
 
 
 @quietly()
-def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tuple[dict[str, Voxels], tuple[str, ...]]:
+def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tuple[dict[str, Voxels], Notes]:
     """The voxels of the wanted structures.
 
     Args:
@@ -58,7 +59,7 @@ def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tupl
         by_plane = _by_plane(curves, grid, path, name)
         structures[name] = _fill(by_plane, grid.shape[:3])
         notes += _doubts(sorted(by_plane), path, name)
-    return structures, tuple(notes)
+    return structures, tuple(Problem(Kind.ALTERED_LABEL, note) for note in notes)
 
 
 def _contours(

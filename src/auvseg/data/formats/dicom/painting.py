@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
-from auvseg.data.formats.header import Header, RawArray
+from auvseg.data.findings import Kind, Problem
+from auvseg.data.formats.header import Header, Notes, RawArray
 from auvseg.errors import ReadError
 
 OVERLAP_TOLERANCE = 0.05
@@ -22,7 +23,7 @@ Voxels = Int64[np.ndarray, " V"]
 
 
 def label_map(
-    structures: Mapping[str, Voxels], values: Mapping[str, int], grid: Header, name: str, notes: tuple[str, ...]
+    structures: Mapping[str, Voxels], values: Mapping[str, int], grid: Header, name: str, notes: Notes
 ) -> RawArray:
     """Write every structure's value where it is.
 
@@ -46,7 +47,7 @@ def label_map(
         before = flat[voxels]
         shared = before[(before != 0) & (before != value)]
         if shared.size:
-            said.append(_shared(structure, voxels, shared, values, name))
+            said.append(Problem(Kind.ALTERED_LABEL, _shared(structure, voxels, shared, values, name)))
         flat[voxels] = value
     header = Header(shape, grid.affine, grid.spacing_mm, grid.axcodes, dtype.name, (*notes, *said))
     return RawArray(header, flat.reshape(shape))

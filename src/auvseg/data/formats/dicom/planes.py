@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
-from auvseg.data.formats.header import LPS_TO_RAS
+from auvseg.data.findings import Kind, Problem
+from auvseg.data.formats.header import LPS_TO_RAS, Notes
 from auvseg.errors import SeriesError
 
 ORIENTATION_TOLERANCE = 1e-3
@@ -80,7 +81,7 @@ class Stack:
     planes: tuple[Plane, ...]
     shape: tuple[int, int, int]
     affine: Float64[np.ndarray, "4 4"]
-    notes: tuple[str, ...] = ()
+    notes: Notes = ()
 
 
 def planes_of(file: Path, header: Any) -> list[Plane]:
@@ -116,7 +117,7 @@ def stack_of(planes: Sequence[Plane], name: str) -> Stack:
     heights = np.array([float(plane.position @ first.normal) for plane in planes])
     order = np.argsort(heights, kind="stable")
     ordered = [planes[int(index)] for index in order]
-    notes: tuple[str, ...] = ()
+    notes: Notes = ()
     if len(ordered) == 1:
         step, notes = _step_of_single(first)
     else:
@@ -242,10 +243,11 @@ def _check_shift(ordered: Sequence[Plane], name: str) -> None:
         )
 
 
-def _step_of_single(plane: Plane) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _step_of_single(plane: Plane) -> tuple[NDArray[np.float64], Notes]:
     if plane.thickness_mm > 0:
-        return plane.normal * plane.thickness_mm, ("a single plane: its thickness is taken from the header",)
-    return plane.normal, ("a single plane without a thickness: 1 mm is assumed",)
+        message = f"a single plane: its thickness, {plane.thickness_mm:g} mm, is taken from the header"
+        return plane.normal * plane.thickness_mm, (Problem(Kind.UNSTATED_SPACING, message),)
+    return plane.normal, (Problem(Kind.UNSTATED_SPACING, "a single plane without a thickness: 1 mm is assumed"),)
 
 
 def _called(plane: Plane) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
+from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.dicom.image import header_of
 from auvseg.data.formats.dicom.instance import structure_name
 from auvseg.data.formats.dicom.painting import Voxels
@@ -20,7 +21,7 @@ from auvseg.data.formats.dicom.pixels import check_pixels, pixels_of
 from auvseg.data.formats.dicom.planes import Plane, planes_of
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error
-from auvseg.data.formats.header import LPS_TO_RAS, Header
+from auvseg.data.formats.header import LPS_TO_RAS, Header, Notes
 from auvseg.errors import ReadError
 
 GRID_TOLERANCE = 0.1
@@ -31,7 +32,7 @@ FRACTION_THRESHOLD = 0.5
 
 
 @quietly()
-def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tuple[dict[str, Voxels], tuple[str, ...]]:
+def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tuple[dict[str, Voxels], Notes]:
     """The voxels of the wanted segments.
 
     Args:
@@ -64,7 +65,7 @@ def read_structures(path: Path, values: Mapping[str, int], grid: Header) -> tupl
             name = names.get(number, "")
             if name in values and mask.any():
                 found[name].append(_voxels(mask, planes[frame], grid, path))
-    fractional = f"fractional segments count from {100 * FRACTION_THRESHOLD:g} % on"
+    fractional = Problem(Kind.ALTERED_LABEL, f"fractional segments count from {100 * FRACTION_THRESHOLD:g} % on")
     structures = {name: np.unique(np.concatenate(parts)) for name, parts in found.items()}
     return structures, (fractional,) if kind == "FRACTIONAL" else ()
 
