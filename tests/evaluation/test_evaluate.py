@@ -8,7 +8,7 @@ import pytest
 
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.errors import DatasetError, UsageError
-from auvseg.evaluation.evaluate import COLUMNS, evaluate, summarise
+from auvseg.evaluation.evaluate import COLUMNS, evaluate, held_by_one, summarise
 
 CLASSES = (ClassDef(1, "liver", (1,)), ClassDef(2, "tumour", (2,)))
 AFFINE = np.diag([1.5, 1.0, 3.0, 1.0])
@@ -208,5 +208,46 @@ def test_the_summary_names_the_worst_case_and_counts_absences():
     rows = [("a", 1, "one", 0.5, "ok"), ("b", 1, "one", 0.2, "ok"), ("c", 1, "one", np.nan, "absent")]
     table = pd.DataFrame(rows, columns=["case", "class_id", "class", "dice", "status"]).reindex(columns=list(COLUMNS))
     row = summarise(table).iloc[0]
-    assert (row["worst"], row["worst_dice"], row["cases"], row["absent"]) == ("b", 0.2, 2, 1)
+    assert (row["worst"], row["worst_dice"], row["cases"], row["of"], row["absent"]) == ("b", 0.2, 2, 3, 1)
     assert row["dice"] == pytest.approx(0.35)
+
+
+@pytest.fixture
+def one_sided(make):
+    """The tumour is right in a, missed in b and c, extra in d and in neither of e; f is not predicted."""
+    without = {name: np.where(draw(0) == 2, 1, draw(0)).astype(np.uint8) for name in "bcde"}
+    labels = {name: draw(0) for name in "abcf"} | {name: without[name] for name in "de"}
+    predictions = {name: draw(0) for name in "ad"} | {name: without[name] for name in "bce"}
+    return make(labels, predictions)
+
+
+def test_every_mean_has_the_number_of_values_behind_it(one_sided):
+    summary = summarise(evaluate(*one_sided, num_workers=0).table).set_index("class")
+    tumour = summary.loc["tumour"]
+    assert (tumour["of"], tumour["cases"], tumour["dice_n"], tumour["hd95_mm_n"]) == (6, 4, 4, 1)
+    assert (tumour["absent"], tumour["missed"], tumour["extra"]) == (1, 2, 1)
+    assert (tumour["dice"], tumour["surface_dice"], tumour["hd95_mm"]) == (0.25, 0.25, 0.0)
+    both = summary.loc["mean of the classes"]
+    assert (both["of"], both["dice_n"], both["hd95_mm_n"]) == (12, 9, 6)
+
+
+def test_without_surfaces_their_means_are_over_nothing(one_sided):
+    summary = summarise(evaluate(*one_sided, tolerance_mm=None, num_workers=0).table)
+    assert (summary[["surface_dice_n", "hd95_mm_n"]] == 0).all(axis=None)
+    assert summary[["surface_dice", "hd95_mm"]].isna().all(axis=None)
+
+
+def test_a_class_that_is_nowhere_has_no_number_and_no_part_in_the_mean_of_the_classes(make):
+    nowhere = (*CLASSES, ClassDef(3, "cyst", (3,)))
+    summary = summarise(evaluate(*make({"a": draw(0)}, {"a": draw(0)}, nowhere), num_workers=0).table)
+    summary = summary.set_index("class")
+    assert np.isnan(summary.loc["cyst", "dice"])
+    assert (summary.loc["cyst", "cases"], summary.loc["cyst", "absent"]) == (0, 1)
+    both = summary.loc["mean of the classes"]
+    assert (both["dice"], both["dice_n"], both["of"]) == (1.0, 2, 3)
+
+
+def test_structures_that_one_side_lacks_are_named(one_sided):
+    held = held_by_one(evaluate(*one_sided, num_workers=0).table)
+    assert held[1] == {"absent": [], "missed": [], "extra": []}
+    assert held[2] == {"absent": ["e"], "missed": ["b", "c"], "extra": ["d"]}

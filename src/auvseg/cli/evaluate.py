@@ -1,15 +1,22 @@
 """`auvseg evaluate`: predictions against labels, per case and class."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.console import AsJson, out, progress, say, say_warning, show_json, show_table
 from auvseg.spreadsheet import table_as_csv
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from auvseg.evaluation.evaluate import Evaluation
+
+_NAMED = 5
+"""Cases that one line names."""
 
 
 def command(
@@ -25,18 +32,20 @@ def command(
         bool, typer.Option("--only-predicted", help="Leave out cases without a prediction (one fold of several).")
     ] = False,
     worst: Annotated[int, typer.Option(min=0, help="Cases of the lowest Dice to show.")] = 5,
+    as_json: AsJson = False,
     workers: Annotated[int, typer.Option(min=0, help="Cases compared at the same time; 0: in this process.")] = 2,
 ) -> None:
     """Dice, IoU, surface Dice and HD95 of every case and class, and what they come to.
 
     Regions and the ignore label count as nnU-Net counts them. A class that label and prediction both lack has no
-    number; one that only one of them has is 0. Then: auvseg bench correlate RUN metrics.csv.
+    number; one that only one of them has is 0, and has no HD95. A mean over fewer cases than were evaluated says so:
+    "4.1 (2 of 6)". Columns and JSON: docs/evaluate.md. Then: auvseg bench correlate RUN metrics.csv.
 
     Example: [bold]auvseg evaluate fold_0/validation nnUNet_raw/Dataset004_Hippocampus --only-predicted[/bold]
     """
     from auvseg import atomic
     from auvseg.data.dataset import read_dataset
-    from auvseg.evaluation.evaluate import evaluate, summarise
+    from auvseg.evaluation.evaluate import evaluate
 
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
@@ -52,32 +61,78 @@ def command(
         )
     target = output or predictions / "metrics.csv"
     atomic.write_text(target, table_as_csv(result.table))
-    _show_classes(summarise(result.table))
-    _show_worst(result.table, worst)
-    for note in result.notes:
+    if as_json:
+        show_json(_result(known.name, result, tolerance_mm if surfaces else None))
+    else:
+        _show_classes(result.table, surfaces=surfaces)
+        _show_worst(result.table, worst)
+    for note in (*_one_sided(result.table), *result.notes):
         say_warning(note)
     say(f"table: {target}")
     if len(result.failed):
         for row in result.failed.to_dict("records"):
             say_warning(f"{row['case']}: {row['reason']}")
-        say(f"{len(result.failed)} cases have no number")
+        say(f"{counted(len(result.failed), 'case')} without a number")
         raise typer.Exit(1)
 
 
-def _show_classes(summary: "pd.DataFrame") -> None:
-    numbers = ("dice", "median_dice", "iou", "surface_dice", "hd95_mm")
+def _result(name: str, result: "Evaluation", tolerance_mm: float | None) -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/evaluate.md."""
+    from auvseg.evaluation.evaluate import COUNTS, METRICS, held_by_one, summarise
+
+    held = held_by_one(result.table)
+    summary = summarise(result.table)
+    of_classes = summary[summary["class_id"].notna()].to_dict("records")
+    of_all = summary.loc[summary["class_id"].isna(), ["cases", "of", *METRICS, *COUNTS.values(), "median_dice"]]
+    return {
+        "dataset": name,
+        "tolerance_mm": tolerance_mm,
+        "cases": int(result.table["case"].nunique()),
+        "classes": [row | held[row["class_id"]] for row in of_classes],
+        "mean_of_classes": next(iter(of_all.to_dict("records")), None),
+        "rows": result.table,
+        "notes": result.notes,
+    }
+
+
+def _show_classes(table: "pd.DataFrame", *, surfaces: bool) -> None:
+    from auvseg.evaluation.evaluate import summarise
+
+    of_surfaces = {"HD95 mm": "hd95_mm", "surface": "surface_dice"} if surfaces else {}
+    means = {"Dice": "dice", **of_surfaces, "IoU": "iou", "median": "median_dice"}
+    counts = ("missed", "extra", "absent")
     rows = [
         [
             str(row["class"]),
-            str(row["worst"]),
-            *(_number(row[name]) for name in numbers),
-            *(_count(row[name]) for name in ("cases", "absent")),
+            *(_mean(row[name], row.get(f"{name}_n", row["cases"]), row["of"]) for name in means.values()),
+            *(str(row[name]) for name in counts),
             _number(row["worst_dice"]),
+            str(row["worst"]),
         ]
-        for row in summary.to_dict("records")
+        for row in summarise(table).to_dict("records")
     ]
-    columns = ("class", "worst case", "Dice", "median", "IoU", "surface", "HD95 mm", "cases", "absent", "its Dice")
-    show_table("means over the cases", columns, rows, left=2)
+    title = f"means over {counted(table['case'].nunique(), 'case')}; (n of N) where only n have a value"
+    show_table(title, ("class", *means, *counts, "lowest", "of case"), rows)
+
+
+def _one_sided(table: "pd.DataFrame") -> Iterator[str]:
+    """Which structures are not in both label and prediction, and what that does to the means."""
+    from auvseg.evaluation.evaluate import held_by_one
+
+    cases = table["case"].nunique()
+    for class_id, held in held_by_one(table).items():
+        rows = table[table["class_id"] == class_id]
+        name = rows["class"].iloc[0]
+        if len(held["absent"]) == len(rows):
+            yield f"{name}: in no label and no prediction, so that it has no number"
+        for what, where in (("missed", "the prediction lacks it"), ("extra", "the label lacks it")):
+            if held[what]:
+                shown = ", ".join(held[what][:_NAMED])
+                more = f" and {len(held[what]) - _NAMED} more" if len(held[what]) > _NAMED else ""
+                yield (
+                    f"{name}: {where} in {len(held[what])} of {counted(cases, 'case')} ({shown}{more}); "
+                    "Dice counts 0, HD95 leaves them out"
+                )
 
 
 def _show_worst(table: "pd.DataFrame", count: int) -> None:
@@ -96,5 +151,6 @@ def _number(value: float) -> str:
     return "" if value != value else f"{value:.3f}"
 
 
-def _count(value: float) -> str:
-    return "" if value != value else f"{value:.0f}"
+def _mean(value: float, count: int, of: int) -> str:
+    """A mean, with the number of values behind it where that is not all of them."""
+    return _number(value) if count == of else f"{_number(value) or '–'} ({count} of {of})"

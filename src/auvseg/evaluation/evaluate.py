@@ -16,6 +16,12 @@ from auvseg.evaluation.predictions import Matches, match_predictions
 
 METRICS = ("dice", "iou", "surface_dice", "hd95_mm", "volume_ml", "predicted_ml")
 COLUMNS = ("case", "class_id", "class", *METRICS, "status", "reason")
+COUNTS = {metric: f"{metric}_n" for metric in METRICS}
+_ONE_SIDED = ("absent", "missed", "extra")
+SUMMARY_COLUMNS = (
+    *("class_id", "class", "cases", "of", *METRICS, *COUNTS.values(), "median_dice"),
+    *(*_ONE_SIDED, "worst", "worst_dice"),
+)
 READ_TIMEOUT_S = 1800.0
 
 
@@ -94,34 +100,65 @@ def evaluate(
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """What the rows of an evaluation come to, class by class.
+    """What the rows of an evaluation come to, class by class: every mean with the number of values behind it.
+
+    A class that only the prediction or only the label has counts as Dice, IoU and surface Dice 0 and has no HD95, so
+    that a mean HD95 can be over fewer cases than the mean Dice, and says nothing of the cases that were missed.
 
     Returns:
-        A row a class: `class_id, class, cases` (with a number), `absent`, the mean of every metric, `median_dice`,
-        `worst` (case of the lowest Dice) and `worst_dice`; with several classes a last row, `class_id` missing, with
-        the mean over the classes of the means (nnU-Net's foreground mean; its `iou` is the mIoU).
+        A row a class: `class_id, class`; `cases`, those with a Dice, and `of`, all of the evaluation, failed ones among
+        them; the mean of every metric, and as `dice_n`, `hd95_mm_n`, ... over how many cases it is; `median_dice`;
+        `absent`, `missed` and `extra`, the cases in neither label nor prediction, in the label alone and in the
+        prediction alone; `worst` (case of the lowest Dice) and `worst_dice`. With several classes a last row,
+        `class_id` missing, with the mean over the classes of the means (nnU-Net's foreground mean; its `iou` is the
+        mIoU), and over how many values of how many these are.
     """
-    rows = []
-    for (class_id, name), group in table[table["class_id"].notna()].groupby(["class_id", "class"], sort=True):
-        known = group[group["dice"].notna()]
-        row: dict[str, object] = {
-            "class_id": class_id,
-            "class": name,
-            "cases": len(known),
-            "absent": len(group) - len(known),
-        }
-        row |= {metric: known[metric].mean() for metric in METRICS}
-        row["median_dice"] = known["dice"].median()
-        lowest = known.sort_values(["dice", "case"]).head(1)
-        row |= {"worst": lowest["case"].squeeze() if len(lowest) else "", "worst_dice": lowest["dice"].min()}
-        rows.append(row)
-    columns = ["class_id", "class", "cases", "absent", *METRICS, "median_dice", "worst", "worst_dice"]
-    summary = pd.DataFrame(rows, columns=columns)
+    of = table["case"].nunique()
+    rows = [
+        {"class_id": class_id, "class": name, "of": of} | _summary(group)
+        for (class_id, name), group in table[table["class_id"].notna()].groupby(["class_id", "class"], sort=True)
+    ]
+    summary = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    counts = ("cases", "of", *COUNTS.values(), *_ONE_SIDED)
     if len(summary) > 1:
+        totals = {name: summary[name].sum() for name in counts}
         means = {name: summary[name].mean() for name in (*METRICS, "median_dice")}
-        summary.loc[len(summary)] = {"class": "mean of the classes", "worst": "", **means}
-    summary["class_id"] = summary["class_id"].astype("Int64")
-    return summary
+        summary.loc[len(summary)] = {"class": "mean of the classes", "worst": "", **totals, **means}
+    return summary.astype(dict.fromkeys(("class_id", *counts), "Int64"))
+
+
+def held_by_one(table: pd.DataFrame) -> dict[int, dict[str, list[str]]]:
+    """The cases in which a class is not in both label and prediction.
+
+    Returns:
+        By class id the case ids that are `absent` (in neither), `missed` (in the label alone) and `extra` (in the
+        prediction alone).
+    """
+    return {
+        int(class_id): {what: group.loc[held, "case"].tolist() for what, held in _held_by(group).items()}
+        for class_id, group in table[table["class_id"].notna()].groupby("class_id", sort=True)
+    }
+
+
+def _summary(group: pd.DataFrame) -> dict[str, object]:
+    """What the rows of one class come to."""
+    known = group[group["dice"].notna()]
+    lowest = known.sort_values(["dice", "case"]).head(1)
+    return {
+        "cases": len(known),
+        **{metric: known[metric].mean() for metric in METRICS},
+        **{COUNTS[metric]: known[metric].count() for metric in METRICS},
+        "median_dice": known["dice"].median(),
+        **{what: held.sum() for what, held in _held_by(group).items()},
+        "worst": lowest["case"].squeeze() if len(lowest) else "",
+        "worst_dice": lowest["dice"].min(),
+    }
+
+
+def _held_by(group: pd.DataFrame) -> dict[str, "pd.Series[bool]"]:
+    labelled, predicted = group["volume_ml"] > 0, group["predicted_ml"] > 0
+    held = (group["dice"].isna(), labelled & ~predicted, predicted & ~labelled)
+    return dict(zip(_ONE_SIDED, held, strict=True))
 
 
 def _asked(declared: tuple[ClassDef, ...] | None, names: Sequence[str]) -> tuple[ClassDef, ...] | None:
