@@ -7,6 +7,7 @@ import typer
 
 from auvseg.cli.bench import app as bench
 from auvseg.cli.check import command as check
+from auvseg.cli.command import with_shared_options
 from auvseg.cli.console import say_error
 from auvseg.cli.convert import command as convert
 from auvseg.cli.demo import command as demo
@@ -57,6 +58,7 @@ app.command("nnunet-export")(nnunet_export)
 app.command("models")(models)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor)
+with_shared_options(app)
 
 
 def main() -> None:

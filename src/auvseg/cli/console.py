@@ -1,14 +1,20 @@
-"""How the command line talks: results on standard output, everything else on standard error."""
+"""How the command line talks: results on standard output, everything else on standard error.
+
+What is said goes through the logger `auvseg`, and so do the loggers of auvseg's modules, whose details `--verbose`
+shows.
+"""
 
 import dataclasses
 import json
+import logging
 import math
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from datetime import date
+from enum import Enum, IntEnum
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Protocol
 
@@ -48,19 +54,64 @@ class Step(Protocol):
         ...
 
 
+class Verbosity(IntEnum):
+    """The least level that is shown."""
+
+    verbose = logging.DEBUG
+    normal = logging.INFO
+    quiet = logging.ERROR
+
+
+class _Screen(logging.Handler):
+    """Shows on standard error what is said; messages are shown as they are, never read as markup."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = f"{_BEFORE.get(record.levelno, '')}{escape(_writable(self.format(record)))}"
+        err.print(text, highlight=False, soft_wrap=True)
+
+
+LOGGER = logging.getLogger("auvseg")
+_BEFORE = {logging.WARNING: "[yellow]warning:[/] ", logging.ERROR: "[bold red]error:[/] "}
+_screen = _Screen(Verbosity.normal)
+LOGGER.setLevel(logging.DEBUG)
+LOGGER.addHandler(_screen)
+# Other packages give the root logger handlers of their own, which would say everything twice.
+LOGGER.propagate = False
+
+
+@contextmanager
+def verbosity(level: Verbosity) -> Iterator[None]:
+    """Show more or less than usual, as long as the `with` block."""
+    _screen.setLevel(level)
+    try:
+        yield
+    finally:
+        _screen.setLevel(Verbosity.normal)
+
+
 def say(message: str) -> None:
-    """One line for a person, on standard error; the message is shown as it is, never read as markup."""
-    err.print(escape(message), highlight=False, soft_wrap=True)
+    """One line for a person, on standard error."""
+    LOGGER.info("%s", message)
+
+
+def say_detail(message: str, problem: BaseException | None = None) -> None:
+    """What only `--verbose` shows, with the traceback of a problem."""
+    LOGGER.debug("%s", message, exc_info=problem)
 
 
 def say_error(message: str) -> None:
     """One line that says what was wrong and what to do."""
-    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    LOGGER.error("%s", message)
 
 
 def say_warning(message: str) -> None:
     """One line that a person should know and need not act on."""
-    err.print(f"[yellow]warning:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    LOGGER.warning("%s", message)
+
+
+def show(sentence: str) -> None:
+    """One line that is a result: on standard output, and shown whatever is asked for."""
+    out.print(escape(_writable(sentence)), highlight=False, soft_wrap=True)
 
 
 def command_line(*words: str | Path) -> str:
@@ -97,11 +148,11 @@ def show_json(value: object) -> None:
         value: plain values, dataclasses, tables (a list of rows), paths and NumPy's numbers, nested at will. NaN and
             infinity, which JSON does not know, become null.
     """
-    out.file.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+    out.file.write(json.dumps(as_plain(value), indent=2, allow_nan=False) + "\n")
 
 
-def _plain(value: Any) -> Any:
-    """What JSON can say of a value."""
+def as_plain(value: Any) -> Any:
+    """What JSON can say of a value: see `show_json`."""
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | bool | int):
@@ -115,19 +166,21 @@ def _plain(value: Any) -> Any:
 
 def _plain_container(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return {one.name: as_plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(one) for key, one in value.items()}
+        return {str(as_plain(key)): as_plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one) for one in value]
+        return [as_plain(one) for one in value]
     if hasattr(value, "iterrows"):
         # A table of pandas, which is not imported for this.
-        return _plain(value.to_dict("records"))
+        return as_plain(value.to_dict("records"))
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return as_plain(value.tolist())
     # What pandas puts where nothing is: NaT and NA are of no type above.
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
@@ -147,7 +200,9 @@ def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], lef
 @contextmanager
 def progress(what: str) -> Iterator[Step]:
     """A progress bar in a terminal; elsewhere (log files, batch systems) a line now and then."""
-    if err.is_terminal:
+    if _screen.level > logging.INFO:
+        yield lambda done, total, what: None
+    elif err.is_terminal:
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -178,7 +233,9 @@ def progress(what: str) -> Iterator[Step]:
 @contextmanager
 def transfer(what: str) -> Iterator[Callable[[int, int], None]]:
     """Progress of a file in bytes: a bar in a terminal, elsewhere a line now and then."""
-    if err.is_terminal:
+    if _screen.level > logging.INFO:
+        yield lambda done, total: None
+    elif err.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, TimeRemainingColumn(), console=err) as bar:
             task = bar.add_task(escape(what), total=None)

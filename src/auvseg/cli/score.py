@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli.command import options_file
 from auvseg.cli.console import command_line, progress, say, say_error
+from auvseg.cli.run_log import keep_log
 from auvseg.wording import counted
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ _WITHOUT_MODEL = "none"
 
 
 def command(
+    ctx: typer.Context,
     dataset: Annotated[
         Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
     ],
@@ -196,6 +199,7 @@ def command(
     from auvseg.scoring.device import choose_device, choose_devices
 
     extractor = named_extractor(extractor, quick=quick)
+    keep_log(output, "run.json")
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     for note in known.notes:
@@ -241,6 +245,7 @@ def command(
             part_id=part_id,
             views=views,
             max_memory_bytes=None if max_memory is None else parse_size(max_memory),
+            options_file=options_file(ctx),
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
         )

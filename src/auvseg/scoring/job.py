@@ -51,12 +51,14 @@ class Ended:
         status: what its record says.
         reason: why it has no numbers.
         reused: whether the record was there before, and still valid.
+        seconds: what it took to read and to score.
     """
 
     case_id: str
     status: Status
     reason: str
     reused: bool
+    seconds: float = 0.0
 
 
 def make_job(

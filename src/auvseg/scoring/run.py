@@ -9,6 +9,7 @@ RUN/cache/            of a large run, tables made of the records, which may be d
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -112,13 +113,17 @@ def versions() -> dict[str, str]:
     return known
 
 
-def write_provenance(run: Run, dataset: Dataset, device: str, counts: dict[str, int]) -> None:
+def write_provenance(
+    run: Run, dataset: Dataset, device: str, counts: dict[str, int], options_file: Mapping[str, Any] | None = None
+) -> None:
     """Write `provenance.json`: what a paper or a colleague needs to make the scores again."""
-    content = {
+    content: dict[str, Any] = {
         "dataset": {"name": dataset.name, "layout": dataset.layout, "cases": len(dataset.cases), "scored": counts},
         "setup": run.setup,
         "versions": versions(),
         "machine": {"device": device, "processor": platform.machine(), "system": platform.system()},
     }
+    if options_file is not None:
+        content["options_file"] = dict(options_file)
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     atomic.write_text(run.folder / "provenance.json", text)

@@ -4,12 +4,13 @@ Every case ends as a record, whatever happened to it. Records whose files and se
 ones are tried again. Shards (`num_parts`, `part_id`) write into the same folder and need no knowledge of each other.
 """
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from auvseg import atomic
 from auvseg.data.case import Case, Dataset
@@ -22,6 +23,8 @@ from auvseg.scoring.record import Status, file_name
 from auvseg.scoring.run import open_run, write_provenance
 from auvseg.scoring.table import load_scores, write_tables
 from auvseg.wording import counted
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def score(
     read_timeout_s: float | None = 600.0,
     views: bool = True,
     max_memory_bytes: int | None = None,
+    options_file: Mapping[str, Any] | None = None,
     on_case: Callable[[CaseDone], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ScoreSummary:
@@ -105,6 +109,7 @@ def score(
         views: whether to keep what a report shows of a case (`auvseg.scoring.view`) beside its record.
         max_memory_bytes: of this machine for this run, or for `ray` of each worker; None: what the machine and its
             control groups allow. A case that would need more is refused before it is read.
+        options_file: what a file of options said; it is repeated in `provenance.json`.
         on_case: called after every case.
         on_note: called before the first case with every sentence that a person should know of this extractor.
 
@@ -141,7 +146,8 @@ def score(
         table = load_scores(run_folder)
         write_tables(run_folder, table)
         statuses = table.groupby("status")["case"].nunique()
-        write_provenance(run, dataset, str(placement), {str(name): int(n) for name, n in statuses.items()})
+        counts = {str(name): int(n) for name, n in statuses.items()}
+        write_provenance(run, dataset, str(placement), counts, options_file)
         atomic.clear_left_overs(run_folder)
     return ScoreSummary(run_folder, len(mine), reused, failed, time.perf_counter() - begun, complete)
 
@@ -172,6 +178,9 @@ def _followed(
     reused, failed = 0, []
     for done, ended in enumerate(cases, start=1):
         reused += ended.reused
+        if not ended.reused:
+            because = f": {ended.reason}" if ended.reason else ""
+            _log.debug("%s: %s in %.1f s%s", ended.case_id, ended.status, ended.seconds, because)
         if ended.status == "failed":
             failed.append((ended.case_id, ended.reason))
         if on_case is not None:

@@ -51,8 +51,10 @@ class Scorer:
         known = self._kept.pop(outcome.item.case.case_id, None)
         if known is not None and outcome.result is not None and outcome.result.inputs == known.inputs:
             return Ended(known.case_id, known.status, known.reason, reused=True)
+        started = time.perf_counter()
         record = self._score_and_write(outcome)
-        return Ended(record.case_id, record.status, record.reason, reused=False)
+        seconds = time.perf_counter() - started + (0.0 if outcome.result is None else outcome.result.seconds)
+        return Ended(record.case_id, record.status, record.reason, reused=False, seconds=seconds)
 
     def _score_and_write(self, outcome: Outcome[LoadTask, LoadedCase]) -> Record:
         started, counts = time.perf_counter(), forget_peak()

@@ -1,12 +1,15 @@
 """Sha256 of weights files."""
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import BinaryIO
 
 from auvseg.errors import WeightsError
 
 CHUNK_BYTES = 1 << 20
+
+_log = logging.getLogger(__name__)
 
 
 def sha256_of(path: Path) -> str:
@@ -56,6 +59,7 @@ def require_sha256(file: BinaryIO, path: Path, expected: str) -> None:
     found = _digest(file)
     if found != expected.lower():
         raise WeightsError(f"{path}: its sha256 is {found}, but the published file's is {expected}; install it again")
+    _log.debug("weights: %s, sha256 %s as published", path, found)
 
 
 def _digest(file: BinaryIO) -> str:

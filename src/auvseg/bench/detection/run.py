@@ -8,8 +8,9 @@ A faulty copy lives in memory only. Its record is one like any other, so that a 
 """
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from auvseg.scoring.record import ClassScore, Record, file_name, read_record, re
 from auvseg.scoring.run import differences, read_run
 from auvseg.scoring.score import CaseDone, score
 from auvseg.text_files import read_json
+
+_log = logging.getLogger(__name__)
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"
@@ -81,6 +84,7 @@ def detect(
     part_id: int = 0,
     minutes: float | None = None,
     read_timeout_s: float | None = 600.0,
+    options_file: Mapping[str, Any] | None = None,
     on_case: Callable[[CaseDone], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> DetectSummary:
@@ -97,6 +101,7 @@ def detect(
         part_id: which of them this call does, from 0.
         minutes: no faulty copy is begun after so many minutes; the clean cases are always finished.
         read_timeout_s: a file that takes longer to read is given up.
+        options_file: what a file of options said; it is repeated in `clean/provenance.json`.
         on_case: called after every clean case and every faulty copy.
         on_note: called before the first case with every sentence that a person should know of the extractor.
 
@@ -120,6 +125,7 @@ def detect(
         part_id=part_id,
         read_timeout_s=read_timeout_s,
         views=False,
+        options_file=options_file,
         on_case=on_case,
         on_note=on_note,
     )
@@ -132,6 +138,7 @@ def detect(
     done = impossible = 0
     for record in _faulty_records(bench, work, read_timeout_s):
         done += 1
+        _log.debug("%s: %s, a faulty copy%s", record.case_id, record.status, record.reason and f": {record.reason}")
         impossible += record.status == "failed"
         if on_case is not None:
             on_case(CaseDone(record.case_id, record.status, False, done, total))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auvseg.cli.bench.lists import names, numbers
+from auvseg.cli.command import options_file
 from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import (
     InputName,
     ModalityName,
@@ -27,6 +29,7 @@ _BESIDE = ("combined", "combined, unseen", "agreement", "S", "volume_ml")
 
 
 def command(
+    ctx: typer.Context,
     dataset: Annotated[Path, typer.Argument(help="As for auvseg score: labelled training cases are needed.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder; new, or of the same command before.")],
     cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 40,
@@ -79,12 +82,13 @@ def command(
     from auvseg.bench.corruptions import CORRUPTIONS
     from auvseg.bench.detection.findings import find
     from auvseg.bench.detection.plan import Plan
-    from auvseg.bench.detection.run import detect
+    from auvseg.bench.detection.run import BENCH_FILE, detect
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
     from auvseg.scoring.score import CaseDone
 
+    keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     config = ScoreConfig(
@@ -123,6 +127,7 @@ def command(
             num_parts=num_parts,
             part_id=part_id,
             minutes=minutes,
+            options_file=options_file(ctx),
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
         )

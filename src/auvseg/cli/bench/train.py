@@ -10,6 +10,7 @@ from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
+from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import InputName, ModalityName, measures_named, named_model, planes_to_look_at
 from auvseg.cli.train import NetworkName
 
@@ -92,11 +93,12 @@ def command(
     from auvseg.bench.training.plan import NoisePlan
     from auvseg.bench.training.preparation import Workspace
     from auvseg.bench.training.removal import FilterOptions
-    from auvseg.bench.training.run import bench_training
+    from auvseg.bench.training.run import BENCH_FILE, bench_training
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig, resolve_modality
     from auvseg.scoring.device import choose_device
 
+    keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     chosen = choose_device(device)
