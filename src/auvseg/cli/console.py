@@ -43,7 +43,7 @@ _SECONDS_BETWEEN_LINES = 30.0
 _BETWEEN_COLUMNS = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-"""The option of every command that prints a table; its shapes are in docs/json.md."""
+"""The option of every command that prints a table; its shapes are in docs/command-line.md."""
 
 
 class Step(Protocol):

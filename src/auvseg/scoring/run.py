@@ -4,6 +4,7 @@ RUN/run.json          the data set and the configuration; a second `score` into 
 RUN/records/*.json    one record a case: the truth, from which everything else is made
 RUN/timings/*.json    seconds and memory a case
 RUN/scores.csv, scores.parquet, provenance.json
+RUN/auvseg.log        what the command line was asked and said; nothing reads it (`auvseg.cli.run_log`)
 RUN/cache/            of a large run, tables made of the records, which may be deleted (`auvseg.scoring.kept`)
 """
 
