@@ -73,6 +73,9 @@ def test_the_share_of_soft_voxels_is_of_the_whole_label():
         (label(1, dtype=np.uint8), LabelRules(frozenset({0, 1, 256}), None), [Kind.LABEL_OVERFLOW]),
         (label(1, dtype=np.int8), LabelRules(frozenset({0, 1, 128}), None), [Kind.LABEL_OVERFLOW]),
         (label(1, dtype=np.float32), LabelRules(frozenset({0, 1, 256}), None), []),
+        (label(2**24, dtype=np.float32), SILENT, []),
+        (label(2**24 + 2, dtype=np.float32), SILENT, [Kind.LABEL_OVERFLOW]),
+        (label(2**24 + 1, dtype=np.float64), SILENT, []),
         (np.ones((2, 2, 2, 2), np.uint8), DECLARED, [Kind.TOO_MANY_AXES]),
     ],
 )

@@ -14,6 +14,36 @@ def test_a_label_map_of_any_type_becomes_one_channel_a_class(label, dtype):
     assert torch.equal(channels.sum(1), torch.ones(2, 3, 4, 5))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_floats_next_to_whole_numbers_are_rounded_and_never_truncated(label, dtype):
+    moved = label.to(dtype) + torch.where(label % 2 == 0, 9e-4, -9e-4).to(dtype)
+    exact, _ = class_targets(label, 3, None, None, torch.float32)
+    rounded, _ = class_targets(moved, 3, None, None, torch.float32)
+    assert torch.equal(rounded, exact)
+
+
+def test_an_ignored_label_is_found_after_rounding():
+    target = torch.tensor([0.0, 0.9999, 254.9995]).view(1, 1, 3)
+    channels, counted = class_targets(target, 2, 255, None, torch.float32)
+    assert counted.flatten().tolist() == [True, True, False]
+    assert channels[0, 1].tolist() == [0, 1, 0]
+
+
+def test_soft_channels_stay_soft(generator):
+    shares = torch.rand(2, 3, 4, 5, generator=generator)
+    channels, counted = class_targets(shares, 3, None, None, torch.float32)
+    assert counted is None
+    assert torch.equal(channels, shares)
+    one = shares[:, :1]
+    assert torch.equal(class_targets(one, 1, None, None, torch.float32)[0], one)
+
+
+def test_a_rounding_error_outside_of_a_share_is_cut_off():
+    target = torch.tensor([-1e-4, 0.5, 1.0001]).view(1, 1, 3)
+    channels, _ = class_targets(target, 1, None, None, torch.float32)
+    assert channels.flatten().tolist() == [0, 0.5, 1]
+
+
 def test_ignored_labels_do_not_count(label):
     channels, counted = class_targets(torch.where(label == 2, 255, label), 2, 255, None, torch.float32)
     assert torch.equal(counted, label != 2)
@@ -41,7 +71,10 @@ def test_a_single_region_may_have_an_ignored_label():
         (torch.full((1, 1, 2), -1), 3, None, "0 to 2"),
         (torch.full((1, 1, 2), float("nan")), 3, None, "0 to 2"),
         (torch.zeros(1, 4, 2), 3, None, "4 channels"),
-        (torch.full((1, 3, 2), 1.5), 3, None, "in \\[0, 1\\]"),
+        (torch.full((1, 1, 2), 0.25), 3, None, "taken for a label map of 3 classes: .*whole numbers, not 0.25"),
+        (torch.full((1, 1, 2), 0.9988), 3, None, "nearest neighbour, or give soft targets .*\\(B, 3, ...\\)"),
+        (torch.full((1, 1, 2), 2.5), 3, 255, "not 2.5"),
+        (torch.full((1, 3, 2), 1.5), 3, None, "one channel a class, so it is taken for shares in \\[0, 1\\]"),
         (torch.zeros(1, 3, 2), 3, 9, "mask="),
     ],
 )

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from auvseg.data.check_image import planes
 from auvseg.data.findings import Kind, Problem
+from auvseg.data.label_values import not_whole
 from auvseg.data.reading import RawArray
-from auvseg.data.volume import INTEGER_TOLERANCE
 
 _MOST_VALUES_NAMED = 8
 _MOST_VALUES_OF_A_LABEL = 1000
@@ -59,21 +59,21 @@ class LabelFacts:
 
 def label_facts(array: NDArray[Any]) -> LabelFacts:
     """Look at every voxel once."""
-    not_finite = not_whole = foreground = 0
+    not_finite = fractions = foreground = 0
     example = float("nan")
     values: set[int] = set()
     for plane in planes(array):
         if plane.dtype.kind == "f":
             finite = plane[np.isfinite(plane)]
             not_finite += plane.size - finite.size
-            wrong = finite[np.abs(finite - np.rint(finite)) > INTEGER_TOLERANCE]
-            if wrong.size and not not_whole:
+            wrong = finite[not_whole(finite)]
+            if wrong.size and not fractions:
                 example = float(wrong[0])
-            not_whole += wrong.size
+            fractions += wrong.size
             plane = np.rint(finite)
         foreground += int(np.count_nonzero(plane))
         values.update(int(value) for value in np.unique(plane))
-    return LabelFacts(not_finite, not_whole, example, foreground, frozenset(values))
+    return LabelFacts(not_finite, fractions, example, foreground, frozenset(values))
 
 
 def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iterator[Problem]:
@@ -91,11 +91,27 @@ def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Itera
         # The values that were rounded would be reported as classes.
         return
     yield from _value_problems(facts.values, rules)
-    if rules.declared is not None and raw.array.dtype.kind in "iu":
-        most = int(np.iinfo(raw.array.dtype).max)
-        if max(rules.declared) > most:
-            message = f"{raw.array.dtype} holds values up to {most}, the data set declares {max(rules.declared)}"
+    yield from _type_problems(np.dtype(raw.header.dtype), raw.array.dtype, facts.values, rules)
+
+
+def _type_problems(
+    stored: np.dtype[Any], read: np.dtype[Any], values: frozenset[int], rules: LabelRules
+) -> Iterator[Problem]:
+    """A type on disk that cannot hold what the data set declares, or cannot tell apart what the label holds."""
+    if stored.kind == "f":
+        most = 1 << np.finfo(stored).nmant + 1
+        if max(map(abs, values)) > most:
+            message = f"{stored} cannot tell whole numbers above {most} apart, the label holds {max(values, key=abs)}"
             yield Problem(Kind.LABEL_OVERFLOW, message)
+    # A scaled file holds other values than its type.
+    elif (
+        stored.kind in "iu"
+        and stored == read
+        and rules.declared is not None
+        and max(rules.declared) > np.iinfo(stored).max
+    ):
+        message = f"{stored} holds values up to {np.iinfo(stored).max}, the data set declares {max(rules.declared)}"
+        yield Problem(Kind.LABEL_OVERFLOW, message)
 
 
 def _value_problems(values: frozenset[int], rules: LabelRules) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ class Kind(str, Enum):
     LABEL_IS_IMAGE = "label_is_image", "error", "name the right label file"
     NON_INTEGER_LABEL = "non_integer_label", "error", "resample labels with nearest neighbour, or set a threshold"
     UNEXPECTED_LABEL = "unexpected_label", "error", "correct the label, or declare the value"
-    LABEL_OVERFLOW = "label_overflow", "warning", "store the label in a wider integer type; values may have wrapped"
+    LABEL_OVERFLOW = "label_overflow", "warning", "store the label in a wider integer type; values may have changed"
     EMPTY_LABEL = "empty_label", "warning", "keep it only if the structure is truly absent"
     CLASS_NEVER_PRESENT = "class_never_present", "warning", "correct the declared value, or drop the class"
     DUPLICATE_IMAGE = "duplicate_image", "error", "keep one: copies leak from training to validation"

@@ -151,7 +151,8 @@ def read_array(path: Path, *, part: Part = "image", max_bytes: int | None = None
 
     Args:
         path: the file.
-        part: which array of a file that holds both (`.npz`).
+        part: whether the numbers are intensities or label values, which are kept exactly; and which array of a file
+            that holds both (`.npz`).
         max_bytes: refuse, before reading it, an array that would take more memory than this.
 
     Raises:
@@ -165,9 +166,8 @@ def read_array(path: Path, *, part: Part = "image", max_bytes: int | None = None
         _require_image(path, part)
         return dicom.read_array(path)
     ending = _ending(path)
-    if ending in npz.ENDINGS:
-        return npz.read_array(path, part)
-    return (nifti if ending in nifti.ENDINGS else itk).read_array(path)
+    reader = npz if ending in npz.ENDINGS else nifti if ending in nifti.ENDINGS else itk
+    return reader.read_array(path, part)
 
 
 def _is_folder(path: Path) -> bool:

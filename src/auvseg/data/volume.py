@@ -16,6 +16,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from auvseg.data.case import Case
+from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, read_array, read_label
 from auvseg.errors import CaseError
 from auvseg.shapes import ImageArray, LabelArray
@@ -32,9 +33,6 @@ DIRECTION_TOLERANCE = 1e-3
 
 ORIGIN_TOLERANCE_MM = 1e-2
 """What writing positions as text or as float32 may cost."""
-
-INTEGER_TOLERANCE = 1e-3
-"""How far from a whole number a label stored as float may lie."""
 
 
 @dataclass(frozen=True)
@@ -172,37 +170,6 @@ def grid_difference(image: Header, label: Header) -> str | None:
     return None
 
 
-def as_label(array: NDArray[Any], name: str) -> NDArray[np.int32]:
-    """Label values as int32.
-
-    Raises:
-        CaseError: values that are not whole numbers, not finite, or too large; an example is named.
-    """
-    return _whole_numbers(array, name).astype(np.int32)
-
-
-def _whole_numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
-    """Label values in whatever type they are, of which int32 holds every one."""
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            raise CaseError(f"{name}: the label holds NaN or infinity")
-        rounded = np.rint(array)
-        wrong = np.abs(array - rounded) > INTEGER_TOLERANCE
-        if wrong.any():
-            example = float(array[wrong][0])
-            share = 100 * float(wrong.mean())
-            what = f"such as {example:.4g}, {share:.2g} % of voxels"
-            raise CaseError(
-                f"{name}: label values are not whole numbers ({what}); resample labels with nearest neighbour"
-            )
-        array = rounded
-    # As Python's numbers: float32 has no 2^31 - 1 to compare with.
-    low, high = array.min().item(), array.max().item()
-    if high > np.iinfo(np.int32).max or low < np.iinfo(np.int32).min:
-        raise CaseError(f"{name}: label values from {low:g} to {high:g} are no class numbers")
-    return array
-
-
 def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allocate: Allocate) -> LabelArray:
     raw = read_label(path, case.label_values, image)
     # One file may hold both, and says the same of both (MedSAM's .npz).
@@ -216,7 +183,8 @@ def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allo
     if difference is not None:
         warnings.append(f"{path.name}: {difference}; taken voxel by voxel on the image's grid, as nnU-Net does")
     # Voxel by voxel: the image's affine turns both.
-    return _filled(allocate, _canonical(_whole_numbers(raw.array, path.name), image), np.int32)
+    values = _canonical(raw.array, image)
+    return as_label(values, path.name, out=allocate(values.shape, np.int32))
 
 
 def _said(header: Header, path: Path) -> list[str]:
@@ -227,16 +195,12 @@ def _said(header: Header, path: Path) -> list[str]:
 def _intensities(
     array: NDArray[Any], header: Header, path: Path, warnings: list[str], allocate: Allocate
 ) -> ImageArray:
-    image: ImageArray = _filled(allocate, _canonical(array, header), np.float32)
+    values = _canonical(array, header)
+    image: ImageArray = allocate(values.shape, np.float32)
+    # One copy: turned, converted and in one block of memory.
+    np.copyto(image, values, casting="unsafe")
     _check_intensities(image, path, warnings)
     return image
-
-
-def _filled(allocate: Allocate, values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    """One copy: turned, converted and in one block of memory."""
-    array = allocate(values.shape, dtype)
-    np.copyto(array, values, casting="unsafe")
-    return array
 
 
 def _read_channel(path: Path, first: Header, first_name: str, warnings: list[str], allocate: Allocate) -> ImageArray:

@@ -139,7 +139,9 @@ class DUOLoss(_Loss):
             input: (B, C, *S) logits, or (B, 2·C, *S) with the noise head's channels behind them; or a list of these,
                 highest resolution first. Any floating type: the loss is computed in float32 outside autocast.
             target: (B, 1, *S) label map or (B, C, *S) channels in [0, 1]; or a list, one a resolution. One target
-                for several resolutions is sampled down.
+                for several resolutions is sampled down. Which of the two it is, the number of channels tells: with one
+                channel for several classes it is a label map, whose floats are rounded within 1e-3 and refused beyond;
+                with C channels, or one for one class, it is taken as soft and goes into the loss as it is.
             case_ids: one id a sample, for `CaseNoise`; default those of `cases`.
             mask: (B, 1, *S), true where a voxel counts; or a list.
 
@@ -147,7 +149,8 @@ class DUOLoss(_Loss):
             A scalar, or (B, C) for `reduction="none"`.
 
         Raises:
-            ValueError: shapes, channels, labels or ids do not fit; noise channels without `noise`.
+            ValueError: shapes, channels, labels or ids do not fit, a label map holds fractions; noise channels without
+                `noise`.
         """
         inputs = [input] if isinstance(input, Tensor) else list(input)
         weights = self._weights(len(inputs))

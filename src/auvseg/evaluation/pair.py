@@ -11,8 +11,9 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Int32
 
+from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, read_array
-from auvseg.data.volume import as_label, grid_difference
+from auvseg.data.volume import grid_difference
 from auvseg.errors import CaseError
 
 LabelMap = Int32[np.ndarray, "X Y Z"]

@@ -18,6 +18,7 @@ from jaxtyping import Shaped
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from auvseg.data.label_values import INTEGER_TOLERANCE
 from auvseg.errors import ReadError
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
@@ -27,7 +28,6 @@ SIMPLEITK_ENDINGS = (".nrrd", ".mha", ".gipl", ".png")
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LEVEL = 6
 _NIFTI_SPATIAL = 3
-_INTEGER_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Scaling:
     @property
     def tolerance(self) -> float:
         """How far a stored float may lie from a label value and still be it."""
-        return _INTEGER_TOLERANCE / abs(self.slope)
+        return INTEGER_TOLERANCE / abs(self.slope)
 
     def stored(self, value: int, dtype: np.dtype) -> float | int | None:
         """What the file holds for a label value; None where its voxel type cannot hold it."""

@@ -55,7 +55,8 @@ class RawArray:
 
     Attributes:
         header: what the file says of them.
-        array: of `header.shape`; float32 where the file is floating or scaled, else its own integer type.
+        array: of `header.shape`, in its own integer type. Where the file is floating or scaled, an image is float32,
+            and a label is of a type that holds its values exactly.
     """
 
     header: Header

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auvseg.data.formats.header import Header, RawArray, itk_affine, make_header
+from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import check_deflated, check_promise, unreadable
+from auvseg.data.formats.numbers import kept
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
 from auvseg.errors import ReadError
@@ -51,7 +52,7 @@ def read_header(path: Path) -> Header:
     return _header(path, _open(path), source)
 
 
-def read_array(path: Path) -> RawArray:
+def read_array(path: Path, part: Part) -> RawArray:
     """Read a file's voxels; the checksum of a compressed file must fit."""
     # First of all where the voxels are: ITK opens whatever file a header names.
     source = _source(path)
@@ -69,8 +70,7 @@ def read_array(path: Path) -> RawArray:
     except MemoryError as error:
         raise unreadable(path, error) from None
     # SimpleITK gives (z, y, x).
-    array = array.transpose().reshape(header.shape)
-    return RawArray(header, array.astype(np.float32) if array.dtype.kind == "f" else array)
+    return RawArray(header, kept(array.transpose().reshape(header.shape), part))
 
 
 def _voxels(reader: Any) -> NDArray[Any]:

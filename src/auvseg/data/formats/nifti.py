@@ -23,8 +23,9 @@ from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 from auvseg.data.findings import Kind, Problem
-from auvseg.data.formats.header import Header, Notes, RawArray, make_header
+from auvseg.data.formats.header import Header, Notes, Part, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.data.formats.numbers import kept, scaled_label
 from auvseg.errors import ReadError
 
 ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
@@ -43,12 +44,12 @@ def read_header(path: Path) -> Header:
     return _header(path, image, repairs)
 
 
-def read_array(path: Path) -> RawArray:
+def read_array(path: Path, part: Part) -> RawArray:
     """Read a file's voxels; the checksum of a compressed file must fit."""
     image, repairs = _open(path)
     header = _header(path, image, repairs)
     try:
-        array = _voxels(image).reshape(header.shape)
+        array = _voxels(image, part).reshape(header.shape)
     except Exception as error:  # noqa: BLE001 - nibabel raises whatever damaged voxels make its parsers raise
         raise unreadable(path, error) from None
     return RawArray(header, array)
@@ -183,26 +184,27 @@ def _affine_mm(image: Any) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
     return affine, tuple(notes)
 
 
-def _voxels(image: Any) -> NDArray[Any]:
+def _voxels(image: Any, part: Part) -> NDArray[Any]:
     path, proxy = image.file_map["image"].filename, image.dataobj
-    kind = np.dtype(image.get_data_dtype()).kind
     if not path.lower().endswith(_COMPRESSED):
-        return _numbers(proxy, kind)
+        return _numbers(proxy, part)
     # nibabel stops at the last voxel, before the checksum that follows it. Given a stream, it would map the compressed
     # bytes themselves if it might map.
     layout = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
     with ImageOpener(path) as stream:
-        array = _numbers(ArrayProxy(stream, layout, mmap=False), kind)
+        array = _numbers(ArrayProxy(stream, layout, mmap=False), part)
         _check_tail(stream)
     return array
 
 
-def _numbers(proxy: ArrayProxy, kind: str) -> NDArray[Any]:
-    if kind == "f" or (proxy.slope, proxy.inter) != (1.0, 0.0):
+def _numbers(proxy: ArrayProxy, part: Part) -> NDArray[Any]:
+    slope, intercept = float(proxy.slope), float(proxy.inter)
+    if part == "image" and (proxy.dtype.kind == "f" or (slope, intercept) != (1.0, 0.0)):
         # What float32 cannot hold becomes infinite, which is found and reported with the case.
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(proxy, dtype=np.float32)
-    return np.asarray(proxy, dtype=proxy.dtype.newbyteorder("="))
+    stored = np.asarray(proxy.get_unscaled(), dtype=proxy.dtype.newbyteorder("="))
+    return kept(stored, part) if (slope, intercept) == (1.0, 0.0) else scaled_label(stored, slope, intercept)
 
 
 def _check_tail(stream: ImageOpener) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.data.formats.numbers import kept
 from auvseg.errors import ReadError
 
 ENDINGS = (".npz",)
@@ -43,8 +44,7 @@ def read_array(path: Path, part: Part) -> RawArray:
         except Exception as error:  # noqa: BLE001 - zipfile and NumPy raise whatever damaged bytes make them raise
             raise unreadable(path, error) from None
     # (z, y, x) or (y, x) as stored, spatial axes first.
-    array = array.transpose().reshape(header.shape)
-    return RawArray(header, array.astype(np.float32) if array.dtype.kind == "f" else array)
+    return RawArray(header, kept(array.transpose().reshape(header.shape), part))
 
 
 def read_members(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:

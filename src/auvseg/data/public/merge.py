@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 
-from auvseg.data.volume import as_label
+from auvseg.data.label_values import as_label
 from auvseg.errors import CaseError
 
 _MOST_VALUES_NAMED = 5

@@ -1,0 +1,80 @@
+"""The one rule by which stored numbers are label values: whole numbers that int32 holds, or next to them.
+
+Reading, `check`, evaluation, conversion, relabelling and the targets of `DUOLoss` go by it. Nothing is truncated.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int32
+from numpy.typing import NDArray
+
+from auvseg.errors import CaseError
+
+INTEGER_TOLERANCE = 1e-3
+"""How far from a whole number a label stored as float may lie; within that it is rounded, beyond it refused."""
+
+_LIMITS = np.iinfo(np.int32)
+_BLOCK = 1 << 20
+"""Voxels that are looked at together, so that temporaries stay small beside a large label."""
+
+
+def not_whole(values: NDArray[Any]) -> Bool[np.ndarray, "*S"]:
+    """Where finite values are no label values by `INTEGER_TOLERANCE`."""
+    if values.dtype.kind != "f":
+        return np.zeros(values.shape, dtype=bool)
+    return np.abs(values - np.rint(values)) > INTEGER_TOLERANCE
+
+
+def as_label(array: NDArray[Any], name: str, out: Int32[np.ndarray, "*S"] | None = None) -> Int32[np.ndarray, "*S"]:
+    """Label values as int32, rounded to the whole number that they stand for.
+
+    Args:
+        array: numbers of any type, as stored.
+        name: the file, for messages.
+        out: receives the values; a new array if None.
+
+    Raises:
+        CaseError: values that are not whole numbers, not finite, or too large; an example is named.
+    """
+    _check(array, name)
+    label = np.empty(array.shape, np.int32) if out is None else out
+    if array.dtype.kind == "f":
+        np.rint(array, out=label, casting="unsafe")
+    else:
+        np.copyto(label, array, casting="unsafe")
+    return label
+
+
+def _check(array: NDArray[Any], name: str) -> None:
+    wrong, example, low, high = 0, np.nan, 0, 0
+    for block in _blocks(array):
+        if not np.isfinite(block).all():
+            raise CaseError(f"{name}: the label holds NaN or infinity")
+        fractions = not_whole(block)
+        if fractions.any():
+            example = example if wrong else float(block[fractions][0])
+            wrong += int(np.count_nonzero(fractions))
+        # As Python's numbers: float32 has no 2^31 - 1 to compare with.
+        low, high = min(low, round(block.min().item())), max(high, round(block.max().item()))
+    if wrong:
+        what = f"such as {example:.4g}, {100 * wrong / array.size:.2g} % of voxels"
+        raise CaseError(f"{name}: label values are not whole numbers ({what}); resample labels with nearest neighbour")
+    for value in (low, high):
+        if not _LIMITS.min <= value <= _LIMITS.max:
+            raise CaseError(
+                f"{name}: label values such as {value} are no class numbers, which go up to {_LIMITS.max}; "
+                "renumber the classes"
+            )
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The array in pieces along the axis that memory goes through last."""
+    if array.size == 0:
+        return
+    axis = int(np.argmax(np.abs(array.strides)))
+    rows = np.moveaxis(array, axis, 0)
+    step = max(_BLOCK * len(rows) // array.size, 1)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
