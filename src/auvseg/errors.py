@@ -25,7 +25,17 @@ class CaseError(AuvsegError):
 
 
 class ReadError(CaseError):
-    """A file of a case cannot be read: missing, truncated, of an unknown format or of an unusable shape."""
+    """A file of a case cannot be read: missing, truncated, of an unknown format or of an unusable shape.
+
+    Attributes:
+        what: what was found, with the file's name before it.
+        advice: what to do about it; empty where the sentence says all. The error's text ends with it.
+    """
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what = what
+        self.advice = advice
 
 
 class SeriesError(ReadError):

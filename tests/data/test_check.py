@@ -136,3 +136,25 @@ def test_a_case_that_takes_too_long_is_reported_with_the_limit(folder):
     assert {found.kind for found in report.findings} == {Kind.READER_CRASHED}
     assert {found.case_id for found in report.findings} == {"sound_a", "sound_b"}
     assert all("gave up after 0 s" in found.message for found in report.findings)
+
+
+def test_advice_follows_the_reason_and_not_the_kind_alone(folder):
+    pointer, page = folder.case("pointer", 1), folder.case("page", 2)
+    pointer.images[0].write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    page.images[0].write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+    gone = folder.case("gone", 3)
+    gone.images[0].unlink()
+    gone.images[0].symlink_to(folder.root / "elsewhere.nii")
+    advice = {found.case_id: found.advice for found in check(folder.dataset(pointer, page, gone)).findings}
+    assert "git lfs pull" in advice["pointer"]
+    assert "download it again" in advice["page"]
+    assert "fetch or restore" in advice["gone"]
+    assert len({text for text in advice.values() if "copy it again" not in text}) == 3
+
+
+def test_what_is_found_and_what_to_do_are_said_once_each(folder):
+    case = folder.case("pointer", 1)
+    case.images[0].write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    (found,) = check(folder.dataset(case)).findings
+    assert found.message == "is a Git LFS pointer, not the file itself"
+    assert found.advice not in found.message

@@ -153,7 +153,7 @@ def _read(
         problem = Problem(Kind.UNREADABLE, error.strerror or type(error).__name__)
     except ReadError as error:
         kind = Kind.UNUSABLE_SERIES if isinstance(error, SeriesError) else _why_unread(path)
-        problem = Problem(kind, str(error).removeprefix(f"{path.name}: "))
+        problem = Problem(kind, error.what.removeprefix(f"{path.name}: "), error.advice)
     findings.append(problem.at(task.case.case_id, path.name))
     return None
 

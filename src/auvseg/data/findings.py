@@ -72,14 +72,16 @@ class Problem:
     Attributes:
         kind: what sort of problem.
         message: what was found.
+        advice: what to do about exactly this; empty for what its kind advises.
     """
 
     kind: Kind
     message: str
+    advice: str = ""
 
     def at(self, case_id: str, file: str) -> "Finding":
         """The finding of this problem in a file of a case; both may be empty."""
-        return Finding(case_id, file, self.kind, self.kind.severity, self.message, self.kind.advice)
+        return Finding(case_id, file, self.kind, self.kind.severity, self.message, self.advice or self.kind.advice)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from auvseg.data.formats.dicom.label import read_label as read_dicom_label
 from auvseg.data.formats.dicom.series import files_of
 from auvseg.data.formats.header import Header, Part, RawArray, make_header
 from auvseg.data.formats.integrity import require_file, unreadable
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason, what_it_is
 
 __all__ = [
     "SUPPORTED_ENDINGS",
@@ -181,9 +181,9 @@ def _is_folder(path: Path) -> bool:
 def _require_image(path: Path, part: Part) -> None:
     """A folder is an image; a file may be a label, which has no grid of its own."""
     if part == "label" and path.is_dir():
-        raise ReadError(f"{path.name}: is a folder; name the label file inside it")
+        raise Reason.FOLDER.of(path, part="label")
     if part == "label":
-        raise ReadError(f"{path.name}: is drawn on the grid of its image, and that image could not be read")
+        raise Reason.NEEDS_IMAGE.of(path)
 
 
 def _ending(path: Path) -> str:
@@ -191,9 +191,7 @@ def _ending(path: Path) -> str:
     name = path.name.lower()
     ending = next((ending for ending in SUPPORTED_ENDINGS if name.endswith(ending)), None)
     if ending is None:
-        raise ReadError(
-            f"{path.name}: unknown format; auvseg reads NIfTI, MGZ, NRRD, MetaImage, PNG, TIFF, .npz and DICOM"
-        )
+        raise what_it_is(path) or Reason.UNKNOWN_FORMAT.of(path)
     return ending
 
 
@@ -201,4 +199,4 @@ def _check_size(path: Path, header: Header, max_bytes: int) -> None:
     # Floating and scaled files become float32 whatever they are on disk.
     size = math.prod(header.shape) * max(np.dtype(header.dtype).itemsize, np.dtype(np.float32).itemsize)
     if size > max_bytes:
-        raise ReadError(f"{path.name}: needs {size} bytes of memory, {max_bytes} are allowed; crop or resample it")
+        raise Reason.OVER_LIMIT.of(path, size=size, allowed=max_bytes)

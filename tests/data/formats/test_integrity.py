@@ -5,8 +5,10 @@ import zlib
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from auvseg.data.formats.integrity import check_deflated, check_promise
+from auvseg.data.formats.reasons import Reason
 from auvseg.data.reading import file_sha256, read_array
 from auvseg.errors import ReadError
 from image_files import refusal, write_itk, write_npz
@@ -23,6 +25,26 @@ from image_files import refusal, write_itk, write_npz
         ("a.nii", bytes(2000), "nothing but zeros.*copy it again"),
         ("a.png", bytes(2000), "nothing but zeros.*copy it again"),
         ("a.dcm", bytes(128) + b"DICM" + bytes(600), "truncated or damaged DICOM"),
+        ("a.nii.gz", b"/annex/objects/SHA256E-s12--ab.nii.gz\n", "git-annex pointer.*git annex get a.nii.gz"),
+        ("a.nii.gz", b"\xef\xbb\xbf<?xml version='1.0'?>\n<html xmlns='x'>Log in</html>", "web page"),
+        ("a.nii", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML.*download it again"),
+        ("a.nii.gz", b'{"message": "Not found", "documentation": "none"}', "is text, not an image"),
+        ("a.mha", "Überweisung: siehe Anhang\n".encode() * 400, "is text, not an image"),
+        ("a.png", "Dear colleague, the images".encode("utf-16"), "is text, not an image"),
+        ("a.nii.gz", b"PK\x03\x04" + bytes(range(200)), "a zip archive.*unpack it"),
+        ("a.nii", b"7z\xbc\xaf\x27\x1c" + bytes(range(200)), "a 7z archive.*unpack it"),
+        ("a.nii.gz", gzip.compress(bytes(257) + b"ustar" + bytes(300)), "a tar archive.*unpack it"),
+        ("a.nii.gz", gzip.compress(b"PK\x03\x04" + bytes(range(200))), "a zip archive.*unpack it"),
+        ("a.nii.gz", b"BZh91AY&SY" + bytes(range(200)), "compressed with bzip2.*bunzip2"),
+        ("a.nii.gz", b"\xfd7zXZ\0" + bytes(range(200)), "compressed with xz.*unxz"),
+        ("a.nii.gz", gzip.compress(bytes(128) + b"DICM" + bytes(600)), "DICOM"),
+        ("a.nii.gz", gzip.compress(b"<html>Log in</html>"), "web page"),
+        ("a.nii.gz", gzip.compress(bytes(2000)), "nothing but zeros"),
+        ("a.nii", b"\x89HDF\r\n\x1a\n" + bytes(300), "an HDF5 file.*convert it"),
+        ("a.nii", b"%PDF-1.7\n%\xe2\xe3" + bytes(300), "a PDF document"),
+        ("a.npz", b"\x93NUMPY\x01\0" + bytes(300), "a NumPy array"),
+        ("scan.dcm", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
+        ("scan.vox", b"\x01\x02\x03" * 99, "unknown format.*convert it to NIfTI"),
     ],
 )
 def test_a_file_that_is_no_image_is_named_for_what_it_is(tmp_path, capfd, name, content, words):
@@ -34,20 +56,64 @@ def test_a_file_that_is_no_image_is_named_for_what_it_is(tmp_path, capfd, name, 
 
 def test_an_image_under_the_ending_of_another_format_is_told_its_own(write_nifti, voxels, tmp_path):
     plain = write_nifti("a.nii", voxels)
-    compressed = tmp_path / "b.nii"
-    compressed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert "rename it to b.nii.gz" in refusal(read_array, compressed)
-    for name in ("c.nii.gz", "c.mha", "c.png", "c.npz"):
-        path = tmp_path / name
-        path.write_bytes(plain.read_bytes())
-        assert "uncompressed NIfTI" in refusal(read_array, path)
+    packed = gzip.compress(plain.read_bytes())
+    assert "rename it to b.nii.gz" in refusal(read_array, written(tmp_path / "b.nii", packed))
+    for name in ("c.mha", "c.png", "c.npz", "c.vox"):
+        said = refusal(read_array, written(tmp_path / name, plain.read_bytes()))
+        assert "uncompressed NIfTI" in said
+        assert "rename it to c.nii" in said
+        said = refusal(read_array, written(tmp_path / name, packed))
+        assert "gzip-compressed NIfTI" in said
+
+
+def test_what_is_not_compressed_or_compressed_twice_is_told_the_command(write_nifti, voxels, tmp_path):
+    plain = write_nifti("plain.nii", voxels).read_bytes()
+    said = refusal(read_array, written(tmp_path / "case 1.2.nii.gz", plain))
+    assert "mv 'case 1.2.nii.gz' 'case 1.2.nii' && gzip 'case 1.2.nii'" in said
+    said = refusal(read_array, written(tmp_path / "a.nii.gz", gzip.compress(gzip.compress(plain))))
+    assert "mv a.nii.gz a.nii.gz.gz && gunzip a.nii.gz.gz" in said
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image, nib.MGHImage])
+def test_every_format_is_known_by_its_content(voxels, affine, tmp_path, kind):
+    ending = ".mgh" if kind is nib.MGHImage else ".nii"
+    nib.save(kind(voxels, affine), tmp_path / f"plain{ending}")
+    content = (tmp_path / f"plain{ending}").read_bytes()
+    assert f"rename it to a{ending}" in refusal(read_array, written(tmp_path / "a.mhd", content))
+    assert "gzip-compressed" in refusal(read_array, written(tmp_path / "a.mhd", gzip.compress(content)))
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".png", ".tif", ".bmp", ".jpg"])
+def test_formats_of_itk_are_known_by_their_content(tmp_path, ending):
+    flat = sitk.GetImageFromArray(np.arange(120, dtype=np.uint8).reshape(10, 12))
+    sitk.WriteImage(flat, str(tmp_path / f"plain{ending}"))
+    content = (tmp_path / f"plain{ending}").read_bytes()
+    for name in ("a.nii", "a.nii.gz", "a.npz"):
+        assert f"rename it to a{ending}" in refusal(read_array, written(tmp_path / name, content))
+    assert f"unpack it, and name it a{ending}" in refusal(
+        read_array, written(tmp_path / "a.nii.gz", gzip.compress(content))
+    )
+
+
+def test_no_advice_names_another_reason():
+    """Every sentence of the table can be said: nothing in braces is missing, and no two reasons are one."""
+    assert len({reason.what for reason in Reason}) == len(Reason)
+    assert all(reason.advice for reason in Reason)
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
 
 
 def test_a_link_whose_target_was_never_fetched_is_called_a_link(tmp_path):
     path = tmp_path / "a.nii.gz"
     path.symlink_to(tmp_path / ".git" / "annex" / "objects" / "SHA256E-s12")
     for read in (read_array, file_sha256):
-        assert "link to a file that does not exist" in refusal(read, path)
+        assert "git annex get a.nii.gz" in refusal(read, path)
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.nii.gz")
+    assert "link to a file that does not exist; fetch or restore" in refusal(read_array, path)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
@@ -65,7 +131,7 @@ def test_a_name_that_the_system_does_not_take_is_refused_without_its_folder(tmp_
 def test_messages_about_a_relative_path_keep_their_dots(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.nii"
-    path.write_bytes(b"Dear colleague" * 100)
+    path.write_bytes(b"\x01\x02Dear colleague" * 100)
     with pytest.raises(ReadError, match=r'^a\.nii: .*file type of "a\.nii"'):
         read_array(path.relative_to(tmp_path))
 

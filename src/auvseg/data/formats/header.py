@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from auvseg.data.findings import Problem
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason
 
 Part = Literal["image", "label"]
 """Which array of a file that holds both (`.npz`); other formats hold one."""
@@ -77,10 +77,10 @@ def make_header(
     """
     shape = _at_least_three_axes(shape)
     if any(size < 1 for size in shape):
-        raise ReadError(f"{path.name}: damaged: an axis of the shape {shape} has no voxels")
+        raise Reason.EMPTY_AXIS.of(path, shape=shape)
     spacing = _spacing_mm(affine)
     if spacing is None:
-        raise ReadError(f"{path.name}: the affine is not finite or singular; repair the header's spacing and direction")
+        raise Reason.SINGULAR_AFFINE.of(path)
     axcodes = "".join(nib.orientations.aff2axcodes(affine))
     return Header(shape, affine.astype(np.float64), spacing, axcodes, dtype.name, notes)
 

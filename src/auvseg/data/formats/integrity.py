@@ -1,25 +1,21 @@
 """Whether a file can be what its name and its header say, found out before its voxels are decoded.
 
-A file that fails gets one line that names it and says what to do: most such files are no images at all but pointers to
-one, web pages that a download left behind, or images under the ending of another format.
+A file that fails gets one line that names it and says what to do; `reasons` has them all.
 """
 
 import os
 import zlib
 from pathlib import Path
 
+from auvseg.data.formats.reasons import Reason, broken_link, what_it_is
 from auvseg.errors import ReadError
 
 MOST_DEFLATED = 1032
 """Deflate (gzip, zip, PNG) cannot shrink by more than this, so a header that promises more is lying."""
 
-_BEGINNING = 1 << 12
 _BLOCK = 1 << 16
 _ZLIB_OR_GZIP = zlib.MAX_WBITS + 32
 _GZIP_MAGIC = b"\x1f\x8b"
-_COPY_AGAIN = "copy it again from its source"
-_NIFTI_MAGIC_AT = 344
-_DICOM_MAGIC_AT = 128
 
 
 def require_file(path: Path) -> None:
@@ -30,18 +26,18 @@ def require_file(path: Path) -> None:
     """
     try:
         if path.is_dir():
-            raise ReadError(f"{path.name}: is a folder; name the image file inside it")
+            raise Reason.FOLDER.of(path, part="image")
         size = path.stat().st_size if path.is_file() else None
     except (OSError, ValueError) as error:
         raise _unopenable(path, error) from None
     if size is None and path.is_symlink():
-        raise ReadError(f"{path.name}: is a link to a file that does not exist; fetch or restore that file")
+        raise broken_link(path)
     if size is None:
-        raise ReadError(f"{path.name}: the file does not exist")
+        raise Reason.MISSING.of(path)
     if size == 0:
-        raise ReadError(f"{path.name}: the file is empty; {_COPY_AGAIN}")
+        raise Reason.EMPTY.of(path)
     if not os.access(path, os.R_OK):
-        raise ReadError(f"{path.name}: no permission to read it")
+        raise Reason.NO_PERMISSION.of(path)
 
 
 def is_below(folder: Path, path: Path) -> bool:
@@ -53,18 +49,18 @@ def is_below(folder: Path, path: Path) -> bool:
 def unreadable(path: Path, error: Exception) -> ReadError:
     """The error for a file that its reader refused: what the file is instead, or else the reader's own reason."""
     if isinstance(error, MemoryError):
-        return ReadError(f"{path.name}: not enough memory to read it")
+        return Reason.MEMORY.of(path)
     if isinstance(error, PermissionError):
         return _unopenable(path, error)
-    guess = _what_it_is(path)
-    if guess is not None:
-        return ReadError(f"{path.name}: {guess}")
+    recognised = what_it_is(path)
+    if recognised is not None:
+        return recognised
     if isinstance(error, EOFError | zlib.error) or "CRC" in str(error):
-        return ReadError(f"{path.name}: truncated or damaged; {_COPY_AGAIN}")
+        return Reason.TRUNCATED.of(path)
     reason = str(error).replace(str(path), path.name).replace(f"{path.parent.absolute()}{os.sep}", "")
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     what = lines[0] if lines else type(error).__name__
-    return ReadError(f"{path.name}: damaged or not the format its name says ({what})")
+    return Reason.DAMAGED.of(path, reason=what)
 
 
 def check_promise(path: Path, promised_bytes: int, held_bytes: int, most_compression: int = 1) -> None:
@@ -81,7 +77,7 @@ def check_promise(path: Path, promised_bytes: int, held_bytes: int, most_compres
     """
     if promised_bytes > held_bytes * most_compression:
         shown = f"{held_bytes} bytes" + (", compressed" if most_compression > 1 else "")
-        raise ReadError(f"{path.name}: truncated: the header promises {promised_bytes} bytes, there are {shown}")
+        raise Reason.TOO_SHORT.of(path, promised=promised_bytes, held=shown)
 
 
 def check_deflated(path: Path, held_in: Path, offset: int, promised_bytes: int) -> None:
@@ -99,11 +95,9 @@ def check_deflated(path: Path, held_in: Path, offset: int, promised_bytes: int) 
     try:
         found_bytes = _inflated_bytes(held_in, offset)
     except (zlib.error, EOFError) as error:
-        raise ReadError(f"{path.name}: truncated or damaged ({error}); {_COPY_AGAIN}") from None
+        raise Reason.TRUNCATED_STREAM.of(path, reason=error) from None
     if found_bytes < promised_bytes:
-        raise ReadError(
-            f"{path.name}: truncated: the header promises {promised_bytes} bytes, {found_bytes} come out; {_COPY_AGAIN}"
-        )
+        raise Reason.TOO_LITTLE_COMES_OUT.of(path, promised=promised_bytes, found=found_bytes)
 
 
 def _inflated_bytes(held_in: Path, offset: int) -> int:
@@ -128,27 +122,4 @@ def _inflated_bytes(held_in: Path, offset: int) -> int:
 def _unopenable(path: Path, error: Exception) -> ReadError:
     # The error's own text may name the whole path.
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return ReadError(f"{path.name}: cannot be opened ({reason or type(error).__name__})")
-
-
-def _what_it_is(path: Path) -> str | None:
-    """What a file is instead of an image of its ending, with advice; None where nothing is recognised."""
-    try:
-        with path.open("rb") as handle:
-            start = handle.read(_BEGINNING)
-    except OSError:
-        return None
-    name = path.name.lower()
-    if start.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the file itself; run `git lfs pull`"
-    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return "is a web page, not an image; download it again"
-    if start[_DICOM_MAGIC_AT:].startswith(b"DICM"):
-        return "is a DICOM file; rename it so that it ends in .dcm"
-    if start.startswith(_GZIP_MAGIC) and not name.endswith((".gz", ".mgz")):
-        return f"is gzip-compressed; rename it to {path.name}.gz"
-    if start[_NIFTI_MAGIC_AT:].startswith((b"n+1\0", b"ni1\0")) and not name.endswith((".nii", ".hdr")):
-        return "is an uncompressed NIfTI file; rename it so that it ends in .nii"
-    if not start.strip(b"\0") and not name.endswith((".img", ".raw")):
-        return f"begins with nothing but zeros, as after an interrupted copy; {_COPY_AGAIN}"
-    return None
+    return Reason.UNOPENABLE.of(path, reason=reason or type(error).__name__)

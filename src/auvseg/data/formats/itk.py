@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import check_deflated, check_promise, unreadable
 from auvseg.data.formats.numbers import kept
+from auvseg.data.formats.reasons import Reason
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
-from auvseg.errors import ReadError
 
 _READERS = {
     ".nrrd": "NrrdImageIO",
@@ -107,11 +107,11 @@ def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
 
     if reader.GetNumberOfComponents() != 1:
         count = reader.GetNumberOfComponents()
-        raise ReadError(f"{path.name}: holds {count} numbers a voxel (colours or vectors), not one; split it")
+        raise Reason.COLOURS.of(path, count=count)
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
     dtype = _DTYPES.get(pixel)
     if dtype is None:
-        raise ReadError(f"{path.name}: holds {pixel}, not intensities; convert it to one number a voxel")
+        raise Reason.NO_INTENSITIES.of(path, kind=pixel)
     shape = tuple(int(size) for size in reader.GetSize())
     if 0 in shape:
         # What ITK's PNG reader makes of a file that is none.
@@ -136,7 +136,7 @@ def _source(path: Path) -> VoxelSource:
         return voxel_source(path)
     if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
         # ITK fills what is missing with grey; only the end marker tells.
-        raise ReadError(f"{path.name}: truncated: the JPEG has no end; copy it again from its source")
+        raise Reason.JPEG_WITHOUT_END.of(path)
     if name.endswith((".tif", ".tiff")):
         check_pages(path)
     return VoxelSource((path,), 0, False, MOST_PACKED)

@@ -26,6 +26,7 @@ from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Notes, Part, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.numbers import kept, scaled_label
+from auvseg.data.formats.reasons import Reason
 from auvseg.errors import ReadError
 
 ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
@@ -108,7 +109,7 @@ def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: floa
         length = int.from_bytes(stated[:4], order, signed=True)
         left -= length
         if length < 8 or left < 0 or not _skipped(stream, length - 8):
-            raise ReadError(f"{path.name}: damaged: an extension of its header claims {length} bytes")
+            raise Reason.LONG_EXTENSION.of(path, length=length)
 
 
 def _skipped(stream: ImageOpener, count: int) -> bool:
@@ -156,11 +157,11 @@ def _header(path: Path, image: Any, repairs: Notes) -> Header:
         raise unreadable(path, error) from None
     if dtype.fields is not None or dtype.kind not in "biuf":
         kind = "colours" if dtype.fields is not None else "complex numbers" if dtype.kind == "c" else str(dtype)
-        raise ReadError(f"{path.name}: holds {kind}, not intensities; convert it to one number a voxel")
+        raise Reason.NO_INTENSITIES.of(path, kind=kind)
     if any(size < 0 for size in shape):
-        raise ReadError(f"{path.name}: damaged: an axis of the shape {shape} has a negative length")
+        raise Reason.NEGATIVE_AXIS.of(path, shape=shape)
     if not data.is_file():
-        raise ReadError(f"{path.name}: its data file {data.name} does not exist; keep the pair together")
+        raise Reason.NO_DATA_FILE.of(path, data=data.name)
     compression = MOST_DEFLATED if data.name.lower().endswith(_COMPRESSED) else 1
     check_promise(path, offset + math.prod(shape) * dtype.itemsize, data.stat().st_size, compression)
     return make_header(path, shape, affine, dtype, (*notes, *repairs))

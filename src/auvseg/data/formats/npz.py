@@ -18,6 +18,7 @@ from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.numbers import kept
+from auvseg.data.formats.reasons import Reason
 from auvseg.errors import ReadError
 
 ENDINGS = (".npz",)
@@ -61,7 +62,7 @@ def read_members(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
         with _opened(path) as archive:
             names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
             if sum(_promised_bytes(path, archive, name) for name in names) > most_bytes:
-                raise ReadError(f"{path.name}: holds more than {most_bytes >> 20} MiB")
+                raise Reason.TOO_LARGE.of(path, most=most_bytes >> 20)
             return {name: _load(archive, name) for name in names}
     except ReadError:
         raise
@@ -94,7 +95,9 @@ def _member(path: Path, archive: zipfile.ZipFile, part: Part) -> str:
     for key in _KEYS[part]:
         if key in there:
             return key
-    raise ReadError(f"{path.name}: holds no {part} ({', '.join(_KEYS[part])}); it has {_listed(there)}")
+    raise Reason.NO_SUCH_ARRAY.of(
+        path, part=part, keys=", ".join(_KEYS[part]), there=_listed(there), key=_KEYS[part][0]
+    )
 
 
 def _listed(names: list[str]) -> str:
@@ -113,7 +116,7 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
     except Exception as error:  # noqa: BLE001 - as above
         raise unreadable(path, error) from None
     if dtype.kind not in "biuf" or len(shape) not in (2, 3):
-        raise ReadError(f"{path.name}: {name} is {dtype} {shape}; expected numbers of shape (D, H, W)")
+        raise Reason.ODD_ARRAY.of(path, array=name, dtype=dtype, shape=shape, expected="numbers of shape (D, H, W)")
     grid = {key: _grid_values(path, archive, key) for key in _GRID}
     affine = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
     unstated = Problem(Kind.UNSTATED_SPACING, "the file states no spacing; 1 mm is assumed")
@@ -142,7 +145,7 @@ def _grid_values(path: Path, archive: zipfile.ZipFile, key: str) -> Float64[np.n
             return _load(archive, key).astype(np.float64).ravel()
     except Exception as error:  # noqa: BLE001 - as above
         raise unreadable(path, error) from None
-    raise ReadError(f"{path.name}: {key} is {dtype} {shape}; expected {default.size} numbers")
+    raise Reason.ODD_ARRAY.of(path, array=key, dtype=dtype, shape=shape, expected=f"{default.size} numbers")
 
 
 def _load(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

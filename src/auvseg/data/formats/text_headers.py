@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auvseg.data.formats.integrity import MOST_DEFLATED, is_below, unreadable
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason
 
 MOST_PACKED = 4096
 """No packing of PNG, TIFF, BMP or JPEG reaches this; LZW comes closest, with some 1300."""
@@ -100,14 +100,14 @@ def _refuse_long_fields(path: Path, lines: Iterable[str]) -> None:
     for line in lines:
         free = line.startswith("#") or ":=" in line or line.lower().startswith("content:")
         if len(line) > _LONGEST_FIELD and not free:
-            raise ReadError(f"{path.name}: damaged: a line of its header has {len(line)} characters")
+            raise Reason.LONG_LINE.of(path, length=len(line))
 
 
 def _refuse_odd_axes(path: Path, header: str) -> None:
     """Refuse what makes ITK's MetaImage reader write past the end of its memory."""
     for stated in re.findall(r"^\s*NDims\s*=\s*(.*?)\s*$", header, re.MULTILINE):
         if not re.fullmatch(r"[1-9]|10", stated):
-            raise ReadError(f"{path.name}: damaged: its header states {stated[:20]!r} axes")
+            raise Reason.ODD_AXES.of(path, stated=stated[:20])
 
 
 def _refuse_large_streams(path: Path, header: str, held_bytes: int) -> None:
@@ -118,7 +118,7 @@ def _refuse_large_streams(path: Path, header: str, held_bytes: int) -> None:
         except ValueError:
             fits = False
         if not fits:
-            raise ReadError(f"{path.name}: damaged: its header states {stated[:20]!r} compressed bytes")
+            raise Reason.ODD_COMPRESSED_SIZE.of(path, stated=stated[:20])
 
 
 def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path, ...]:
@@ -132,7 +132,7 @@ def _named_files(path: Path, named: str, following: Iterable[str]) -> tuple[Path
     missing = [file.name for file in files if not _is_file(file)]
     if missing or not files:
         name = missing[0] if missing else named.split()[0]
-        raise ReadError(f"{path.name}: its data file {name[:80]} does not exist; keep header and data together")
+        raise Reason.NO_DATA_FILE.of(path, data=name[:80])
     return tuple(files)
 
 
@@ -155,7 +155,5 @@ def _numbered_files(pattern: Path) -> list[Path]:
 def _beside(path: Path, named: str) -> Path:
     """A file that a header names; data sets come from strangers, so it may not reach out of the header's folder."""
     if not is_below(path.parent, path.parent / named):
-        raise ReadError(
-            f"{path.name}: names {Path(named).name} outside its folder as its data; keep header and data together"
-        )
+        raise Reason.DATA_OUTSIDE.of(path, data=Path(named).name)
     return Path(os.path.normpath(path.parent / named))

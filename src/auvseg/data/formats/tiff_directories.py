@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import IO, Literal
 
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason
 
 _CLASSIC, _BIG = 42, 43
 
@@ -27,7 +27,7 @@ def check_pages(path: Path) -> None:
         seen: set[int] = set()
         while page := _number(file, offset_bytes, order):
             if page in seen:
-                raise ReadError(f"{path.name}: damaged: its pages go round in a circle; copy it again from its source")
+                raise Reason.CIRCLE_OF_PAGES.of(path)
             seen.add(page)
             # An offset may be larger than a file can be; behind the end there is no page.
             file.seek(min(page, size))

@@ -28,6 +28,7 @@ PLANE_TOLERANCE = 0.2
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _FEWEST_POINTS = 3
+_ANOTHER_SERIES = "name the series that it was drawn on as the image"
 
 Polygons = list[Float64[np.ndarray, "P 2"]]
 """Contours of one plane, each (points, 2) in columns and rows of the image."""
@@ -90,13 +91,15 @@ def _by_plane(curves: list[Float64[np.ndarray, "P 3"]], grid: Header, path: Path
         if off > PLANE_TOLERANCE:
             raise ReadError(
                 f"{path.name}: a contour of {name!r} lies {off * grid.spacing_mm[2]:.3g} mm off the nearest plane of "
-                "the image; was it drawn on another series?"
+                "the image; was it drawn on another series?",
+                _ANOTHER_SERIES,
             )
         last = [size - 1 for size in grid.shape[:2]]
         beyond = (index[:, :2] < -1).any() or (index[:, :2] > np.add(last, 1)).any()
         if not 0 <= plane < grid.shape[2] or beyond:
             raise ReadError(
-                f"{path.name}: a contour of {name!r} lies outside the image; was it drawn on another series?"
+                f"{path.name}: a contour of {name!r} lies outside the image; was it drawn on another series?",
+                _ANOTHER_SERIES,
             )
         found[plane].append(index[:, :2])
     return found
@@ -137,8 +140,8 @@ def _doubts(planes: list[int], path: Path, name: str) -> list[str]:
     steps = np.diff(planes)
     if len(steps) > 1 and steps.min() > 1 and (steps == steps[0]).all():
         raise ReadError(
-            f"{path.name}: {name!r} is drawn on every {steps[0]}. plane of the image only; interpolate it where it was "
-            "drawn, since auvseg does not"
+            f"{path.name}: {name!r} is drawn on every {steps[0]}. plane of the image only",
+            "interpolate it where it was drawn, since auvseg does not",
         )
     empty = int((steps - 1).sum()) if len(steps) else 0
     between = f"{name!r} is drawn on {len(planes)} planes, and {empty} between them are empty"

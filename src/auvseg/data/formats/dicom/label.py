@@ -8,7 +8,7 @@ from auvseg.data.formats.dicom.instance import read_instance
 from auvseg.data.formats.dicom.painting import label_map
 from auvseg.data.formats.dicom.series import damaged_error
 from auvseg.data.formats.header import Header, RawArray
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason
 
 
 def read_label(path: Path, values: Mapping[str, int], grid: Header) -> RawArray:
@@ -28,6 +28,6 @@ def read_label(path: Path, values: Mapping[str, int], grid: Header) -> RawArray:
         raise damaged_error(path, error) from None
     readers = {"segmentation": segmentation.read_structures, "contours": contours.read_structures}
     if instance is None or instance.kind not in readers:
-        raise ReadError(f"{path.name}: is neither a DICOM segmentation (SEG) nor a structure set (RTSTRUCT)")
+        raise Reason.NO_DICOM_LABEL.of(path)
     structures, notes = readers[instance.kind](path, values, grid)
     return label_map(structures, values, grid, path.name, notes)

@@ -60,6 +60,7 @@ def _shared(structure: str, voxels: Voxels, shared: NDArray[Any], values: Mappin
     if share > OVERLAP_TOLERANCE:
         raise ReadError(
             f"{name}: {shared.size} voxels of {structure!r}, {100 * share:.3g} % of it, also belong to {other!r}, and "
-            "a voxel has one label: name the structures to use in the column structures of a table (CSV)"
+            "a voxel has one label",
+            "name the structures to use in the column structures of a table (CSV)",
         )
     return f"{shared.size} voxels, the rim of {other!r} and {structure!r}, belong to both and count as {structure!r}"

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from auvseg.errors import ReadError
+from auvseg.data.formats.reasons import Reason
 
 MOST_INFLATED = 1 << 30
 """Bytes to which a deflated data set may unpack; pydicom unpacks all of it at once."""
@@ -73,5 +73,5 @@ def _check_inflated(path: Path, offset: int) -> None:
         while block and not inflater.eof:
             found += len(inflater.decompress(block, _SMALL))
             if found > MOST_INFLATED:
-                raise ReadError(f"{path.name}: unpacks to more than {MOST_INFLATED >> 20} MiB; decompress it")
+                raise Reason.DEFLATED_DICOM.of(path, most=MOST_INFLATED >> 20)
             block = inflater.unconsumed_tail or file.read(_SMALL)

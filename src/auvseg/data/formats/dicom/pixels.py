@@ -27,11 +27,11 @@ def check_pixels(file: Path, header: Any) -> None:
     """
     samples = int(header.get("SamplesPerPixel") or 1)
     if samples != 1 or str(header.get("PhotometricInterpretation") or "MONOCHROME2").startswith("PALETTE"):
-        raise ReadError(f"{file.name}: holds colours, not intensities; it is a picture made of a scan, not the scan")
+        raise ReadError(f"{file.name}: holds colours, not intensities", "name the scan that it was made of")
     if header.get("ModalityLUTSequence"):
-        raise ReadError(f"{file.name}: its intensities need a look-up table, which auvseg does not apply; convert it")
+        raise ReadError(f"{file.name}: its intensities need a look-up table, which auvseg does not apply", "convert it")
     if not header.get("Rows") or not header.get("Columns") or not header.get("BitsAllocated"):
-        raise ReadError(f"{file.name}: holds no image")
+        raise ReadError(f"{file.name}: holds no image", "name a file of the image series")
     _check_decoder(file, header)
     _check_promise(file, header)
 
@@ -40,7 +40,7 @@ def stored_dtype(file: Path, header: Any) -> np.dtype[Any]:
     """NumPy's type of the stored numbers."""
     bits = int(header.BitsAllocated)
     if bits not in _PIXEL_BITS:
-        raise ReadError(f"{file.name}: pixels of {bits} bits are not supported; convert it")
+        raise ReadError(f"{file.name}: pixels of {bits} bits are not supported", "convert it")
     return np.dtype(f"{'i' if header.get('PixelRepresentation') else 'u'}{max(bits, 8) // 8}")
 
 
@@ -74,17 +74,17 @@ def _check_decoder(file: Path, header: Any) -> None:
 
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
     if syntax is None:
-        raise ReadError(f"{file.name}: does not say how its pixels are stored (transfer syntax); export it again")
+        raise ReadError(f"{file.name}: does not say how its pixels are stored (transfer syntax)", "export it again")
     if not syntax.is_compressed or syntax.is_deflated:
         return
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
-        raise ReadError(f"{file.name}: compressed as {syntax.name}, which cannot be decoded; decompress it") from None
+        raise ReadError(f"{file.name}: compressed as {syntax.name}, which cannot be decoded", "decompress it") from None
     if not available:
         raise ReadError(
-            f"{file.name}: compressed as {syntax.name}, and no decoder of it is installed; "
-            "pip install 'auvseg[dicom]' brings one (python-gdcm)"
+            f"{file.name}: compressed as {syntax.name}, and no decoder of it is installed",
+            "pip install 'auvseg[dicom]' brings one (python-gdcm)",
         )
 
 
@@ -104,10 +104,13 @@ def _check_promise(file: Path, header: Any) -> None:
 def _check_whole(file: Path, dataset: Any) -> None:
     """Uncompressed pixels must all be there: what is missing would be read as a shorter series or as noise."""
     if "PixelData" not in dataset:
-        raise ReadError(f"{file.name}: truncated: there are no pixels in it; copy it again from its source")
+        raise ReadError(f"{file.name}: truncated: there are no pixels in it", "copy it again from its source")
     if dataset.file_meta.TransferSyntaxUID.is_compressed and not dataset.file_meta.TransferSyntaxUID.is_deflated:
         return
     count = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("NumberOfFrames") or 1)
     promised, held = (count * int(dataset.BitsAllocated) + 7) // 8, len(dataset.PixelData)
     if held < promised:
-        raise ReadError(f"{file.name}: truncated: the header promises {promised} bytes of pixels, there are {held}")
+        raise ReadError(
+            f"{file.name}: truncated: the header promises {promised} bytes of pixels, there are {held}",
+            "copy it again from its source",
+        )

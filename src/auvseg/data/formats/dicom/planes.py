@@ -190,7 +190,8 @@ def _check_alike(planes: Sequence[Plane], first: Plane, name: str) -> None:
         if others:
             raise SeriesError(
                 f"{name}: mixes {what}: {len(planes) - len(others)} planes are as in {_called(first)}, {len(others)} "
-                f"are not, such as {_called(others[0])}; a localizer? Put each kind into a folder of its own"
+                f"are not, such as {_called(others[0])}; a localizer?",
+                "put each kind into a folder of its own",
             )
 
 
@@ -206,7 +207,8 @@ def _check_heights(heights: Float64[np.ndarray, " D"], ordered: Sequence[Plane],
         raise SeriesError(
             f"{name}: {len(ordered)} planes lie at {places} places, for example {_called(ordered[index])} and "
             f"{_called(ordered[index + 1])} at the same one: several acquisitions (b-values, echoes, phases) in one "
-            "series, or a plane twice; put each into a folder of its own"
+            "series, or a plane twice",
+            "put each into a folder of its own",
         )
     wide = np.flatnonzero(steps > (1 + SPACING_TOLERANCE) * usual)
     narrow = np.flatnonzero(steps < (1 - SPACING_TOLERANCE) * usual)
@@ -221,12 +223,13 @@ def _check_heights(heights: Float64[np.ndarray, " D"], ordered: Sequence[Plane],
         more = " and elsewhere" if wide.size > _MOST_NAMED else ""
         raise SeriesError(
             f"{name}: {missing} of {len(ordered) + missing} planes are missing: planes are {usual:.4g} mm apart, but "
-            f"not {where}{more}; export the series again"
+            f"not {where}{more}",
+            "export the series again",
         )
     if wide.size or narrow.size:
         raise SeriesError(
-            f"{name}: distances of neighbouring planes vary from {steps.min():.4g} to {steps.max():.4g} mm; split the "
-            "series into parts of even distance, or resample it"
+            f"{name}: distances of neighbouring planes vary from {steps.min():.4g} to {steps.max():.4g} mm",
+            "split the series into parts of even distance, or resample it",
         )
 
 
@@ -239,7 +242,8 @@ def _check_shift(ordered: Sequence[Plane], name: str) -> None:
         far = float(np.linalg.norm(sideways, axis=1).max())
         raise SeriesError(
             f"{name}: the planes are shifted sideways against each other, by up to {far:.3g} mm, as with a tilted "
-            "gantry; resample the series onto a straight grid, as dcm2niix does"
+            "gantry",
+            "resample the series onto a straight grid, as dcm2niix does",
         )
 
 

@@ -105,14 +105,15 @@ def _voxels(mask: NDArray[np.bool_], plane: Plane, grid: Header, path: Path) -> 
     distance = float(np.abs(exact - index).max())
     if distance > GRID_TOLERANCE or not one_to_one:
         raise ReadError(
-            f"{path.name}: frame {plane.frame + 1} lies on another grid than the image; resample the "
-            "segmentation onto it"
+            f"{path.name}: frame {plane.frame + 1} lies on another grid than the image",
+            "resample the segmentation onto it",
         )
     shape = np.array(grid.shape[:3])
     outside = int(((index < 0) | (index >= shape)).any(axis=1).sum())
     if outside:
         raise ReadError(
             f"{path.name}: {outside} foreground pixels of frame {plane.frame + 1} lie outside the image; is it the "
-            "label of another series?"
+            "label of another series?",
+            "name the series that it was drawn on as the image",
         )
     return np.ravel_multi_index(tuple(index.T), tuple(shape.tolist())).astype(np.int64)

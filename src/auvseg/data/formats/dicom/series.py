@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auvseg.data.formats.dicom.instance import Instance, is_dicom, read_instance
 from auvseg.data.formats.integrity import require_file
+from auvseg.data.formats.reasons import Reason, what_it_is
 from auvseg.errors import ReadError, SeriesError
 
 _FOLDERS_REMEMBERED = 64
@@ -33,16 +34,15 @@ def files_of(path: Path) -> tuple[Path, ...]:
             if instance.kind == "image":
                 by_series[instance.series].append(instance.path)
     if damaged:
-        raise ReadError(f"{path.name}: {damaged[0].name} is damaged; copy it again from its source")
+        raise Reason.DAMAGED_IN_SERIES.of(path, file=damaged[0].name)
     if not by_series:
-        raise ReadError(
-            f"{path.name}: is a folder, and holds no DICOM image of CT, MR or PET; name the image file inside it"
-        )
+        raise Reason.FOLDER_WITHOUT_IMAGE.of(path)
     if len(by_series) > 1:
         firsts = [min(files).relative_to(path).as_posix() for files in by_series.values()]
         raise SeriesError(
-            f"{path.name}: holds {len(by_series)} series; name one by a folder or file of its own in a table (CSV) "
-            f"with the columns image and label, such as {', '.join(sorted(firsts)[:_MOST_NAMED])}"
+            f"{path.name}: holds {len(by_series)} series",
+            "name one by a folder or file of its own in a table (CSV) with the columns image and label, such as "
+            + ", ".join(sorted(firsts)[:_MOST_NAMED]),
         )
     (files,) = by_series.values()
     return tuple(sorted(files))
@@ -74,7 +74,7 @@ def _files_of_file(path: Path) -> tuple[Path, ...]:
     require_file(path)
     own = _instance(path)
     if own is None or own.kind != "image":
-        raise ReadError(f"{path.name}: is no image of CT, MR or PET")
+        raise Reason.NO_DICOM_IMAGE.of(path)
     if own.frames > 1:
         return (path,)
     damaged: list[Path] = []
@@ -94,10 +94,10 @@ def damaged_error(path: Path, error: Exception) -> ReadError:
     if isinstance(error, ReadError):
         return error
     if isinstance(error, MemoryError):
-        return ReadError(f"{path.name}: not enough memory to read it")
+        return Reason.MEMORY.of(path)
     if isinstance(error, PermissionError):
-        return ReadError(f"{path.name}: no permission to read it")
-    return ReadError(f"{path.name}: truncated or damaged DICOM ({type(error).__name__}); copy it again from its source")
+        return Reason.NO_PERMISSION.of(path)
+    return what_it_is(path) or Reason.DAMAGED_DICOM.of(path, reason=type(error).__name__)
 
 
 @lru_cache(maxsize=_FOLDERS_REMEMBERED)
