@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from auvseg.errors import UsageError
+from auvseg.filtering.selection import filter_cases
 from auvseg.ranking import rank
 
 
@@ -115,3 +116,45 @@ def test_where_both_ends_are_suspicious_the_farthest_from_the_middle_of_its_clas
     by_case = rank(table, by="share")
     assert set(by_case["case"][:2]) == {"d", "e"}
     assert by_case.set_index("case").loc["d", "share"] == 0.5
+
+
+@pytest.fixture
+def with_effort(table):
+    """Minutes that a rater took, as a table of text has them: missing for c, where only one class was drawn for b."""
+    return table.assign(effort=["10", "30", "5", "", "n/a", "", ""])
+
+
+def test_any_column_of_numbers_ranks_by_the_end_that_is_named(with_effort):
+    assert list(rank(with_effort, by="effort", suspicious="high")["case"]) == ["a", "b", "c"]
+    low = rank(with_effort, by="effort", suspicious="low")
+    assert list(low["case"]) == ["b", "a", "c"]
+    assert list(low["effort"])[:2] == [5.0, 20.0]
+    assert np.isnan(low["effort"].iloc[-1])
+    by_class = rank(with_effort, by="effort", suspicious="high", scope="class")
+    assert list(by_class["effort"])[:3] == [30.0, 10.0, 5.0]
+
+
+def test_a_column_of_which_both_ends_are_suspicious_ranks_by_the_distance(with_effort):
+    table = with_effort.assign(effort=[1.0, 0.0, 1.1, np.nan, 9.0, 0.0, np.nan], class_id=1)
+    ranking = rank(table, by="effort", suspicious="both")
+    assert ranking["distance"].is_monotonic_decreasing
+    assert ranking["case"].iloc[0] == "c"
+
+
+def test_what_ranks_filters_and_what_is_refused_by_one_is_by_the_other(with_effort):
+    table = with_effort.assign(site="north", mixed=["1", "2", "3 mm", "4", "5", "6", "7"])
+    assert filter_cases(table, by="effort", suspicious="high", keep=0.5).removed == ("a",)
+    for attempt in (rank, filter_cases):
+        for options, word in (
+            ({"by": "effort"}, "--suspicious"),
+            ({"by": "site", "suspicious": "low"}, "no numbers"),
+            ({"by": "mixed", "suspicious": "low"}, "3 mm"),
+            ({"by": "efort", "suspicious": "low"}, "did you mean effort"),
+            ({"by": "agreement", "suspicious": "high"}, "suspicious end of agreement is low"),
+        ):
+            with pytest.raises(UsageError, match=word):
+                attempt(table, **options)
+
+
+def test_upper_and_lower_case_of_the_papers_value_do_not_count(table):
+    pd.testing.assert_frame_equal(rank(table, by="auv"), rank(table, by="AUV"))

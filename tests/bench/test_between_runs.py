@@ -82,5 +82,5 @@ def test_runs_without_a_case_in_common_are_refused(table):
     other = table.assign(case="other_" + table["case"])
     with pytest.raises(UsageError, match="same data set"):
         between_runs(table, other)
-    with pytest.raises(UsageError, match="both have AUV, S"):
+    with pytest.raises(UsageError, match="AUV, S"):
         between_runs(table, table, by="agreement")

@@ -125,6 +125,21 @@ def test_rank_shows_the_worst_first_and_csv_is_for_machines(run):
     assert len(lines) == 9
 
 
+def test_rank_and_filter_go_by_a_column_that_was_added_to_the_table(run):
+    table = pd.read_csv(run / "scores.csv")
+    table.assign(minutes=[3, 9, 2, 1, 4, 5, 8, 7]).to_csv(run / "scores.csv", index=False)
+    ranked = invoke("rank", run, "--by", "minutes", "--suspicious", "high")
+    assert ranked.exit_code == 0, ranked.output
+    assert ranked.stdout.split()[:2] == ["case", "minutes"]
+    assert ranked.stdout.splitlines()[1].split()[:2] == ["case_1", "9.000"]
+    filtered = invoke("filter", run, "--by", "minutes", "--suspicious", "high", "--keep", "0.8", "--dry-run")
+    assert filtered.exit_code == 0, filtered.output
+    assert "minutes 9 is above 8" in " ".join(filtered.output.split())
+    for command in ("rank", "filter"):
+        assert "--suspicious" in str(invoke(command, run, "--by", "minutes").exception)
+        assert "did you mean minutes" in str(invoke(command, run, "--by", "minuts").exception)
+
+
 def test_rank_shows_the_main_columns_and_all_of_them_when_asked(run):
     header = invoke("rank", run).stdout.splitlines()[0].split()
     assert {"AUV", "S", "agreement"} <= set(header)

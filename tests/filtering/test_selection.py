@@ -78,7 +78,7 @@ def test_a_column_of_the_data_set_needs_a_direction(make_scores):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"by": "beauty"}, "this run has auv, S, site"),
+        ({"by": "beauty"}, "AUV, S, site"),
         ({"by": "status"}, "cannot filter by 'status'"),
         ({"by": "agreement"}, "cannot filter by 'agreement'"),
         ({"by": "site", "suspicious": "high"}, "holds no numbers"),

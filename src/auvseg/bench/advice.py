@@ -21,8 +21,9 @@ from auvseg.aleatoric import Scope
 from auvseg.bench.combination import read_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.errors import UsageError
-from auvseg.filtering.suspicion import Direction, find_criterion, suspicions, training_rows
-from auvseg.measures.catalogue import COMBINED
+from auvseg.filtering.suspicion import suspicions, training_rows
+from auvseg.measures.catalogue import COMBINED, Suspicious
+from auvseg.ranking import find_criterion
 
 RESAMPLES = 1000
 _MORE_THAN_ALL = np.inf
@@ -119,7 +120,7 @@ def advise_run(
     *,
     by: str = "auv",
     scope: Scope = "case",
-    suspicious: Direction | None = None,
+    suspicious: Suspicious | None = None,
     faulty_share: float = 0.1,
     cost: float = 1.0,
     seed: int = 0,

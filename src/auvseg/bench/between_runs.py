@@ -11,9 +11,9 @@ import pandas as pd
 
 from auvseg.bench.statistics import spearman
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.catalogue import MEASURES, Suspicious
 from auvseg.measures.default import AUV
-from auvseg.ranking import Scope, rank
+from auvseg.ranking import Criterion, Scope, find_criterion, rank
 
 WORST_SHARE = 0.1
 
@@ -35,53 +35,66 @@ class BetweenRuns:
 
 
 def between_runs(
-    first: pd.DataFrame, second: pd.DataFrame, *, by: str = AUV, scope: Scope = "case", seed: int = 0
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    by: str = AUV,
+    scope: Scope = "case",
+    suspicious: Suspicious | None = None,
+    seed: int = 0,
 ) -> BetweenRuns:
     """Compare two scores tables of the same cases.
 
     Args:
         first: a scores table (`auvseg.load_scores`).
         second: another one.
-        by: AUV or a measure: what the disagreements are about.
+        by: what the disagreements are about, as in `rank`.
         scope: `case` or `class`.
+        suspicious: as in `rank`.
         seed: of the bootstrap.
 
     Raises:
         UsageError: the runs have no case, or not this measure, in common.
     """
     keys = ["case"] if scope == "case" else ["case", "class_id", "class"]
+    in_both = [name for name in first.columns if name in second.columns]
+    wanted = find_criterion(first[in_both], by, suspicious, to="compare the runs")
     rows, disagreements = [], None
-    for name in _common_measures(first, second, by):
-        pair = _ranks(first, second, name, scope, keys)
-        if not len(pair) and name != by:
+    for criterion in _criteria(first[in_both], second[in_both], wanted):
+        name = criterion.name
+        pair = _ranks(first, second, criterion, scope, keys)
+        if not len(pair) and criterion != wanted:
             continue
         found = spearman(pair["first"].to_numpy(np.float64), pair["second"].to_numpy(np.float64), seed=seed)
         row = {"measure": name, "n": found.n, "spearman": found.value, "low": found.low, "high": found.high}
         rows.append({**row, "worst_in_both": _worst_in_both(pair), "reason": found.reason})
-        if name == by:
+        if criterion == wanted:
             disagreements = pair
     if disagreements is None or not len(disagreements):
-        raise UsageError(f"the two runs have no number of {by} for the same case; are they of the same data set?")
+        raise UsageError(
+            f"the two runs have no number of {wanted.name} for the same case; are they of the same data set?"
+        )
     shown = disagreements.assign(apart=(disagreements["first"] - disagreements["second"]).abs() / len(disagreements))
     order = shown.sort_values(["apart", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
     return BetweenRuns(pd.DataFrame(rows), order.drop(columns=["class_id"], errors="ignore").reset_index(drop=True))
 
 
-def _common_measures(first: pd.DataFrame, second: pd.DataFrame, by: str) -> list[str]:
+def _criteria(first: pd.DataFrame, second: pd.DataFrame, wanted: Criterion) -> list[Criterion]:
+    """AUV and the measures that both runs have a number of, in the catalogue's order, after what is no measure."""
     both = [name for name in MEASURES if all(name in one and one[name].notna().any() for one in (first, second))]
-    named = [AUV, *both] if "S" in both else both
-    if by not in named:
-        raise UsageError(f"cannot compare the runs by {by!r}; both have {', '.join(named) or 'no measure'}")
-    return named
+    known = [find_criterion(first, name) for name in ([AUV, *both] if "S" in both else both)]
+    return known if wanted in known else [wanted, *known]
 
 
-def _ranks(first: pd.DataFrame, second: pd.DataFrame, by: str, scope: Scope, keys: list[str]) -> pd.DataFrame:
+def _ranks(
+    first: pd.DataFrame, second: pd.DataFrame, criterion: Criterion, scope: Scope, keys: list[str]
+) -> pd.DataFrame:
     """Ranks of what both have a number for, 1 the most suspicious; ties share their mean rank."""
     numbers = []
+    column = "distance" if criterion.suspicious == "both" else criterion.name
+    sign = -1.0 if criterion.suspicious == "low" else 1.0
     for side, table in (("first", first), ("second", second)):
-        ranking = rank(table, by=by, scope=scope)
-        column = "distance" if by in MEASURES and MEASURES[by].suspicious == "both" else by
-        sign = -1.0 if column == by and by != AUV and MEASURES[by].suspicious == "low" else 1.0
+        ranking = rank(table, by=criterion.name, scope=scope, suspicious=criterion.suspicious)
         known = ranking[ranking[column].notna()]
         numbers.append(known[keys].assign(**{side: sign * known[column].astype(np.float64)}))
     pair = numbers[0].merge(numbers[1], on=keys)

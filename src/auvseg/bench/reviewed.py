@@ -16,8 +16,9 @@ from jaxtyping import Bool, Float64
 from auvseg.bench.signal import FINDS, signal
 from auvseg.bench.statistics import Estimate, auroc, auroc_interval, bootstrap_interval
 from auvseg.errors import UsageError
-from auvseg.filtering.suspicion import find_criterion, suspicions, training_rows
+from auvseg.filtering.suspicion import suspicions, training_rows
 from auvseg.measures.catalogue import MEASURES
+from auvseg.ranking import find_criterion
 from auvseg.review.verdicts import Decision
 
 FEWEST = 5

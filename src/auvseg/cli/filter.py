@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import command_line, progress, say, say_warning, show_table
-from auvseg.cli.rank import ScopeName, recommended
+from auvseg.cli.rank import DirectionName, ScopeName, recommended
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
 
@@ -37,14 +37,6 @@ class CombineName(str, Enum):
     intersection = "intersection"
 
 
-class DirectionName(str, Enum):
-    """Which end of a column is the suspicious one."""
-
-    low = "low"
-    high = "high"
-    both = "both"
-
-
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
     keep: Annotated[
@@ -52,7 +44,10 @@ def command(
     ] = "0.95",
     by: Annotated[
         str | None,
-        typer.Option(help="AUV, a measure, or any numeric column; not given: what --bench recommends, else outlier."),
+        typer.Option(
+            help="AUV, a measure, or any numeric column of scores.csv; not given: what --bench recommends, else "
+            "outlier."
+        ),
     ] = None,
     scope: Annotated[
         ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")

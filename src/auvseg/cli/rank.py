@@ -14,9 +14,18 @@ from auvseg.spreadsheet import table_as_csv
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    import pandas as pd
+    from auvseg.bench.between_runs import BetweenRuns
+    from auvseg.measures.catalogue import Suspicious
 
 _SHOWN_GROUPS = ("scale", "companion", "cohort")
+
+
+class DirectionName(str, Enum):
+    """Which end of a column is the suspicious one."""
+
+    low = "low"
+    high = "high"
+    both = "both"
 
 
 class ScopeName(str, Enum):
@@ -35,11 +44,12 @@ def command(
     by: Annotated[
         str | None,
         typer.Option(
-            help="AUV, any measure, or combined, with --bench; the suspicious end comes first. Not given: outlier, the "
-            "distance from the cohort; for two runs AUV."
+            help="AUV, a measure, combined (with --bench), or any numeric column of scores.csv; the suspicious end "
+            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV."
         ),
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
+    suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
     bench: Annotated[
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: ranks by what it recommends.")
     ] = None,
@@ -57,7 +67,7 @@ def command(
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
-    from auvseg.ranking import rank
+    from auvseg.ranking import find_criterion, rank
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
@@ -67,11 +77,15 @@ def command(
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run, bench)
+    end: Suspicious | None = suspicious.value if suspicious else None
     if other is not None:
-        _compare(table, load_scores(other), by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv)
+        from auvseg.bench.between_runs import between_runs
+
+        found = between_runs(table, load_scores(other), by=by or AUV, scope=scope.value, suspicious=end)
+        _show_agreement(found, by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv)
         return
-    by = by or default_measure(table)
-    ranking = rank(table, by=by, scope=scope.value)
+    by = find_criterion(table, by or default_measure(table), end, to="rank").name
+    ranking = rank(table, by=by, scope=scope.value, suspicious=end)
     if as_csv:
         out.file.write(table_as_csv(ranking))
         return
@@ -102,9 +116,8 @@ def recommended(bench: Path, run: Path) -> str | None:
     return by
 
 
-def _compare(
-    first: "pd.DataFrame",
-    second: "pd.DataFrame",
+def _show_agreement(
+    found: "BetweenRuns",
     by: str,
     scope: ScopeName,
     top: int,
@@ -112,9 +125,6 @@ def _compare(
     all_columns: bool,
     as_csv: bool,
 ) -> None:
-    from auvseg.bench.between_runs import between_runs
-
-    found = between_runs(first, second, by=by, scope=scope.value)
     if as_csv:
         out.file.write(table_as_csv(found.disagreements))
         return

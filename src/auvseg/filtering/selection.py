@@ -18,8 +18,10 @@ from jaxtyping import Float64
 from auvseg.aleatoric import FLOOR, Scope, without_variation
 from auvseg.errors import UsageError
 from auvseg.filtering.losses import cautions, count_losses
-from auvseg.filtering.suspicion import Criterion, Direction, find_criterion, held_classes, suspicions, training_rows
+from auvseg.filtering.suspicion import held_classes, suspicions, training_rows
+from auvseg.measures.catalogue import Suspicious
 from auvseg.measures.default import default_measure
+from auvseg.ranking import Criterion, find_criterion
 
 Combine = Literal["union", "intersection"]
 
@@ -39,7 +41,7 @@ class Rule:
     """
 
     by: str
-    suspicious: Direction
+    suspicious: Suspicious
     keep: float
     scope: Scope
     combine: Combine
@@ -109,7 +111,7 @@ def filter_cases(
     scope: Scope = "case",
     combine: Combine = "union",
     strata: str | None = None,
-    suspicious: Direction | None = None,
+    suspicious: Suspicious | None = None,
 ) -> Selection:
     """Decide which training cases to keep (METHOD section 4).
 

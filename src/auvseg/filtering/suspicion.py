@@ -1,65 +1,16 @@
 """Who is compared by what: the training rows of a scores table, and one number a case or structure, high = suspicious.
 
-Reads the table and orients it; the threshold and the decision are `auvseg.filtering.selection`'s.
+Reads the table and orients it by a criterion (`auvseg.ranking`); the threshold and the decision are
+`auvseg.filtering.selection`'s.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
 import pandas as pd
 
 from auvseg.aleatoric import Scope, normalise_scale
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES, Suspicious
 from auvseg.measures.direction import suspicion_of
-
-Direction = Suspicious
-
-_KEYS = ("case", "subset", "class_id", "class", "status", "reason")
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """What cases are compared by.
-
-    Attributes:
-        name: as people read it: `AUV`, or the column.
-        column: the column of the scores table that it is made from.
-        suspicious: which end of its range is the suspicious one, or `both`.
-    """
-
-    name: str
-    column: str
-    suspicious: Direction
-
-    @property
-    def of_farthest(self) -> bool:
-        """Whether a case is as suspicious as its most suspicious class, not as the mean over its classes."""
-        return self.column in MEASURES and MEASURES[self.column].of_farthest
-
-    @property
-    def judges_absence(self) -> bool:
-        """Whether a class that a case lacks has a number."""
-        return self.column in MEASURES and MEASURES[self.column].judges_absence
-
-
-def find_criterion(table: pd.DataFrame, by: str, suspicious: Direction | None) -> Criterion:
-    """What `by` means for this table.
-
-    Raises:
-        UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
-    """
-    criterion = _known_criterion(by) or Criterion(by, by, suspicious or "high")
-    if criterion.column in _KEYS or criterion.column not in table.columns:
-        raise UsageError(f"cannot filter by {by!r}; this run has {', '.join(_choices(table))}")
-    if by == criterion.column and by not in MEASURES:
-        if pd.to_numeric(table[by], errors="coerce").notna().sum() == 0:
-            raise UsageError(f"cannot filter by {by!r}: the column holds no numbers")
-        if suspicious is None:
-            raise UsageError(f"which end of {by!r} is the suspicious one? say suspicious='low', 'high' or 'both'")
-    if suspicious not in (None, criterion.suspicious):
-        raise UsageError(f"the suspicious end of {criterion.name} is {criterion.suspicious}, not {suspicious}")
-    return criterion
+from auvseg.ranking import Criterion, numbers_in
+from auvseg.scoring.columns import KEY_COLUMNS
 
 
 def training_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +19,7 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UsageError: there are none, a column is missing, or a case has a class twice.
     """
-    missing = [name for name in _KEYS if name not in table.columns]
+    missing = [name for name in KEY_COLUMNS if name not in table.columns]
     if missing:
         raise UsageError(f"this is no scores table: it lacks the columns {', '.join(missing)}")
     rows = table[table["subset"] == "training"].copy()
@@ -114,9 +65,9 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
         each other), `scale` (`S` behind AUV, else the value), `value`, `suspicion` (high = suspicious), `reason` (why
         `value` is missing, else empty) and `held` (False for a class that the case lacks).
     """
-    numbers = pd.to_numeric(rows[criterion.column], errors="coerce").astype("float64")
+    numbers = numbers_in(rows, criterion.column)
     judged = rows["status"].isin(["ok", "absent"] if criterion.judges_absence else ["ok"])
-    rows = rows.assign(scale=numbers.where(judged & np.isfinite(numbers)))
+    rows = rows.assign(scale=numbers.where(judged))
     if criterion.suspicious == "both":
         rows["scale"] = rows.groupby("class_id")["scale"].transform(lambda v: suspicion_of(v.to_numpy(), "both"))
     if scope == "case":
@@ -146,14 +97,3 @@ def _values(frame: pd.DataFrame, criterion: Criterion) -> pd.Series:
         for members in frame.groupby("group").indices.values():
             values.iloc[members] = normalise_scale(scale[members])
     return values
-
-
-def _known_criterion(by: str) -> Criterion | None:
-    if by.lower() == "auv":
-        return Criterion("AUV", "S", "high")
-    return Criterion(by, by, MEASURES[by].suspicious) if by in MEASURES else None
-
-
-def _choices(table: pd.DataFrame) -> list[str]:
-    own = [name for name in table.columns if name not in _KEYS]
-    return ["auv", *own] if "S" in own else own

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from auvseg.data.case import ClassDef
-from auvseg.filtering.suspicion import find_criterion, held_classes, suspicions
+from auvseg.errors import UsageError, did_you_mean
+from auvseg.filtering.suspicion import held_classes, suspicions
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.default import AUV
-from auvseg.ranking import rank
+from auvseg.ranking import Criterion, find_criterion, rank
 from auvseg.report.palette import colour_of
 from auvseg.report.payload import exact, numbers
 from auvseg.report.private import Privacy
@@ -68,26 +69,34 @@ def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) 
     Raises:
         UsageError: `by` is no measure of this run.
     """
+    criterion = _criterion(table, by)
     table = table.reset_index(drop=True)
     if "S" in table:
         structures = rank(table, by="S", scope="class")[["case", "class_id", AUV]]
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
-    order = list(rank(table.drop(columns=AUV, errors="ignore"), by=by, scope="case")["case"])
+    order = list(rank(table.drop(columns=AUV, errors="ignore"), by=criterion.name, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
     declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]
     if 0 in set(table["class_id"].dropna()) and not any(one.class_id == 0 for one in declared):
         declared = [ClassDef(0, "whole image", ()), *declared]
-    return Cohort(table, by, (*order, *left), _suspicion(rows, by), tuple(declared))
+    return Cohort(table, criterion.name, (*order, *left), _suspicion(rows, criterion), tuple(declared))
 
 
-def _suspicion(rows: pd.DataFrame, by: str) -> pd.Series:
+def _criterion(table: pd.DataFrame, by: str) -> Criterion:
+    """What the run is ranked by: a page can show measures alone."""
+    if by.upper() != AUV and by not in MEASURES:
+        known = [name for name in (AUV, *MEASURES) if name in table.columns]
+        raise UsageError(f"cannot rank by {by!r} here, which is no measure; {did_you_mean(by, known)}")
+    return find_criterion(table, by, to="rank")
+
+
+def _suspicion(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
     """By case, high = suspicious.
 
     The training cases are compared with each other alone, as `auvseg filter` does it, so that its cut can be shown;
     others are compared with all.
     """
-    criterion = find_criterion(rows, by.lower() if by == AUV else by, None)
     found: dict[str, float] = {}
     for compared in (rows, rows[rows["subset"] == "training"]):
         if len(compared):

@@ -16,6 +16,8 @@ KEY_COLUMNS = ("case", "subset", "class_id", "class", "status", "reason")
 CASE_COLUMNS = ("case", "status", "reason", "warnings", "image_sha256", "label_sha256")
 """What is known of a case whatever its structures are."""
 
+_OF_A_RANKING = ("AUV", "rank", "distance")
+
 _NO_CLASS = -1
 
 _LACKING = "the label does not hold this class"
@@ -47,7 +49,7 @@ class Columns:
     @property
     def own_names(self) -> list[str]:
         """The data set's own columns, under names that cannot hide one of ours."""
-        return [_own_name(name) for name in sorted(self._own)]
+        return [own_name(name) for name in sorted(self._own)]
 
     def cases(self) -> pd.DataFrame:
         """One row a case, by case id: `CASE_COLUMNS`, the warnings as a list; a hash that it has not is None."""
@@ -66,7 +68,7 @@ class Columns:
         }
         for name in sorted(self._own):
             values = self._own[name]
-            content[_own_name(name)] = [values.get(place, "") for place in self._places]
+            content[own_name(name)] = [values.get(place, "") for place in self._places]
         frame = pd.DataFrame(content)
         frame.loc[frame["class_id"] == _NO_CLASS, "class_id"] = pd.NA
         return frame.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
@@ -122,6 +124,6 @@ def _whole(status: Status, reason: str) -> ClassScore:
     return ClassScore(_NO_CLASS, "", status, reason, 0, 0, {})
 
 
-def _own_name(attribute: str) -> str:
+def own_name(attribute: str) -> str:
     """A data set's own column under a name that cannot hide one of ours."""
-    return f"dataset_{attribute}" if attribute in KEY_COLUMNS or attribute in MEASURES else attribute
+    return f"dataset_{attribute}" if attribute in (*KEY_COLUMNS, *MEASURES, *_OF_A_RANKING) else attribute

@@ -21,7 +21,7 @@ from auvseg.scoring.engines import EngineName, Placement, started
 from auvseg.scoring.job import Ended, make_job
 from auvseg.scoring.record import Status, file_name
 from auvseg.scoring.run import open_run, write_provenance
-from auvseg.scoring.table import load_scores, write_tables
+from auvseg.scoring.table import recorded_scores, write_tables
 from auvseg.wording import counted
 
 _log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def score(
         reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
     complete = _all_recorded(run_folder, every_case)
     if complete:
-        table = load_scores(run_folder)
+        table = recorded_scores(run_folder)
         write_tables(run_folder, table)
         statuses = table.groupby("status")["case"].nunique()
         counts = {str(name): int(n) for name, n in statuses.items()}

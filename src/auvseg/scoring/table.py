@@ -1,21 +1,28 @@
-"""Records to the scores table: one row a case and class."""
+"""Records to the scores table: one row a case and class.
 
+The records are the truth, `scores.csv` is made of them. Columns that somebody added to that file are kept, and are part
+of the table too: who looks at cases in a spreadsheet can rank and filter by what was written there.
+"""
+
+import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from auvseg import atomic
 from auvseg.scoring.cohort import cohort_columns
-from auvseg.scoring.columns import CASE_COLUMNS, KEY_COLUMNS, Columns
+from auvseg.scoring.columns import CASE_COLUMNS, KEY_COLUMNS, Columns, own_name
 from auvseg.scoring.kept import keep, kept, stamp_of
 from auvseg.scoring.record import CaseFacts, CaseInputs, Record, each_record
-from auvseg.spreadsheet import table_as_csv
+from auvseg.spreadsheet import table_as_csv, unguarded, unguarded_texts
 
-__all__ = ["KEY_COLUMNS", "load_cases", "load_run", "load_scores", "scores_table", "write_tables"]
+__all__ = ["KEY_COLUMNS", "load_cases", "load_run", "load_scores", "recorded_scores", "scores_table", "write_tables"]
 
+_CSV, _PARQUET = "scores.csv", "scores.parquet"
 _TABLE, _CASES = "table", "cases"
+_ROW = ["case", "class_id"]
 
 
 def scores_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -32,7 +39,16 @@ def scores_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def load_scores(run_folder: Path) -> pd.DataFrame:
-    """The scores table of a run, made from its records, which are the truth.
+    """The scores table of a run, with the columns that somebody added to its `scores.csv` last, as text.
+
+    Raises:
+        RunError: the folder holds no records.
+    """
+    return _with_added_columns(run_folder, recorded_scores(run_folder))
+
+
+def recorded_scores(run_folder: Path) -> pd.DataFrame:
+    """The scores table of a run, made from its records.
 
     Of a large run the table is kept (`auvseg.scoring.kept`), and made anew when any record has changed.
 
@@ -51,7 +67,7 @@ def load_run(run_folder: Path) -> tuple[pd.DataFrame, list[CaseFacts]]:
     """
     known = kept(run_folder, (_TABLE, _CASES))
     table, cases = known if known is not None else _made(run_folder)
-    return table, _facts(cases)
+    return _with_added_columns(run_folder, table), _facts(cases)
 
 
 def load_cases(run_folder: Path) -> list[CaseFacts]:
@@ -68,11 +84,47 @@ def load_cases(run_folder: Path) -> list[CaseFacts]:
 
 
 def write_tables(run_folder: Path, table: pd.DataFrame) -> None:
-    """Write `scores.csv` and `scores.parquet`; floats in their shortest exact form, so both hold the same numbers."""
-    atomic.write_text(run_folder / "scores.csv", table_as_csv(table))
+    """Write `scores.csv` and `scores.parquet`; floats in their shortest exact form, so both hold the same numbers.
+
+    Columns that somebody added to an earlier `scores.csv` stay in it.
+    """
+    atomic.write_text(run_folder / _CSV, table_as_csv(_with_added_columns(run_folder, table)))
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    atomic.write_bytes(run_folder / "scores.parquet", buffer.getvalue())
+    atomic.write_bytes(run_folder / _PARQUET, buffer.getvalue())
+
+
+def _with_added_columns(run_folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns of `scores.csv` that auvseg did not write, by case and class; as it is without any."""
+    path = run_folder / _CSV
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            headings = next(csv.reader(file), [])
+        names = {heading: unguarded(heading) for heading in headings if heading}
+        added = {heading: name for heading, name in names.items() if not {name, own_name(name)} & {*table.columns}}
+        written = _columns_of(run_folder / _PARQUET) if added else ()
+        added = {heading: name for heading, name in added.items() if name not in written}
+        if not added or not set(_ROW) <= names.keys():
+            return table
+        found = pd.read_csv(path, usecols=[*_ROW, *added], dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError, csv.Error):
+        return table  # somebody made another file of it
+    found = unguarded_texts(found).rename(columns={name: own_name(name) for name in added.values()})
+    numbers = pd.to_numeric(found["class_id"], errors="coerce")
+    found["class_id"] = numbers.where(numbers % 1 == 0).astype("Float64").astype("Int64")
+    with_added = table.merge(found.drop_duplicates(_ROW), on=_ROW, how="left")
+    return with_added.fillna({own_name(name): "" for name in added.values()})
+
+
+def _columns_of(path: Path) -> Sequence[str]:
+    """The columns that auvseg wrote: `scores.parquet` has them and nothing of anybody else's."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        names: list[str] = parquet.read_schema(path).names
+    except (OSError, ArrowException):
+        return ()
+    return names
 
 
 def _facts(cases: pd.DataFrame) -> list[CaseFacts]:

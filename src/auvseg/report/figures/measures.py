@@ -105,7 +105,7 @@ def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
     """
     table = _table(scores)
     by = by or default_measure(table)
-    selection = filter_cases(table, by="auv" if by == AUV else by, keep=keep)
+    selection = filter_cases(table, by=by, keep=keep)
     values = selection.decisions["suspicion"].dropna().to_numpy(dtype=np.float64)
     threshold = float(selection.decisions["threshold"].iloc[0])
     figure = new_figure(inches=(5.4, 3.2))
