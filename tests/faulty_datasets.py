@@ -189,6 +189,28 @@ def label_is_image(folder):
     return folder.dataset(folder.case("faulty", 1, image=folder.label(1).astype(np.float32)))
 
 
+def background_not_zero(folder):
+    label = np.ones((8, 8, 8), np.uint8)
+    label[3:5, 3:5, 3:5] = 2
+    return folder.dataset(folder.case("faulty", 1, image=folder.image(1, label.shape), label=label), classes=None)
+
+
+def no_background(folder):
+    return folder.dataset(folder.case("faulty", 1, label=np.maximum(folder.label(1), 1)))
+
+
+def grey_levels(folder):
+    return folder.dataset(folder.case("faulty", 1, label=(folder.label(1) > 0) * np.uint8(255)), classes=None)
+
+
+def soft_label(folder):
+    return folder.dataset(folder.case("faulty", 1, label=(folder.label(1) > 0) * np.float32(0.7)))
+
+
+def rounded_label(folder):
+    return folder.dataset(folder.case("faulty", 1, label=folder.label(1) * np.float32(0.9999)))
+
+
 def non_integer_label(folder):
     return folder.dataset(folder.case("faulty", 1, label=with_value(folder.label(1), 0.5)))
 
@@ -219,7 +241,9 @@ def duplicate_image(folder):
 def duplicate_label(folder):
     # Large enough not to be equal by chance.
     shape = (12, 12, 12)
-    label = np.random.default_rng(0).integers(1, 3, shape).astype(np.int16)
+    label = np.random.default_rng(0).integers(0, 3, shape).astype(np.int16)
+    label[0] = 0
+    label[1:] += label[1:] == 0
     cases = (folder.case(name, seed, image=folder.image(seed, shape), label=label) for name, seed in PAIR.items())
     return folder.dataset(*cases)
 
@@ -252,6 +276,11 @@ FAULTS = [
     spacing_mismatch,
     affine_mismatch,
     label_is_image,
+    background_not_zero,
+    no_background,
+    grey_levels,
+    soft_label,
+    rounded_label,
     non_integer_label,
     unexpected_label,
     label_overflow,

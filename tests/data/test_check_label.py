@@ -86,3 +86,75 @@ def test_values_are_judged_by_what_the_data_set_declares(array, rules, expected)
 def test_many_strange_values_are_not_all_spelt_out():
     (problem,) = problems(label(*range(12)), DECLARED)
     assert problem.message == "label values 3, 4, 5, 6, 7, 8, 9, 10 and 1 more are not declared"
+
+
+def ball(inside=1, outside=0, dtype=np.int16):
+    """(9, 9, 9) label of a cube that touches no face, with a structure of the next value inside it."""
+    array = np.full((9, 9, 9), outside, dtype)
+    array[2:7, 2:7, 2:7] = inside
+    array[4, 4, 4] = inside + 1
+    return array
+
+
+WITH_IGNORE = LabelRules(frozenset({0, 1, 2, 3}), 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "rules", "expected"),
+    [
+        (ball(), SILENT, []),
+        (ball(2, 1), SILENT, [Kind.BACKGROUND_NOT_ZERO]),
+        (ball(0, -1), SILENT, [Kind.BACKGROUND_NOT_ZERO]),
+        (ball(0, -1), DECLARED, [Kind.BACKGROUND_NOT_ZERO]),
+        # The data set may well have crops from inside of its first class.
+        (ball(2, 1) % 3, DECLARED, [Kind.NO_BACKGROUND]),
+        (np.ones((9, 9, 9), np.uint8), SILENT, [Kind.NO_BACKGROUND]),
+        (np.ones((9, 9, 9), np.uint8), DECLARED, [Kind.NO_BACKGROUND]),
+        # Cut from the middle of structures: none of them is around the others.
+        (np.arange(1, 9).repeat(64).reshape(8, 8, 8).astype(np.uint8), SILENT, [Kind.NO_BACKGROUND]),
+        ((ball() == 0).astype(np.uint8), DECLARED, [Kind.NO_BACKGROUND]),
+        # What nobody labelled is around what somebody did, and says nothing of the background.
+        (ball(0, 3), WITH_IGNORE, []),
+        (np.full((9, 9, 9), 3, np.uint8), WITH_IGNORE, [Kind.EMPTY_LABEL]),
+        # A picture has no faces in front and behind.
+        (ball()[:, :, 4:5], SILENT, []),
+        (ball(2, 1)[:, :, 4:5], SILENT, [Kind.BACKGROUND_NOT_ZERO]),
+    ],
+)
+def test_background_is_zero_and_around_the_structures(array, rules, expected):
+    assert kinds(array, rules) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "rules", "expected"),
+    [
+        ((0, 255), SILENT, [Kind.GREY_LEVELS]),
+        ((0, 85, 170, 255), SILENT, [Kind.GREY_LEVELS]),
+        ((0, 1, 2, 255), SILENT, [Kind.GREY_LEVELS]),
+        ((0, 65535), SILENT, [Kind.GREY_LEVELS]),
+        # FreeSurfer's parts of the corpus callosum.
+        ((0, 251, 252, 253, 254, 255), SILENT, []),
+        ((0, 254), SILENT, []),
+        ((0, 1, 255), LabelRules(frozenset({0, 1, 255}), 255), []),
+        ((0, 255), DECLARED, [Kind.UNEXPECTED_LABEL]),
+    ],
+)
+def test_grey_levels_of_a_picture_are_no_class_numbers(values, rules, expected):
+    assert kinds(label(*values), rules) == expected
+
+
+def test_a_value_that_an_unsigned_type_held_is_named():
+    (problem,) = problems(label(1, -1, dtype=np.int8), SILENT)
+    assert problem.message == "label values -1 are no class numbers; stored as int8, -1 may be 255 of an unsigned type"
+    (problem,) = problems(label(1, -56, dtype=np.int8), LabelRules(frozenset({0, 1, 200}), None))[:1]
+    assert "-56 may be 200" in problem.message
+    (problem,) = problems(label(1, -7, dtype=np.int8), SILENT)
+    assert problem.message == "label values -7 are no class numbers"
+
+
+def test_values_that_are_rounded_are_counted_and_shares_are_told_from_resampled_labels():
+    (rounded,) = problems(label(0.9999, 2, dtype=np.float64), DECLARED)
+    assert (rounded.kind, rounded.message[:22]) == (Kind.ROUNDED_LABEL, "values such as 0.9999 ")
+    assert kinds(label(0.2, 1, dtype=np.float32), DECLARED) == [Kind.SOFT_LABEL]
+    assert kinds(label(0.2, 1.2, dtype=np.float32), DECLARED) == [Kind.NON_INTEGER_LABEL]
+    assert kinds(label(0.2, -0.1, dtype=np.float32), DECLARED) == [Kind.NON_INTEGER_LABEL]

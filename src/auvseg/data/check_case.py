@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float64
+
 from auvseg.data.case import Case, Modality
 from auvseg.data.check_grid import grid_problems
 from auvseg.data.check_image import content_sha256, image_facts, image_problems
 from auvseg.data.check_label import LabelRules, label_facts, label_problems
+from auvseg.data.check_likeness import likeness, sample_of
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.data.reading import Header, Part, RawArray, is_dicom_source, is_supported, read_array, read_label
 from auvseg.errors import ReadError, SeriesError
@@ -58,6 +62,15 @@ class CaseCheck:
     image_header: Header | None
 
 
+class _Image(NamedTuple):
+    """What is remembered of an image that was read: its voxels are not."""
+
+    name: str
+    header: Header
+    content_sha256: str
+    sample: Float64[np.ndarray, " N"]
+
+
 class FileTask(NamedTuple):
     """One file, to be read and forgotten."""
 
@@ -80,21 +93,21 @@ def check_case(task: CheckTask) -> CaseCheck:
         refused = Problem(Kind.AMBIGUOUS_CASE, task.case.problem).at(task.case.case_id, "")
         return CaseCheck((refused,), (), None, None, None)
     findings: list[Finding] = []
-    images, hashes = _check_images(task, findings)
-    reference = images[0] if images else None
+    images = _check_images(task, findings)
+    reference = images[0].header if images else None
     label_hash, values = None, None
     if task.case.label is not None:
-        label_hash, values = _check_label(task, task.case.label, reference, hashes, findings)
+        label_hash, values = _check_label(task, task.case.label, images, findings)
     elif task.case.subset != "test":
         # Test images without labels are how challenges publish them.
         findings.append(Problem(Kind.MISSING_LABEL, "the case has no label").at(task.case.case_id, ""))
-    return CaseCheck(tuple(findings), tuple(hashes), label_hash, values, reference)
+    hashes = tuple((image.name, image.content_sha256) for image in images)
+    return CaseCheck(tuple(findings), hashes, label_hash, values, reference)
 
 
-def _check_images(task: CheckTask, findings: list[Finding]) -> tuple[list[Header], list[tuple[str, str]]]:
+def _check_images(task: CheckTask, findings: list[Finding]) -> list[_Image]:
     case = task.case
-    headers: list[Header] = []
-    hashes: list[tuple[str, str]] = []
+    images: list[_Image] = []
     several = len(case.images) > 1
     if several and len(case.images) != task.channel_count:
         message = f"it has {len(case.images)} image files, the data set declares {task.channel_count} channels"
@@ -107,38 +120,44 @@ def _check_images(task: CheckTask, findings: list[Finding]) -> tuple[list[Header
         expected = 1 if several else task.channel_count
         problems = [*raw.header.notes]
         problems += image_problems(raw, facts, channel_count=expected, modality=task.modality)
-        if headers:
-            problems += grid_problems(headers[0], raw.header, "channel")
-        if facts.content_sha256 in (known for _, known in hashes):
+        if images:
+            problems += grid_problems(images[0].header, raw.header, "channel")
+        if facts.content_sha256 in (image.content_sha256 for image in images):
             problems.append(Problem(Kind.DUPLICATE_IMAGE, "the same voxels as another channel of this case"))
         findings += (problem.at(case.case_id, path.name) for problem in problems)
-        headers.append(raw.header)
-        hashes.append((path.name, facts.content_sha256))
-    return headers, hashes
+        images.append(_Image(path.name, raw.header, facts.content_sha256, sample_of(raw.array)))
+    return images
 
 
 def _check_label(
-    task: CheckTask,
-    path: Path,
-    image: Header | None,
-    image_hashes: list[tuple[str, str]],
-    findings: list[Finding],
+    task: CheckTask, path: Path, images: list[_Image], findings: list[Finding]
 ) -> tuple[str | None, frozenset[int] | None]:
     """Hash and values of the label, each None where there is none to speak of."""
-    raw = _read(task, path, "label", findings, image)
+    raw = _read(task, path, "label", findings, images[0].header if images else None)
     if raw is None:
         return None, None
     facts = label_facts(raw.array)
     digest = content_sha256(raw.array)
     problems = [*raw.header.notes, *label_problems(raw, facts, task.rules)]
-    if image is not None:
-        problems += grid_problems(image, raw.header, "label")
-    if digest in (known for _, known in image_hashes):
-        problems.append(Problem(Kind.LABEL_IS_IMAGE, "the label holds the same voxels as the image"))
+    if images:
+        problems += grid_problems(images[0].header, raw.header, "label")
+    like_image = _likeness(raw, digest, images)
+    if like_image:
+        problems = [problem for problem in problems if problem.kind is not Kind.LABEL_IS_IMAGE]
+        problems.append(Problem(Kind.LABEL_IS_IMAGE, like_image))
     findings += (problem.at(task.case.case_id, path.name) for problem in problems)
     if not facts.is_label:
         return None, None
     return (digest if facts.foreground >= _FEWEST_VOXELS_TO_COMPARE else None), facts.values
+
+
+def _likeness(raw: RawArray, content_sha256: str, images: list[_Image]) -> str:
+    """In words, how the label is like one of the images; empty if it is like none."""
+    if content_sha256 in (image.content_sha256 for image in images):
+        return "the label holds the same voxels as the image"
+    sample = sample_of(raw.array)
+    same_shape = (image for image in images if image.header.shape[:3] == raw.header.shape[:3])
+    return next(filter(None, (likeness(sample, image.sample) for image in same_shape)), "")
 
 
 def _read(

@@ -55,8 +55,25 @@ class Kind(str, Enum):
     AFFINE_MISMATCH = "affine_mismatch", "warning", "look at both overlaid: nnU-Net goes voxel by voxel"
     LABEL_IS_IMAGE = "label_is_image", "error", "name the right label file"
     NON_INTEGER_LABEL = "non_integer_label", "error", "resample labels with nearest neighbour, or set a threshold"
+    ROUNDED_LABEL = "rounded_label", "warning", "store the label in an integer type, rounded"
+    SOFT_LABEL = (
+        "soft_label",
+        "error",
+        "shares or probabilities are no label: set a threshold such as 0.5 (only DUOLoss takes them as they are)",
+    )
     UNEXPECTED_LABEL = "unexpected_label", "error", "correct the label, or declare the value"
     LABEL_OVERFLOW = "label_overflow", "warning", "store the label in a wider integer type; values may have changed"
+    BACKGROUND_NOT_ZERO = (
+        "background_not_zero",
+        "error",
+        "renumber it: background is 0 here and for nnU-Net, and every other value a structure",
+    )
+    NO_BACKGROUND = "no_background", "warning", "keep it only if the image is a crop from inside the structures"
+    GREY_LEVELS = (
+        "grey_levels",
+        "warning",
+        "number the classes 1, 2 ...; a value for what is not labelled is declared as nnU-Net's ignore",
+    )
     EMPTY_LABEL = "empty_label", "warning", "keep it only if the structure is truly absent"
     CLASS_NEVER_PRESENT = "class_never_present", "warning", "correct the declared value, or drop the class"
     DUPLICATE_IMAGE = "duplicate_image", "error", "keep one: copies leak from training to validation"

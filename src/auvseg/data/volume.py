@@ -184,7 +184,10 @@ def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allo
         warnings.append(f"{path.name}: {difference}; taken voxel by voxel on the image's grid, as nnU-Net does")
     # Voxel by voxel: the image's affine turns both.
     values = _canonical(raw.array, image)
-    return as_label(values, path.name, out=allocate(values.shape, np.int32))
+    label = as_label(values, path.name, out=allocate(values.shape, np.int32))
+    if (lowest := int(label.min())) < 0:
+        warnings.append(f"{path.name}: label values below 0, such as {lowest}, belong to no class")
+    return label
 
 
 def _said(header: Header, path: Path) -> list[str]:
