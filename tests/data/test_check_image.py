@@ -114,3 +114,25 @@ def test_all_that_is_wrong_is_listed_at_once():
 
 def test_an_image_of_nothing_but_nan_is_not_called_constant():
     assert kinds(np.full((2, 2, 2), np.nan, np.float32)) == [Kind.NAN_OR_INF]
+
+
+def colour_picture(colours, declared):
+    """What is found in a picture of so many channels where so many are declared."""
+    return list(image_problems(raw(colours), image_facts(colours), channel_count=declared, modality=None))
+
+
+def test_a_colour_picture_is_as_many_channels_as_it_has_colours():
+    colours = np.random.default_rng(0).integers(0, 255, (5, 4, 1, 3)).astype(np.uint8)
+    assert colour_picture(colours, 3) == []
+    (found,) = colour_picture(colours, 1)
+    assert found.kind == Kind.CHANNEL_MISMATCH
+    assert '"channel_names": {"0": "R", "1": "G", "2": "B"}' in found.advice
+
+
+def test_grey_stored_as_colours_is_to_be_stored_as_grey():
+    grey = np.random.default_rng(0).integers(0, 255, (5, 4, 1, 1)).astype(np.uint8)
+    for colours in (np.repeat(grey, 3, axis=3), np.concatenate([*[grey] * 3, np.full_like(grey, 255)], axis=3)):
+        (found,) = [one for one in colour_picture(colours, 1) if one.kind == Kind.CHANNEL_MISMATCH]
+        assert "are equal" in found.message
+        assert "in grey" in found.advice
+        assert "channel_names" not in found.advice

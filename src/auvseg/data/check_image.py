@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from auvseg.data.case import Modality
 from auvseg.data.findings import Kind, Problem
+from auvseg.data.formats.reasons import Reason
 from auvseg.data.reading import RawArray
+from auvseg.data.volume import colour_channels
 
 _MOST_HU = float(np.iinfo(np.int16).max)
 _MOST_WITHOUT_BONE = 1000.0
@@ -86,7 +88,7 @@ def image_problems(
         channel_count: channels that this one file should hold.
         modality: how the data set says that intensities are to be read.
     """
-    yield from _axis_problems(raw.header.shape, channel_count)
+    yield from _axis_problems(raw, channel_count)
     if facts.not_finite:
         yield Problem(Kind.NAN_OR_INF, f"{facts.not_finite} voxels are NaN or infinite")
     for number, (low, high) in enumerate(facts.ranges):
@@ -99,13 +101,15 @@ def image_problems(
                 yield Problem(Kind.IMPLAUSIBLE_INTENSITY, where + unlikely)
 
 
-def _axis_problems(shape: tuple[int, ...], channel_count: int) -> Iterator[Problem]:
-    axes = f"{len(shape)} axes: {'×'.join(map(str, shape))}"
-    if len(shape) > 4 or (len(shape) == 4 and channel_count == 1):
-        yield Problem(Kind.TOO_MANY_AXES, axes)
-    elif (shape[3] if len(shape) == 4 else 1) != channel_count:
-        held = shape[3] if len(shape) == 4 else 1
-        yield Problem(Kind.CHANNEL_MISMATCH, f"it holds {held} channels, the data set declares {channel_count}")
+def _axis_problems(raw: RawArray, channel_count: int) -> Iterator[Problem]:
+    shape = raw.header.shape
+    held = shape[3] if len(shape) == 4 else 1
+    if (colours := colour_channels(raw, channel_count)) is not None:
+        yield Problem(Kind.CHANNEL_MISMATCH, *colours)
+    elif len(shape) > 4 or (len(shape) == 4 and channel_count == 1):
+        yield Problem(Kind.TOO_MANY_AXES, f"{len(shape)} axes: {'×'.join(map(str, shape))}")
+    elif held != channel_count:
+        yield Problem(Kind.CHANNEL_MISMATCH, *Reason.CHANNELS.in_words(held=held, declared=channel_count))
 
 
 def _unlikely_range(low: float, high: float, dtype: np.dtype[Any], modality: Modality | None) -> str | None:

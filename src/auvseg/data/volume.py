@@ -4,6 +4,7 @@
 everything else. Nothing is resampled: the foundation models bring their own sizes.
 """
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from auvseg.data.case import Case
+from auvseg.data.formats.reasons import Reason
 from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, read_array, read_label
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, ReadError
 from auvseg.shapes import ImageArray, LabelArray
 
 Allocate = Callable[[tuple[int, ...], Any], NDArray[Any]]
@@ -122,6 +124,18 @@ def require_usable(case: Case) -> None:
     """
     if case.problem:
         raise CaseError(f"{case.case_id}: {case.problem}")
+
+
+def colour_channels(raw: RawArray, declared: int) -> tuple[str, str] | None:
+    """What is wrong with a colour picture that holds other channels than declared, and what to do; else None."""
+    shape = raw.header.shape
+    if len(shape) != 4 or shape[2] != 1 or shape[3] not in (3, 4) or shape[3] == declared:
+        return None
+    colours = raw.array[..., :3]
+    grey = bool((colours == colours[..., :1]).all())
+    names = json.dumps(dict(zip(map(str, range(shape[3])), "RGBA", strict=False)))
+    reason = Reason.GREY_IN_COLOURS if grey else Reason.COLOUR_CHANNELS
+    return reason.in_words(held=shape[3], declared=declared, names=names)
 
 
 def as_stored(array: NDArray[Any], axcodes: str) -> NDArray[Any]:
@@ -239,6 +253,8 @@ def _one_channel(raw: RawArray, path: Path, channel: int, channels_in_file: int)
         return RawArray(replace(raw.header, shape=shape[:3]), raw.array[..., channel])
     if len(shape) == 3:
         raise CaseError(f"{path.name}: holds one channel, the data set declares {channels_in_file}; add the others")
+    if (colours := colour_channels(raw, channels_in_file)) is not None:
+        raise ReadError(f"{path.name}: {colours[0]}", colours[1])
     raise CaseError(
         f"{path.name}: has {len(shape)} axes {_by(shape)}; auvseg needs 3, or 4 where the data set declares "
         "the channels; split the file into 3-D images"

@@ -3,6 +3,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PIL import Image
 
 from auvseg.data.reading import read_array, read_header
 from image_files import refusal, write_itk
@@ -43,3 +44,59 @@ def test_an_empty_picture_packed_as_far_as_the_format_can_is_no_lie(tmp_path):
     cv2.imwrite(str(path), np.zeros((4096, 4096), np.uint8), lzw_in_one_strip)
     assert 4096 * 4096 / path.stat().st_size > 1032
     np.testing.assert_array_equal(read_array(path).array, np.zeros((4096, 4096, 1), np.uint8))
+
+
+RGB = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+GREY = RGB[..., 0]
+
+
+def picture(path, array, mode=None):
+    """A picture written by Pillow, as nnU-Net reads it; (y, x) or (y, x, colour)."""
+    image = Image.fromarray(array)
+    (image if mode is None else image.convert(mode)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
+@pytest.mark.parametrize("colours", [3, 4])
+def test_a_colour_picture_is_one_file_of_several_channels_in_their_order(tmp_path, ending, colours):
+    pixels = np.dstack([RGB, GREY])[..., :colours]
+    if (ending, colours) == (".bmp", 4):
+        pytest.skip("Pillow writes no such file")
+    raw = read_array(picture(tmp_path / f"a{ending}", pixels))
+    assert raw.header.shape == raw.array.shape == (5, 4, 1, colours)
+    np.testing.assert_array_equal(raw.array[:, :, 0], pixels.transpose(1, 0, 2))
+    assert read_header(tmp_path / f"a{ending}").shape == raw.header.shape
+
+
+@pytest.mark.parametrize("part", ["image", "label"])
+@pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
+def test_a_grey_picture_has_one_channel_whatever_itk_makes_of_its_palette(tmp_path, ending, part):
+    raw = read_array(picture(tmp_path / f"a{ending}", GREY), part=part)
+    np.testing.assert_array_equal(raw.array, GREY.T[..., None])
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
+def test_a_label_in_colours_is_refused_and_one_of_equal_colours_called_grey(tmp_path, ending):
+    said = refusal(read_array, picture(tmp_path / f"a{ending}", RGB), part="label")
+    assert "3 numbers a pixel (colours)" in said
+    assert "nnU-Net would see 3 channels" in said
+    same = np.dstack([GREY] * 3)
+    assert "grey stored as colours" in refusal(read_array, picture(tmp_path / f"b{ending}", same), part="label")
+    # What a picture shows through is no class number.
+    shown = np.dstack([GREY, GREY, GREY, np.full_like(GREY, 255)])
+    if ending == ".png":
+        assert "grey stored as colours" in refusal(read_array, picture(tmp_path / "c.png", shown), part="label")
+
+
+def test_numbers_that_stand_for_colours_of_a_palette_are_never_taken_for_class_numbers(tmp_path):
+    label = Image.fromarray(GREY % 3)
+    label.putpalette([0, 0, 0, 200, 10, 10, 10, 200, 10])
+    for ending in (".png", ".tif", ".bmp"):
+        label.save(tmp_path / f"a{ending}")
+        assert "colours" in refusal(read_array, tmp_path / f"a{ending}", part="label")
+
+
+def test_grey_with_transparency_is_told_so(tmp_path):
+    said = refusal(read_array, picture(tmp_path / "a.png", GREY, "LA"))
+    assert "alpha channel" in said

@@ -18,6 +18,7 @@ from auvseg.data.formats.numbers import kept
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
+from auvseg.errors import ReadError
 
 _READERS = {
     ".nrrd": "NrrdImageIO",
@@ -41,6 +42,9 @@ _DTYPES = {
 } | {"32-bit float": np.dtype("f4"), "64-bit float": np.dtype("f8")}
 """NumPy's type for ITK's name of it."""
 
+_COLOURS = 3
+_BMP_BEGINNING = 1 << 11
+_PNG_COLOUR_TYPE_AT, _PNG_GREY_AND_ALPHA = 25, 4
 _END_OF_JPEG = b"\xff\xd9"
 _RAISED = (RuntimeError, UnicodeError)
 """What SimpleITK raises; the second where ITK's words quote bytes of the file."""
@@ -69,8 +73,19 @@ def read_array(path: Path, part: Part) -> RawArray:
         raise unreadable(path, _reason(error)) from None
     except MemoryError as error:
         raise unreadable(path, error) from None
-    # SimpleITK gives (z, y, x).
+    if array.ndim > reader.GetDimension():
+        # SimpleITK gives (y, x, colour); a grey BMP comes as three equal colours.
+        if part == "label" and len(header.shape) > 3:
+            raise _colour_label(path, array)
+        array = np.moveaxis(array, -1, 0) if len(header.shape) > 3 else array[..., 0]
+    # SimpleITK gives (z, y, x), and now the colour before them.
     return RawArray(header, kept(array.transpose().reshape(header.shape), part))
+
+
+def _colour_label(path: Path, array: NDArray[Any]) -> ReadError:
+    count = array.shape[-1]
+    grey = bool((array[..., :_COLOURS] == array[..., :1]).all())
+    return (Reason.GREY_LABEL_IN_COLOURS if grey else Reason.COLOUR_LABEL).of(path, count=count)
 
 
 def _voxels(reader: Any) -> NDArray[Any]:
@@ -105,10 +120,10 @@ def _reason(error: Exception) -> Exception:
 def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
     import SimpleITK as sitk
 
-    if reader.GetNumberOfComponents() != 1:
-        count = reader.GetNumberOfComponents()
-        raise Reason.COLOURS.of(path, count=count)
-    pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+    colours = reader.GetNumberOfComponents()
+    if colours > 1 and (reader.GetDimension() > 2 or path.name.lower().endswith(_TEXT_HEADERS)):
+        raise Reason.VECTORS.of(path, count=colours)
+    pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
     dtype = _DTYPES.get(pixel)
     if dtype is None:
         raise Reason.NO_INTENSITIES.of(path, kind=pixel)
@@ -119,10 +134,23 @@ def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
     direction = np.asarray(reader.GetDirection(), dtype=np.float64).reshape(len(shape), len(shape))
     spacing = np.asarray(reader.GetSpacing(), dtype=np.float64)
     affine = itk_affine(direction, spacing, np.asarray(reader.GetOrigin(), dtype=np.float64))
+    if colours > 1 and not _is_grey_bmp(path):
+        # The channels of a picture are where those of any image in one file are: along the fourth axis.
+        shape = (*shape, 1, colours)
     header = make_header(path, shape, affine, dtype)
     held = sum(file.stat().st_size for file in source.files)
     check_promise(path, math.prod(shape) * dtype.itemsize, held, source.most_compression)
     return header
+
+
+def _is_grey_bmp(path: Path) -> bool:
+    """Whether a BMP of 8 bits is grey: ITK makes three colours of it by its palette, and nobody else does."""
+    with path.open("rb") as handle:
+        start = handle.read(_BMP_BEGINNING)
+    bits, size = int.from_bytes(start[28:30], "little"), int.from_bytes(start[14:18], "little")
+    palette = start[14 + size : 14 + size + 4 * 256]
+    ramp = all(palette[4 * index : 4 * index + 3] == bytes([index] * 3) for index in range(len(palette) // 4))
+    return start.startswith(b"BM") and bits == 8 and bool(palette) and ramp
 
 
 def files_of_volume(path: Path) -> tuple[Path, ...]:
@@ -139,4 +167,14 @@ def _source(path: Path) -> VoxelSource:
         raise Reason.JPEG_WITHOUT_END.of(path)
     if name.endswith((".tif", ".tiff")):
         check_pages(path)
+    if name.endswith(".png"):
+        _refuse_grey_and_alpha(path)
     return VoxelSource((path,), 0, False, MOST_PACKED)
+
+
+def _refuse_grey_and_alpha(path: Path) -> None:
+    """ITK has no such pixel, and says so in words that name neither file nor cause."""
+    with path.open("rb") as handle:
+        start = handle.read(_PNG_COLOUR_TYPE_AT + 1)
+    if start.startswith(b"\x89PNG") and start[_PNG_COLOUR_TYPE_AT:] == bytes([_PNG_GREY_AND_ALPHA]):
+        raise Reason.GREY_AND_ALPHA.of(path)

@@ -38,8 +38,12 @@ class Reason(Enum):
             path: the file.
             details: what the braces of this reason's sentence and advice ask for.
         """
-        words = {"quoted": shlex.quote(path.name), **details}
-        return ReadError(f"{path.name}: {self.what.format(**words)}", self.advice.format(**words))
+        what, advice = self.in_words(quoted=shlex.quote(path.name), **details)
+        return ReadError(f"{path.name}: {what}", advice)
+
+    def in_words(self, **details: object) -> tuple[str, str]:
+        """What is found, and what to do, with the braces filled in."""
+        return self.what.format(**details), self.advice.format(**details)
 
     # There is no such file.
     MISSING = "the file does not exist", "restore the file, or take the case out of the data set"
@@ -107,9 +111,31 @@ class Reason(Enum):
 
     # It is sound, and nothing that can be scored.
     NO_INTENSITIES = "holds {kind}, not intensities", "convert it to one number a voxel"
-    COLOURS = (
+    VECTORS = (
         "holds {count} numbers a voxel (colours or vectors), not one",
         "store every component as a file of its own",
+    )
+    GREY_AND_ALPHA = "holds grey and transparency", "store it without the alpha channel"
+    PALETTE = "holds the numbers of a palette's colours", "store it without a palette, in grey"
+    COLOUR_LABEL = (
+        "holds {count} numbers a pixel (colours), and a label holds one class number",
+        "store the class numbers in grey; nnU-Net would see {count} channels",
+    )
+    GREY_LABEL_IN_COLOURS = (
+        "holds every class number {count} times (grey stored as colours)",
+        "store it in grey, one number a pixel; nnU-Net would see {count} channels",
+    )
+    CHANNELS = (
+        "it holds {held} channels, the data set declares {declared}",
+        "make image and description agree on the channels",
+    )
+    COLOUR_CHANNELS = (
+        "it holds {held} channels (colours), the data set declares {declared}",
+        'nnU-Net sees {held}: write "channel_names": {names} in dataset.json, or store the images in grey',
+    )
+    GREY_IN_COLOURS = (
+        "it holds {held} channels, which are equal (grey stored as colours); the data set declares {declared}",
+        "store the images in grey, one number a pixel: nnU-Net sees {held} channels",
     )
     NO_SUCH_ARRAY = "holds no {part} ({keys}); it has {there}", "name the array {key} when you save the file"
     ODD_ARRAY = "{array} is {dtype} {shape}; expected {expected}", "save the array so"
