@@ -24,9 +24,6 @@ class Reason(Enum):
     What stands in braces is filled in by `of`; `quoted` is the file's name for a shell.
     """
 
-    what: str
-    advice: str
-
     def __init__(self, what: str, advice: str) -> None:
         self.what = what
         self.advice = advice
