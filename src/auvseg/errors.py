@@ -5,7 +5,13 @@ of a traceback, and a run can turn a failure of one case into a row of its table
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+
+_MOST_NEAR = 3
+_MOST_LISTED = 12
+_FEWEST_LETTERS = 3
+"""Of a part of a name that says which one is meant."""
 
 
 class AuvsegError(Exception):
@@ -58,18 +64,39 @@ class WriteError(AuvsegError, OSError):
         return str(self.args[0])
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """How to go on after a name that nobody knows: `did you mean agreement?`, or where none is near, all there are.
+def did_you_mean(name: str, known: Iterable[str], listed_by: str = "") -> str:
+    """How to go on after a name that nobody knows: the names near it, or where none is near, those that there are.
 
     Args:
-        name: what was typed; upper and lower case do not count.
+        name: what was typed; upper and lower case, hyphens, underscores and spaces do not count.
         known: the names that there are, in the order in which they are to be listed.
+        listed_by: the command that shows all of them, for when they are too many for a sentence.
 
     Returns:
-        A clause for the end of a sentence, such as `unknown measure 'agreemnt'; did you mean agreement?`.
+        A clause for the end of a sentence, such as `did you mean agreement?` of `unknown measure 'agreemnt'; did you
+        mean agreement?`.
     """
-    names = {one.casefold(): one for one in known}
-    near = [names[one] for one in difflib.get_close_matches(name.casefold(), names)]
+    names = list(dict.fromkeys(known))
+    near = _near(name, names)
     if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are {', '.join(names.values())}" if names else "there are none"
+        listed = f" All names: {listed_by}" if listed_by else ""
+        return f"did you mean {' or '.join(near)}?{listed}"
+    if len(names) <= _MOST_LISTED:
+        return f"there are {', '.join(names)}" if names else "there are none"
+    more = f"all of them: {listed_by}" if listed_by else f"and {len(names) - _MOST_LISTED} more"
+    return f"there are {', '.join(names[:_MOST_LISTED])} … {more}"
+
+
+def _near(name: str, names: Sequence[str]) -> list[str]:
+    """Of the names those that are written almost so, nearest first, then those that hold what was typed."""
+    typed, plain = _plain(name), [_plain(one) for one in names]
+    near = difflib.get_close_matches(typed, dict.fromkeys(plain), n=_MOST_NEAR)
+    if len(typed) >= _FEWEST_LETTERS:
+        near += [one for one in plain if typed in one]
+    return [one for match in dict.fromkeys(near) for one, its in zip(names, plain, strict=True) if its == match][
+        :_MOST_NEAR
+    ]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()

@@ -63,7 +63,7 @@ def find_criterion(
     """
     criterion = _known_criterion(by) or Criterion(by, by, suspicious or "high")
     if criterion.column in KEY_COLUMNS or criterion.column not in table.columns:
-        raise UsageError(f"cannot {to} by {by!r}; {did_you_mean(by, _choices(table))}")
+        raise UsageError(f"cannot {to} by {by!r}; {did_you_mean(by, _choices(table), 'auvseg measures')}")
     if criterion.column not in MEASURES:
         if pd.to_numeric(table[by], errors="coerce").isna().all():
             raise UsageError(f"cannot {to} by {by!r}: the column holds no numbers")

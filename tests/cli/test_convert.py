@@ -48,7 +48,7 @@ def test_an_unknown_class_is_exit_status_2(lits, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "close to it: liver" in capsys.readouterr().err
+    assert "did you mean liver?" in capsys.readouterr().err
     assert not lits.folder.exists()
 
 

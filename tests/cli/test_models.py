@@ -37,4 +37,4 @@ def test_one_is_described_with_what_its_classes_are_called(name, parts):
 def test_another_name_is_refused_with_those_that_there_are():
     problem = invoke("sam").exception
     assert isinstance(problem, UsageError)
-    assert "there is no extractor 'sam'; there are lite-medsam, medsam2" in str(problem)
+    assert "there is no extractor 'sam'; did you mean medsam2 or lite-medsam" in str(problem)

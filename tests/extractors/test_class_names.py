@@ -89,8 +89,8 @@ def test_the_class_map_comes_first_and_takes_several():
 
 
 def test_the_class_map_must_name_what_the_model_has():
-    with pytest.raises(UsageError, match="the model has no class 'spline'; it has liver"):
-        mapped(classes("a"), MODEL, {"a": ("spline",)})
+    with pytest.raises(UsageError, match="the model has no class 'oesofagus'; did you mean esophagus"):
+        mapped(classes("a"), MODEL, {"a": ("oesofagus",)})
 
 
 def test_a_person_is_told_what_was_matched_and_what_was_not():

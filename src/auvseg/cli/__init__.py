@@ -15,6 +15,7 @@ from auvseg.cli.doctor import command as doctor
 from auvseg.cli.evaluate import command as evaluate
 from auvseg.cli.figures import command as figures
 from auvseg.cli.filter import command as filter_
+from auvseg.cli.measures import command as measures
 from auvseg.cli.models import command as models
 from auvseg.cli.rank import command as rank
 from auvseg.cli.report import command as report
@@ -56,6 +57,7 @@ app.command("train")(train)
 app.command("nnunet-path")(nnunet_path)
 app.command("nnunet-export")(nnunet_export)
 app.command("models")(models)
+app.command("measures")(measures)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor)
 with_shared_options(app)

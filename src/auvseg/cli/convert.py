@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import progress, say, say_warning, show_table
+from auvseg.cli.values import names
 
 if TYPE_CHECKING:
     from auvseg.data.public.report import Conversion, Event
@@ -68,7 +69,7 @@ def command(
             source,
             folder,
             copy=copy,
-            classes=[name.strip() for name in classes.split(",") if name.strip()],
+            classes=names(classes),
             merge=parse_merges(merge or []),
             class_map=read_class_map(class_map) if class_map else None,
             regions=regions,

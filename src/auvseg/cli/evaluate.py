@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show_json, show_table
+from auvseg.cli.values import names
 from auvseg.spreadsheet import table_as_csv
 from auvseg.wording import counted
 
@@ -53,7 +54,7 @@ def command(
         result = evaluate(
             known,
             predictions,
-            classes=[name.strip() for name in classes.split(",") if name.strip()],
+            classes=names(classes),
             tolerance_mm=tolerance_mm if surfaces else None,
             only_predicted=only_predicted,
             num_workers=workers,

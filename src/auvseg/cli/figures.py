@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from auvseg.cli.bench.lists import names
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended
 from auvseg.cli.report import dataset_of
+from auvseg.cli.values import names, share
 
 
 class KindName(str, Enum):
@@ -29,7 +29,9 @@ def command(
     by: Annotated[str | None, typer.Option(help="What cases are ranked by, as for auvseg report.")] = None,
     bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
     measures: Annotated[str, typer.Option(help="Of the distributions, comma-separated; the first six if empty.")] = "",
-    keep: Annotated[float, typer.Option(min=0.01, max=1, help="Where the cut is drawn, as for auvseg filter.")] = 0.95,
+    keep: Annotated[
+        float, typer.Option(parser=share(0.01, 1), help="Where the cut is drawn, as for auvseg filter.")
+    ] = 0.95,
     case: Annotated[
         list[str] | None, typer.Option(help="A case to draw; may be given several times. Not given: the worst.")
     ] = None,

@@ -8,6 +8,7 @@ import typer
 
 from auvseg.cli.console import command_line, progress, say, say_warning, show_table
 from auvseg.cli.rank import DirectionName, ScopeName, recommended
+from auvseg.cli.values import share
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
 
@@ -37,10 +38,20 @@ class CombineName(str, Enum):
     intersection = "intersection"
 
 
+def _check_keep(keep: str) -> str:
+    if keep != AUTO:
+        share(0.01, 1)(keep)
+    return keep
+
+
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
     keep: Annotated[
-        str, typer.Option(help="Share of the training cases to keep, the p of the quantile; or auto, with --bench.")
+        str,
+        typer.Option(
+            callback=_check_keep,
+            help="Share of the training cases to keep, the p of the quantile; or auto, with --bench.",
+        ),
     ] = "0.95",
     by: Annotated[
         str | None,
@@ -64,7 +75,7 @@ def command(
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: says what to filter by.")
     ] = None,
     faulty_share: Annotated[
-        float, typer.Option(min=0.001, max=0.999, help="auto: share of faulty cases that you reckon with.")
+        float, typer.Option(parser=share(0.001, 0.999), help="auto: share of faulty cases that you reckon with.")
     ] = 0.1,
     cost: Annotated[
         float, typer.Option(min=0.001, help="auto: what a good case lost costs beside a faulty one removed.")
@@ -105,7 +116,7 @@ def command(
     by = by or default_measure(table)
     if by == COMBINED:
         table = with_combined(table, run, bench)
-    share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else _share(keep)
+    share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else float(keep)
     selection = filter_cases(
         table,
         by=by,
@@ -130,13 +141,6 @@ def command(
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
         say(f"take it back with: {command_line('filter', run, '--undo')}")
-
-
-def _share(keep: str) -> float:
-    try:
-        return float(keep)
-    except ValueError:
-        raise typer.BadParameter(f"--keep is a share such as 0.95, or {AUTO}; not {keep!r}") from None
 
 
 def _advised(

@@ -16,7 +16,7 @@ def command(
 
     Example: [bold]auvseg models vista3d[/bold]
     """
-    from auvseg.errors import UsageError
+    from auvseg.errors import UsageError, did_you_mean
     from auvseg.extractors.catalogue import EXTRACTORS, facts_of
 
     if name is None:
@@ -27,10 +27,8 @@ def command(
         return
     facts = facts_of(name)
     if facts is None:
-        known = ", ".join(one.name for one in EXTRACTORS)
-        raise UsageError(
-            f"there is no extractor {name!r}; there are {known}, and networks of your own (docs/models.md)"
-        )
+        known = did_you_mean(name, (one.name for one in EXTRACTORS), "auvseg models")
+        raise UsageError(f"there is no extractor {name!r}; {known}")
     described = {
         "told": facts.told,
         "classes": facts.classes,

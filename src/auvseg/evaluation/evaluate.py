@@ -10,7 +10,7 @@ import pandas as pd
 
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.isolation import IsolatedPool
-from auvseg.errors import DatasetError, UsageError
+from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.evaluation.case import CaseEvaluation, ClassEvaluation, EvaluationTask, evaluate_case
 from auvseg.evaluation.predictions import Matches, match_predictions
 
@@ -171,7 +171,8 @@ def _asked(declared: tuple[ClassDef, ...] | None, names: Sequence[str]) -> tuple
     known = {one.name: one for one in declared} | {str(one.class_id): one for one in declared}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"no class {unknown[0]!r}; the data set has {', '.join(one.name for one in declared)}")
+        hint = did_you_mean(unknown[0], (one.name for one in declared))
+        raise UsageError(f"the data set has no class {unknown[0]!r}; {hint}")
     return tuple(dict.fromkeys(known[name] for name in names))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, cast
 
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.extractors.base import Extractor
 from auvseg.extractors.catalogue import EXTRACTORS, facts_of
 
@@ -35,6 +35,16 @@ def register_extractor(name: str, factory: ExtractorFactory) -> None:
     _REGISTERED[name] = factory
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that `get_extractor` does not know. A factory that has to be imported is not looked for.
+
+    Raises:
+        UsageError: with the names that may be meant.
+    """
+    if ":" not in name and name not in extractor_names():
+        raise UsageError(f"unknown extractor {name!r}; {did_you_mean(name, extractor_names(), 'auvseg models')}")
+
+
 def registered_factory(name: str) -> ExtractorFactory | None:
     """What `register_extractor` was given under this name in this process; None for every other name."""
     return _REGISTERED.get(name)
@@ -56,11 +66,10 @@ def get_extractor(name: str, **options: Any) -> Extractor:
     """
     if name in _REGISTERED:
         return _REGISTERED[name](**options)
+    check_name(name)
     facts = facts_of(name)
-    if facts is None and ":" in name:
-        return _made_by(name, _imported(name), options)
     if facts is None:
-        raise UsageError(f"unknown extractor {name!r}; there are {', '.join(extractor_names())}")
+        return _made_by(name, _imported(name), options)
     if options.get("prompt") == "middle" and not facts.carries_masks:
         able = ", ".join(one.name for one in EXTRACTORS if one.carries_masks)
         raise UsageError(f"--prompt middle: {name} carries no mask from plane to plane; {able} does")

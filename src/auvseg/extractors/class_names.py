@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from auvseg.data.case import ClassDef
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.extractors.class_meaning import FINDINGS, meaning
 
 ClassNameMap = Mapping[str, tuple[str, ...]]
@@ -108,7 +108,7 @@ def mapped(
     names = {_plain(name): name for name in known}
     unknown = [its for all_its in wanted.values() for its in all_its if _plain(its) not in names]
     if unknown:
-        raise UsageError(f"--class-map: the model has no class {unknown[0]!r}; it has {listed(known)}")
+        raise UsageError(f"--class-map: the model has no class {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
     return {
         one.class_id: tuple(names[_plain(its)] for its in wanted[_plain(one.name)])
         for one in classes

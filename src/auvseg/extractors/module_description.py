@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor, nn
 
-from auvseg.errors import UsageError, WeightsError
+from auvseg.errors import UsageError, WeightsError, did_you_mean
 from auvseg.extractors.module_facts import ModuleFacts, as_channels, standardised
 from auvseg.extractors.volumewise import Intensity, Preprocessing, windowed
 from auvseg.text_files import read_json
@@ -52,7 +52,7 @@ def open_module(description: Path) -> tuple[nn.Module, ModuleFacts, str]:
     known = {"network", *_READERS}
     unknown = sorted(content.keys() - known)
     if unknown:
-        raise UsageError(f"{description}: unknown key {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        raise UsageError(f"{description}: unknown key {unknown[0]!r}; {did_you_mean(unknown[0], sorted(known))}")
     lacking = [key for key in ("network", "classes", "window") if key not in content]
     if lacking:
         raise UsageError(f"{description}: lacks {lacking[0]!r}; see docs/models.md")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from auvseg.data.case import Dataset
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.datalist import export_datalist
 from auvseg.filtering.exclude import export_exclude
 from auvseg.filtering.export import Export
@@ -56,5 +56,5 @@ def export_selection(
         return export_ignore(selection, dataset, folder, target=target, dry_run=dry_run)
     simple = {"exclude": export_exclude, "datalist": export_datalist, "weights": export_weights}
     if name not in simple:
-        raise UsageError(f"unknown export {name!r}; there are {', '.join(get_args(ExportName))}")
+        raise UsageError(f"unknown export {name!r}; {did_you_mean(name, get_args(ExportName))}")
     return simple[name](selection, dataset, folder, target=target, dry_run=dry_run)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.suspicion import held_classes, held_rows
 
 SHARE_FACTOR = 2.0
@@ -71,7 +71,8 @@ def cautions(losses: pd.DataFrame, strata: str | None) -> list[str]:
 
 def _strata_of(rows: pd.DataFrame, strata: str) -> list[tuple[str, pd.Series]]:
     if strata not in rows.columns:
-        raise UsageError(f"the scores table has no column {strata!r} to take strata from")
+        hint = did_you_mean(strata, map(str, rows.columns))
+        raise UsageError(f"the scores table has no column {strata!r} to take strata from; {hint}")
     known = rows[strata].astype("object")
     values = known.where(known.notna() & (known != ""), "(missing)").astype(str)
     several = values.groupby(rows["case"]).nunique()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
+from auvseg.extractors import check_name
 from auvseg.extractors.catalogue import Prompt, facts_of
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
@@ -127,11 +128,13 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
     """Refuse what cannot work before any file is opened.
 
     Raises:
-        UsageError: an unknown measure, a channel that does not exist, a window without width, no classes to prompt for.
+        UsageError: an unknown measure or extractor, a channel that does not exist, a window without width, no classes
+            to prompt for.
     """
     unknown = [name for name in config.measures if name not in CASE_MEASURES]
     if unknown:
-        raise UsageError(f"unknown measure {', '.join(unknown)}; there are {', '.join(CASE_MEASURES)}")
+        hint = did_you_mean(unknown[0], CASE_MEASURES, "auvseg measures")
+        raise UsageError(f"unknown measure {unknown[0]!r}; {hint}")
     if config.window_hu[1] <= 0:
         raise UsageError(f"the window's width must be positive, not {config.window_hu[1]:g} HU")
     if config.max_slices is not None and config.max_slices < 1:
@@ -143,6 +146,7 @@ def check_config(config: ScoreConfig, dataset: Dataset) -> None:
 
 
 def _check_model(config: ScoreConfig) -> None:
+    check_name(config.extractor)
     facts = facts_of(config.extractor)
     if facts is None:
         return

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 from urllib.parse import urlsplit
 
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 
 HUGGING_FACE = (
     "huggingface.co",
@@ -200,4 +200,5 @@ def find_model(name: str) -> Model:
     for model in MODELS:
         if model.name == name:
             return model
-    raise UsageError(f"there are no weights named {name!r}; there are {', '.join(model.name for model in MODELS)}")
+    known = did_you_mean(name, (model.name for model in MODELS), "auvseg weights list")
+    raise UsageError(f"there are no weights named {name!r}; {known}")

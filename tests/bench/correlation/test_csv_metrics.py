@@ -50,7 +50,7 @@ def test_hostile_names_survive(tmp_path, name):
     ("text", "words"),
     [
         ("id,dice\na,1\n", "no column 'case'"),
-        ("case,iou\na,1\n", "no column 'dice'; it has 'case', 'iou'; name another with --column"),
+        ("case,iou\na,1\n", "no column 'dice': name another with --column; there are case, iou"),
         ("case,dice\na,good\n", "line 2: dice is 'good'"),
         ("case,dice\n,1\n", "line 2: names no case"),
         ("case,class,dice\na,,1\n", "line 2: names no class"),

@@ -85,7 +85,7 @@ def test_one_fold_by_its_file_its_folder_and_its_validation_folder(results):
 
 def test_another_metric_of_nnunet(results):
     assert by_key(read_metrics(results, "iou"))["a.b", "core"] == pytest.approx(2 / 3)
-    with pytest.raises(UsageError, match="has no 'hd95'; it has Dice"):
+    with pytest.raises(UsageError, match="has no 'hd95'; there are Dice"):
         read_metrics(results, "hd95")
 
 

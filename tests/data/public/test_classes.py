@@ -43,7 +43,7 @@ def test_a_map_sets_order_and_leaves_out():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"keep": ["livr"]}, "close to it: liver"),
+        ({"keep": ["livr"]}, "did you mean liver?"),
         ({"merge": {"organs": ["liver", "heart"]}}, "no class 'heart'"),
         ({"merge": {"a": ["liver"], "b": ["liver"]}}, "'liver' is named twice"),
         ({"merge": {"spleen": ["liver"]}}, "'spleen' is a class of its own"),

@@ -39,7 +39,7 @@ def test_only_the_surroundings_of_structures_are_shown(drawn, tmp_path):
 
 
 def test_a_case_that_is_not_there_or_cannot_be_read_is_an_error_in_words(drawn, tmp_path):
-    with pytest.raises(UsageError, match="has no case nobody"):
+    with pytest.raises(UsageError, match="has no case 'nobody'"):
         planes(drawn.folder, drawn.dataset, "nobody")
     gone = dataclasses.replace(drawn.dataset.cases[0], images=(tmp_path / "gone.nii.gz",))
     with pytest.raises(ReadError):

@@ -87,5 +87,5 @@ def test_a_class_that_no_case_has_keeps_its_place_and_many_classes_their_colours
 
 @pytest.mark.parametrize("measures", [(), ("confidence",), ("S", "no such")])
 def test_what_the_run_lacks_is_refused_with_what_it_has(measures):
-    with pytest.raises(UsageError, match="this run has AUV, S, anisotropy, volume_ml, slices"):
+    with pytest.raises(UsageError, match="there are AUV, S, anisotropy, volume_ml, slices"):
         distribution(draw_scores(cases=4), *measures)

@@ -18,7 +18,7 @@ from auvseg.bench.correlation.metrics import LOWER_IS_BETTER, Metrics
 from auvseg.bench.correlation.values import useful_sign
 from auvseg.bench.statistics.association import Method, association
 from auvseg.bench.statistics.estimate import RESAMPLES, Estimate, undefined
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 
 SIZE = ("volume_ml", "slices")
 """What is given unless somebody asks for something else: a measure that only repeats it says nothing new."""
@@ -136,7 +136,8 @@ def _covariates(pairs: Pairs, given: Sequence[str] | None) -> tuple[str, ...]:
         return tuple(name for name in SIZE if name in pairs.measures)
     unknown = [name for name in given if name not in pairs.measures]
     if unknown:
-        raise UsageError(f"{unknown[0]!r} cannot be given; this run has {', '.join(pairs.measures)}")
+        known = did_you_mean(unknown[0], pairs.measures, "auvseg measures")
+        raise UsageError(f"{unknown[0]!r} cannot be given, it is no measure of this run; {known}")
     return tuple(dict.fromkeys(given))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics, check_unique
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.spreadsheet import unguarded_texts
 
 _HEADING = 1
@@ -33,9 +33,9 @@ def read_csv_metrics(path: Path, column: str) -> Metrics:
     columns = {wanted: _find(table, wanted) for wanted in ("case", "class", "class_id", "status", "reason", column)}
     for wanted in ("case", column):
         if columns[wanted] is None:
-            known = ", ".join(map(repr, table.columns))
+            known = did_you_mean(wanted, map(str, table.columns))
             advice = "name another with --column" if wanted == column else "a column 'case' must hold the case ids"
-            raise UsageError(f"{path.name}: has no column {wanted!r}; it has {known}; {advice}")
+            raise UsageError(f"{path.name}: has no column {wanted!r}: {advice}; {known}")
     per_class = columns["class"] is not None or columns["class_id"] is not None
     rows, failed = [], {}
     for line, record in enumerate(table.to_dict("records"), start=_HEADING + 1):

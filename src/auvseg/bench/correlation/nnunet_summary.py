@@ -17,7 +17,7 @@ from auvseg.data.case import ClassDef
 from auvseg.data.layouts.description import load_json
 from auvseg.data.layouts.naming import clean_id, stem
 from auvseg.data.layouts.nnunet_labels import read_labels
-from auvseg.errors import DatasetError, UsageError
+from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.text_files import read_json
 
 SUMMARY = "summary.json"
@@ -156,7 +156,7 @@ def _class_of(
 def _value(values: dict[str, Any], metric: str, where: str) -> float:
     alike = [name for name in values if name.casefold() == metric.casefold()]
     if not alike:
-        raise UsageError(f"{where}: has no {metric!r}; it has {', '.join(values)}")
+        raise UsageError(f"{where}: has no {metric!r}; {did_you_mean(metric, values)}")
     value = values[alike[0]]
     if value is None:
         return math.nan

@@ -9,7 +9,7 @@ import numpy as np
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.data.case import Case, Dataset
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 
 FEWEST_CASES = 6
 """With fewer, a half has no more than two cases and no area under a curve means anything."""
@@ -125,7 +125,8 @@ def check_corruptions(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in CORRUPTIONS]
     if unknown or not names:
         wanted = f"unknown corruption {unknown[0]!r}" if unknown else "no corruption is named"
-        raise UsageError(f"{wanted}; there are {', '.join(CORRUPTIONS)}")
+        hint = did_you_mean(unknown[0] if unknown else "", CORRUPTIONS, "docs/bench-detect.md")
+        raise UsageError(f"{wanted}; {hint}")
 
 
 def labelled_cases(dataset: Dataset, fewest: int) -> list[Case]:

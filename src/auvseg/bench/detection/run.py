@@ -27,7 +27,7 @@ from auvseg.extractors.memory import RemembersPlanes
 from auvseg.plain_values import of_shape
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Course, classes_of
-from auvseg.scoring.config import ScoreConfig, fingerprint
+from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
 from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
@@ -113,6 +113,7 @@ def detect(
         RunError: the folder belongs to something else.
     """
     started = time.monotonic()
+    check_config(config, dataset)
     cases = plan.choose(dataset)
     _open(folder, plan, cases)
     score(

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import MEASURES, OUTLIER
 
 Loss = Literal["baseline", "duo"]
@@ -65,7 +65,9 @@ def arms_named(names: tuple[str, ...]) -> tuple[Arm, ...]:
 def _by_measure(name: str) -> Arm:
     measure, plus, loss = name.partition("+")
     if measure not in MEASURES or loss not in ("", "duo") or bool(plus) != bool(loss):
-        raise UsageError(f"unknown arm {name!r}; there are {', '.join(ARMS)}, and every measure, alone or with +duo")
+        known = (*ARMS, *MEASURES, *(f"{one}+duo" for one in MEASURES))
+        hint = did_you_mean(name, known, f"{', '.join(ARMS)}, and every measure, alone or with +duo")
+        raise UsageError(f"unknown arm {name!r}; {hint}")
     return Arm(name, measure, "duo" if loss else "baseline", f"the most suspicious by {measure} left out")
 
 

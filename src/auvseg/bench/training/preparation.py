@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from auvseg import atomic
 from auvseg.bench.training.noisy_dataset import NoisyDataset
-from auvseg.errors import RunError, UsageError
+from auvseg.errors import RunError, UsageError, did_you_mean
 from auvseg.text_files import read_json
 
 Size = Literal["small", "full"]
@@ -102,8 +102,8 @@ def prepare(workspace: Workspace, noisy: NoisyDataset, *, processes: int = 1) ->
     plans_file = folder / "nnUNetPlans.json"
     plans = read_json(plans_file)
     if workspace.configuration not in plans["configurations"]:
-        known = ", ".join(plans["configurations"])
-        raise UsageError(f"nnU-Net planned no {workspace.configuration} for this data; there are {known}")
+        known = did_you_mean(workspace.configuration, plans["configurations"])
+        raise UsageError(f"nnU-Net planned no {workspace.configuration} for this data; {known}")
     plans["configurations"][SMALL] = small_configuration(plans["configurations"], workspace.configuration)
     atomic.write_text(plans_file, json.dumps(plans, indent=4) + "\n")
     atomic.write_text(done, json.dumps({"configuration": workspace.configuration}) + "\n")

@@ -26,8 +26,8 @@ from auvseg.bench.training.removal import FilterOptions, Removal, find_removals
 from auvseg.bench.training.report import as_markdown, table_rows
 from auvseg.data.case import Dataset
 from auvseg.data.dataset import read_dataset
-from auvseg.errors import RunError, UsageError
-from auvseg.extractors import extractor_names
+from auvseg.errors import RunError
+from auvseg.extractors import check_name
 from auvseg.scoring.config import check_config
 from auvseg.scoring.run import differences
 from auvseg.spreadsheet import table_as_csv
@@ -98,9 +98,7 @@ def bench_training(
         RunError: the folder belongs to something else, or nnU-Net failed.
     """
     check_config(filters.auv, dataset)
-    unknown = {filters.auv.extractor, filters.combined_extractor} - {*extractor_names()}
-    if unknown:
-        raise UsageError(f"unknown extractor {unknown.pop()!r}; there are {', '.join(extractor_names())}")
+    check_name(filters.combined_extractor)
     _open(folder, {"noise": noise.as_dict(), "filters": _plain(filters), "configuration": workspace.configuration})
     raw = workspace.raw / f"Dataset001_{_plain_name(dataset.name)}"
     noisy = write_noisy_dataset(dataset, noise, raw, progress=_named("planting faults", on_step))

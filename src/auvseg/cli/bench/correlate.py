@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.values import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def command(
         result = correlate(
             table,
             known,
-            given=[name.strip() for name in given.split(",") if name.strip()] or None,
+            given=names(given) or None,
             higher_is_better=higher_is_better,
             seed=seed,
             resamples=resamples,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.command import options_file
 from auvseg.cli.console import out, progress, say, say_warning, show_table
 from auvseg.cli.run_log import keep_log
@@ -20,6 +19,7 @@ from auvseg.cli.score import (
     named_model,
     planes_to_look_at,
 )
+from auvseg.cli.values import names, numbers, share
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -38,9 +38,11 @@ def command(
     draws: Annotated[int, typer.Option(min=1, help="Random halves, each with faults of its own.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no faulty copy after so many minutes.")] = None,
-    budget: Annotated[float, typer.Option(min=0.001, max=1, help="Share of structures that can be reviewed.")] = 0.1,
+    budget: Annotated[
+        float, typer.Option(parser=share(0.001, 1), help="Share of structures that can be reviewed.")
+    ] = 0.1,
     faulty_share: Annotated[
-        float, typer.Option(min=0.001, max=0.999, help="Share of faulty ones for which precision is stated.")
+        float, typer.Option(parser=share(0.001, 0.999), help="Share of faulty ones for which precision is stated.")
     ] = 0.1,
     extractor: Annotated[str, typer.Option(help="As for auvseg score.")] = "lite-medsam",
     model: Annotated[

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.bench.lists import names, numbers
 from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import InputName, ModalityName, measures_named, named_model, planes_to_look_at
 from auvseg.cli.train import NetworkName
+from auvseg.cli.values import names, numbers, share
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
@@ -41,17 +41,21 @@ def command(
     ] = "",
     seeds: Annotated[str, typer.Option(help="Of the trainings; further ones can be added later.")] = "0,1,2",
     noise_level: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of training cases that get a fault, half image, half label.")
+        float,
+        typer.Option(parser=share(0, 0.9), help="Share of training cases that get a fault, half image, half label."),
     ] = 0.2,
     keep: Annotated[
-        float | None, typer.Option(min=0.01, max=1, help="Share that the filters keep; 1 - noise level if not given.")
+        float | None,
+        typer.Option(parser=share(0.01, 1), help="Share that the filters keep; 1 - noise level if not given."),
     ] = None,
     corruptions: Annotated[str, typer.Option(help="Faults to draw from, comma-separated, or all.")] = "all",
     severities: Annotated[str, typer.Option(help="Severities to draw from, each above 0 and at most 1.")] = "1",
     scope: Annotated[ScopeName, typer.Option(help="Of AUV and single measures: as auvseg filter.")] = ScopeName.case,
     combine: Annotated[CombineName, typer.Option(help="With --scope class: as auvseg filter.")] = CombineName.union,
     cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 0,
-    held_out: Annotated[float, typer.Option(min=0.05, max=0.8, help="Share of the cases to judge by; clean.")] = 0.2,
+    held_out: Annotated[
+        float, typer.Option(parser=share(0.05, 0.8), help="Share of the cases to judge by; clean.")
+    ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of what is held out and planted.")] = 0,
     size: Annotated[
         SizeName | None, typer.Option(help="full: the paper's protocol; small: what a processor trains. By device.")

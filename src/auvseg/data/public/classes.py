@@ -1,6 +1,5 @@
 """Which classes the converted data set has: all, some by name, several merged into one, or what a file says."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import ClassDef
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.text_files import read_yaml
 
 _RESERVED = ("background", "ignore", "")
@@ -139,8 +138,7 @@ def _check(groups: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
 def _refuse_unknown(wanted: Iterable[str], names: Sequence[str]) -> None:
     for name in wanted:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=3) or list(names[:3])
-            raise UsageError(f"there is no class {name!r} in the data set; close to it: {', '.join(close)}")
+            raise UsageError(f"there is no class {name!r} in the data set; {did_you_mean(name, names)}")
 
 
 def _refuse_twice(sources: Sequence[str]) -> None:

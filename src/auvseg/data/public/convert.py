@@ -23,7 +23,7 @@ from auvseg.data.public.record import FOLDER
 from auvseg.data.public.report import REPORT_NAME, Conversion, Row, as_csv, files_in_words
 from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.data.public.target_folder import TargetFolder, open_target
-from auvseg.errors import DatasetError, UsageError
+from auvseg.errors import DatasetError, UsageError, did_you_mean
 
 Kind = Literal["lits", "totalsegmentator", "word", "feta", "kits", "msd"]
 """Public data sets that can be converted."""
@@ -110,7 +110,7 @@ def convert(
 
 def _find(kind: str, source: Path) -> SourceDataset:
     if kind not in _READERS:
-        raise UsageError(f"there is no data set {kind!r}; auvseg converts {', '.join(get_args(Kind))}")
+        raise UsageError(f"auvseg converts no data set {kind!r}; {did_you_mean(kind, get_args(Kind))}")
     place = source.expanduser().resolve()
     if not place.is_dir():
         raise DatasetError(f"{source}: there is no such folder")

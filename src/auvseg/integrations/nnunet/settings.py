@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 
 NoiseKind = Literal["case", "sampled", "none"]
 ScaleOn = Literal["logits", "probabilities"]
@@ -70,7 +70,7 @@ class Settings:
         unknown = sorted(set(plans) - known)
         if unknown:
             raise UsageError(
-                f"the plans' auvseg entry has no setting {unknown[0]!r}; there are {', '.join(sorted(known))}"
+                f"the plans' auvseg entry has no setting {unknown[0]!r}; {did_you_mean(unknown[0], sorted(known))}"
             )
         given: dict[str, Any] = {}
         for name in known:

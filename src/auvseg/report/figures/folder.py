@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.case import Dataset
-from auvseg.errors import AuvsegError, RunError, UsageError
+from auvseg.errors import AuvsegError, RunError, UsageError, did_you_mean
 from auvseg.report.bands import SpectrumBands
 from auvseg.report.cohort import shown_measures
 from auvseg.report.figures.images import planes, thumbnails
@@ -126,7 +126,7 @@ def _drawings(prepared: Prepared, options: FigureOptions) -> Iterator[tuple[str,
     ids = set(cohort.order)
     unknown = [case for case in options.cases if case not in ids]
     if unknown:
-        raise UsageError(f"the run has no case {unknown[0]}")
+        raise UsageError(f"the run has no case {unknown[0]!r}; {did_you_mean(unknown[0], cohort.order)}")
     cases = tuple(options.cases) or cohort.order[: options.top]
     if options.measures:
         require(cohort, options.measures)

@@ -19,7 +19,7 @@ from auvseg.bench.correlation.plots import printable
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import Volume, load_volume
-from auvseg.errors import RunError, UsageError
+from auvseg.errors import RunError, UsageError, did_you_mean
 from auvseg.report.figures.style import MOST_NAMED, new_figure
 from auvseg.report.palette import colour_of
 from auvseg.report.pictures import Region, model_mask, region_of, thumbnail_picture
@@ -197,4 +197,5 @@ def _case(dataset: Dataset, case_id: str) -> Case:
     for case in dataset.cases:
         if case.case_id == case_id:
             return case
-    raise UsageError(f"{dataset.name} has no case {case_id}")
+    hint = did_you_mean(case_id, (case.case_id for case in dataset.cases))
+    raise UsageError(f"{dataset.name} has no case {case_id!r}; {hint}")

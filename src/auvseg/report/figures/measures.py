@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from auvseg.bench.correlation.plots import printable
 from auvseg.data.case import ClassDef
-from auvseg.errors import UsageError
+from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.selection import filter_cases
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.default import AUV, default_measure
@@ -131,8 +131,8 @@ def require(cohort: Cohort, measures: Sequence[str]) -> None:
     """
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     if not measures or not set(measures) <= set(there):
-        lacking = ", ".join(name for name in measures if name not in there) or "none"
-        raise UsageError(f"no figure of {lacking}: this run has {', '.join(there)}")
+        lacking = next((name for name in measures if name not in there), "")
+        raise UsageError(f"no figure of {lacking!r}, of which this run has no number; {did_you_mean(lacking, there)}")
 
 
 def _draw_columns(axes: Axes, cohort: Cohort, measure: str, mark: Sequence[str]) -> None:
