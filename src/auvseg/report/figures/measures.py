@@ -132,9 +132,8 @@ def require(cohort: Cohort, measures: Sequence[str]) -> None:
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     if not measures or not set(measures) <= set(there):
         lacking = next((name for name in measures if name not in there), "")
-        raise UsageError(
-            f"no figure of {lacking!r}, of which this run has no number; {did_you_mean(lacking, there, 'auvseg measures')}"
-        )
+        hint = did_you_mean(lacking, there, "auvseg measures")
+        raise UsageError(f"no figure of {lacking!r}, of which this run has no number; {hint}")
 
 
 def _draw_columns(axes: Axes, cohort: Cohort, measure: str, mark: Sequence[str]) -> None:
