@@ -115,3 +115,17 @@ def _refuse() -> None:
 
 def identity(item: object) -> object:
     return item
+
+
+def imported_with_nibabel(names):
+    """Which of these modules are there once nibabel is."""
+    import nibabel  # noqa: F401
+
+    return tuple(name for name in names if name in sys.modules)
+
+
+def version_of_pydicom(_):
+    """Imports it."""
+    import pydicom
+
+    return pydicom.__version__

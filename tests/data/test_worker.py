@@ -183,9 +183,18 @@ def test_workers_end_with_a_parent_that_is_killed_even_while_they_are_busy(scrip
     assert wait_until_gone(workers) == set()
 
 
-def test_a_script_without_a_main_guard_is_told_so(script):
-    process, workers = script(guard="if True:")
-    _, errors = process.communicate(timeout=60)
-    assert workers == set()
-    assert "RunError: worker processes end before they begin (exit status 1)" in errors
-    assert "__name__" in errors
+def test_a_script_without_a_main_guard_runs_once(script):
+    _, workers = script(guard="if True:")
+    assert len(workers) in (1, 2)
+
+
+def test_workers_import_nothing_of_the_caller_and_no_pydicom_with_nibabel(pool):
+    (outcome,) = pool.map(tasks.imported_with_nibabel, [("nibabel", "pydicom", "pytest", "typer")])
+    assert outcome.result == ("nibabel",)
+
+
+def test_pydicom_can_be_imported_after_nibabel(pool):
+    assert [outcome.result for outcome in pool.map(tasks.imported_with_nibabel, [(), ()])] == [(), ()]
+    (outcome,) = pool.map(tasks.version_of_pydicom, [0])
+    assert outcome.error is None
+    assert outcome.result

@@ -24,6 +24,7 @@ from auvseg.cli.score import command as score
 from auvseg.cli.train import nnunet_export, nnunet_path, train
 from auvseg.cli.version import callback
 from auvseg.cli.weights import app as weights_app
+from auvseg.data.lean_nibabel import hide_pydicom_from_nibabel
 from auvseg.errors import AuvsegError
 
 app = typer.Typer(
@@ -68,6 +69,7 @@ def main() -> None:
     # Threads that wait by spinning stop each other: with another busy process beside it, a two-thread run was seen to
     # take ten times as long. Must be set before torch starts its threads; the user's own choice wins.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    hide_pydicom_from_nibabel()
     try:
         app()
     except AuvsegError as error:

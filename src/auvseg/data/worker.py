@@ -8,15 +8,18 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any, TypeVar
 
 from auvseg.data import transfer
+from auvseg.data.lean_nibabel import hide_pydicom_from_nibabel
 from auvseg.errors import AuvsegError
 
 Item = TypeVar("Item")
@@ -59,7 +62,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, child = context.Pipe()
         self._process = context.Process(target=_work, args=(child,), daemon=True)
-        with interrupts_blocked():
+        with interrupts_blocked(), _without_main():
             self._process.start()
         child.close()
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
@@ -170,8 +173,23 @@ def interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Have a child start without the caller's script, which it would import: long, unguarded, or all of the commands.
+
+    A task's function is imported from its own module.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _work(connection: Connection) -> None:
     """A worker's life: ends with the pipe, which ends with the parent."""
+    hide_pydicom_from_nibabel()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     # libpng, libtiff and ITK talk to the terminal; what matters of it comes back as an error.
