@@ -106,8 +106,6 @@ def show(name: str, run: Path, function: Callable[[Path], str]) -> None:
 
 def timed(function: Callable[[Path], str], run: Path) -> tuple[float, float, str]:
     """Seconds, peak memory and answer of a function, with everything imported that it needs."""
-    import sklearn.covariance  # noqa: F401
-
     import auvseg.filtering.selection
     import auvseg.ranking
     import auvseg.report  # noqa: F401

@@ -121,8 +121,9 @@ def features(count=30, length=64, seed=0):
 def test_mahalanobis_is_that_of_scikit_learn():
     from sklearn.covariance import LedoitWolf
 
-    values = features()
-    np.testing.assert_allclose(mahalanobis(values), np.sqrt(LedoitWolf().fit(values).mahalanobis(values)))
+    for values in (features(), features(6, 200), features(300, 3), features(8, 1), 1e4 + 1e-3 * features()):
+        expected = np.sqrt(LedoitWolf().fit(values).mahalanobis(values))
+        np.testing.assert_allclose(mahalanobis(values), expected, rtol=1e-6)
 
 
 def test_mahalanobis_of_many_cases_tends_to_the_textbook_distance():

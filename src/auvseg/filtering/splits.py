@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn.model_selection import KFold
+import numpy as np
 
 from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
@@ -96,8 +96,16 @@ def fresh_split(dataset: Dataset) -> list[Fold]:
         raise UsageError(
             f"nnU-Net's {_NNUNET_FOLDS} folds need as many labelled training cases; there are {len(training)}"
         )
-    folds = KFold(n_splits=_NNUNET_FOLDS, shuffle=True, random_state=_NNUNET_SEED).split(training)
-    return [{"train": [training[i] for i in train], "val": [training[i] for i in val]} for train, val in folds]
+    # What scikit-learn's KFold does, which nnU-Net calls; the legacy generator is part of it.
+    shuffled = np.random.RandomState(_NNUNET_SEED).permutation(len(training))
+    folds = [set(fold.tolist()) for fold in np.array_split(shuffled, _NNUNET_FOLDS)]
+    return [
+        {
+            "train": [one for number, one in enumerate(training) if number not in fold],
+            "val": [one for number, one in enumerate(training) if number in fold],
+        }
+        for fold in folds
+    ]
 
 
 def filter_folds(folds: Sequence[Fold], removed: Collection[str]) -> list[Fold]:

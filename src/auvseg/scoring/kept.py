@@ -39,7 +39,7 @@ _COARSE_NS = 3_000_000_000
 """No file system's clock is coarser: FAT counts every other second."""
 
 _STAMP = b"auvseg"
-_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn")
+_PACKAGES = ("numpy", "pandas", "pyarrow")
 _CODE = ("scoring/columns.py", "scoring/table.py", "scoring/cohort.py", "measures/cohort.py", "measures/catalogue.py")
 """What decides what is in a table, beside the records."""
 

@@ -1,6 +1,6 @@
 """The statistics that every bench uses: numbers never without an interval, intervals never without a number of cases.
 
-NumPy and SciPy alone; no torch.
+NumPy alone, and SciPy's special functions; no torch.
 """
 
 from auvseg.bench.statistics.association import association, partial_correlation, pearson, spearman

@@ -17,15 +17,14 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from auvseg.bench.statistics.estimate import (
     CONFIDENCE,
     RESAMPLES,
     Estimate,
     block_sizes,
-    check_confidence,
     drawn_counts,
+    normal_quantile,
     percentile_interval,
     undefined,
 )
@@ -188,7 +187,7 @@ def _ranks(column: Float64[np.ndarray, "n"], weights: Float64[np.ndarray, "B n"]
 
 def _perfect(value: float, rows: int, covariates: int, confidence: float) -> Estimate:
     nearly = 1 - 12 / (rows**3 - rows)
-    z = float(norm.ppf((1 + check_confidence(confidence)) / 2))
+    z = normal_quantile(confidence)
     error = z * math.sqrt((1 + nearly**2 / 2) / (rows - 3 - covariates)) if rows - covariates > 3 else math.inf
     bound = math.tanh(math.atanh(nearly) - error)
     low, high = (bound, 1.0) if value > 0 else (-1.0, -bound)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from auvseg.bench.statistics.estimate import (
     CONFIDENCE,
@@ -145,7 +145,7 @@ def _pigeonhole(complete: Float64[np.ndarray, "K C"], seed: int, resamples: int)
 
 
 def _quantile(confidence: float, freedom: float) -> float:
-    return float(student.ppf((1 + check_confidence(confidence)) / 2, freedom))
+    return float(stdtrit(freedom, (1 + check_confidence(confidence)) / 2))
 
 
 def _with_reason(estimate: Estimate, reason: str) -> Estimate:

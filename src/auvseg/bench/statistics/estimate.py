@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -123,6 +124,15 @@ def check_confidence(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"the confidence must lie between 0 and 1, not {confidence:g}")
     return confidence
+
+
+def normal_quantile(confidence: float) -> float:
+    """How many standard deviations around the mean of a normal distribution hold this share of it: 1.96 for 0.95.
+
+    Raises:
+        ValueError: the confidence does not lie in (0, 1).
+    """
+    return NormalDist().inv_cdf((1 + check_confidence(confidence)) / 2)
 
 
 @lru_cache(maxsize=4)

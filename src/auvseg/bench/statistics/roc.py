@@ -4,13 +4,12 @@ Shapes: N cases, V severities.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
 
-from auvseg.bench.statistics.estimate import CONFIDENCE, Estimate, check_confidence, undefined
+from auvseg.bench.statistics.estimate import CONFIDENCE, Estimate, normal_quantile, undefined
 
 _INSIDE = 1e-9
 """Less than any two areas of a sample differ by."""
@@ -23,7 +22,7 @@ def auroc(values: Float64[np.ndarray, "N"], faulty: Bool[np.ndarray, "N"]) -> fl
     are compared.
     """
     known = ~np.isnan(values)
-    ranks, positive = rankdata(values[known]), faulty[known]
+    ranks, positive = _ranks(values[known]), faulty[known]
     count = int(positive.sum())
     pairs = count * (len(ranks) - count)
     if not pairs:
@@ -50,7 +49,7 @@ def auroc_interval(
     Returns:
         The area; `n` counts the cases with a value. NaN with its reason where a group is empty.
     """
-    z = float(norm.ppf((1 + check_confidence(confidence)) / 2))
+    z = normal_quantile(confidence)
     known = ~np.isnan(values)
     area, total, positive = auroc(values, faulty), int(known.sum()), int(faulty[known].sum())
     if math.isnan(area):
@@ -62,8 +61,8 @@ def auroc_interval(
 
     # At 0 and 1 the variance is 0, so the sample's own area would be found as the end of its interval.
     inside = min(max(area, _INSIDE), 1 - _INSIDE)
-    low = float(brentq(beyond, 0.0, inside)) if area > 0 else 0.0
-    high = float(brentq(beyond, inside, 1.0)) if area < 1 else 1.0
+    low = _root(beyond, inside, 0.0) if area > 0 else 0.0
+    high = _root(beyond, inside, 1.0) if area < 1 else 1.0
     return Estimate(area, low, high, total)
 
 
@@ -113,6 +112,19 @@ def monotonicity(suspicion: Float64[np.ndarray, "N V"]) -> float:
         return math.nan
     steps = complete[:, 1:] >= complete[:, :-1]
     return float((steps.all(axis=1) & (complete[:, -1] > complete[:, 0])).mean())
+
+
+def _ranks(values: Float64[np.ndarray, "N"]) -> Float64[np.ndarray, "N"]:
+    """Ranks from 1, equal values at the mean of theirs."""
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(sizes) - (sizes - 1) / 2)[group])
+
+
+def _root(function: Callable[[float], float], below: float, above: float) -> float:
+    """Where a function that is negative at the one end and positive at the other changes its sign, by bisection."""
+    while (middle := (below + above) / 2) not in (below, above):
+        below, above = (middle, above) if function(middle) < 0 else (below, middle)
+    return middle
 
 
 def _newcombe_variance(area: float, positive: int, negative: int) -> float:
