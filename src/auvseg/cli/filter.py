@@ -98,7 +98,6 @@ def command(
     if undo:
         _undo(run)
         return
-    from auvseg.bench.combination import with_combined
     from auvseg.data.dataset import read_dataset
     from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
@@ -115,6 +114,8 @@ def command(
             raise UsageError(f"{bench} says not to filter by any measure; to do it all the same name one with --by")
     by = by or default_measure(table)
     if by == COMBINED:
+        from auvseg.bench.combination import with_combined
+
         table = with_combined(table, run, bench)
     share = _advised(run, bench, table, by, scope, suspicious, faulty_share, cost) if keep == AUTO else float(keep)
     selection = filter_cases(

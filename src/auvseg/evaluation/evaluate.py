@@ -134,10 +134,11 @@ def held_by_one(table: pd.DataFrame) -> dict[int, dict[str, list[str]]]:
         By class id the case ids that are `absent` (in neither), `missed` (in the label alone) and `extra` (in the
         prediction alone).
     """
-    return {
-        int(class_id): {what: group.loc[held, "case"].tolist() for what, held in _held_by(group).items()}
-        for class_id, group in table[table["class_id"].notna()].groupby("class_id", sort=True)
-    }
+    result = {}
+    for class_id in sorted(table["class_id"].dropna().unique().tolist()):
+        group = table[table["class_id"] == class_id]
+        result[class_id] = {what: group.loc[held, "case"].tolist() for what, held in _held_by(group).items()}
+    return result
 
 
 def _summary(group: pd.DataFrame) -> dict[str, object]:

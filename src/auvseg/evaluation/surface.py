@@ -18,7 +18,6 @@ from itertools import permutations, product
 
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
-from scipy.spatial import cKDTree
 
 _PIECES: Mapping[int, Mapping[tuple[int, ...], float]] = {
     0b00000000: {},
@@ -112,6 +111,8 @@ def _distances_mm(
     first: Bool[np.ndarray, "*grid"], second: Bool[np.ndarray, "*grid"], spacing: Sequence[float]
 ) -> tuple[Float64[np.ndarray, "F"], Float64[np.ndarray, "S"]]:
     """How far every point of the one set lies from the other set, and the other way round."""
+    from scipy.spatial import cKDTree  # only processes that measure surfaces take the time to import it
+
     one, other = (np.argwhere(held) * np.asarray(spacing, dtype=np.float64) for held in (first, second))
     from_one, _ = cKDTree(other, leafsize=32).query(one)
     from_other, _ = cKDTree(one, leafsize=32).query(other)

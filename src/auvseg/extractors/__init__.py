@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.extractors.base import Extractor
 from auvseg.extractors.catalogue import EXTRACTORS, facts_of
 
-ExtractorFactory = Callable[..., Extractor]
+if TYPE_CHECKING:
+    # It stands on torch, which is imported where a map is made: the catalogue is read by commands that make none.
+    from auvseg.extractors.base import Extractor
+
+ExtractorFactory = Callable[..., "Extractor"]
 
 _REGISTERED: dict[str, ExtractorFactory] = {}
 
@@ -50,7 +53,7 @@ def registered_factory(name: str) -> ExtractorFactory | None:
     return _REGISTERED.get(name)
 
 
-def get_extractor(name: str, **options: Any) -> Extractor:
+def get_extractor(name: str, **options: Any) -> "Extractor":
     """Make a model ready.
 
     Args:
@@ -98,8 +101,10 @@ def _imported(name: str) -> ExtractorFactory:
     return cast("ExtractorFactory", found)
 
 
-def _made_by(name: str, factory: ExtractorFactory, options: dict[str, Any]) -> Extractor:
+def _made_by(name: str, factory: ExtractorFactory, options: dict[str, Any]) -> "Extractor":
     """What an imported factory makes, if it is an extractor."""
+    from auvseg.extractors.base import Extractor
+
     try:
         made: Any = factory(**options)
     except TypeError as problem:

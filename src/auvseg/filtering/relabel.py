@@ -10,16 +10,19 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
-import SimpleITK
 from jaxtyping import Shaped
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from auvseg.data.label_values import INTEGER_TOLERANCE
 from auvseg.errors import ReadError
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 SIMPLEITK_ENDINGS = (".nrrd", ".mha", ".gipl", ".png")
@@ -94,6 +97,8 @@ def _nifti(path: Path, values: Collection[int], new_value: int) -> bytes:
 
 
 def _simpleitk(path: Path, values: Collection[int], new_value: int) -> bytes:
+    import SimpleITK
+
     try:
         image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
@@ -105,7 +110,7 @@ def _simpleitk(path: Path, values: Collection[int], new_value: int) -> bytes:
     return simpleitk_copy(image, voxels, "".join(path.suffixes[-1:]))
 
 
-def simpleitk_copy(image: SimpleITK.Image, voxels: Shaped[np.ndarray, "..."], suffix: str) -> bytes:
+def simpleitk_copy(image: "SimpleITK.Image", voxels: Shaped[np.ndarray, "..."], suffix: str) -> bytes:
     """The bytes of a file with the image's grid and metadata and other voxels.
 
     Args:
@@ -113,6 +118,8 @@ def simpleitk_copy(image: SimpleITK.Image, voxels: Shaped[np.ndarray, "..."], su
         voxels: in SimpleITK's order, the last axis first.
         suffix: ending of the format, such as `.nrrd`.
     """
+    import SimpleITK
+
     edited = SimpleITK.GetImageFromArray(voxels)
     edited.CopyInformation(image)
     for key in image.GetMetaDataKeys():

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 SHOWN = 3
 """Neighbours a structure."""
 
 _CLEAN = 0.5
 """The less suspicious half of the cohort passes for clean."""
+
+_MANY_PAIRS = 1_000_000
+"""So many distances are computed at once; for more, a tree pays for its import."""
 
 _ALIKE = ("volume_ml", "extent_mm", "slices", "elongation", "offset_x_mm", "offset_y_mm", "offset_z_mm", "snr")
 """What makes two structures of one class alike: size, shape and place, not how well they are drawn."""
@@ -31,8 +34,6 @@ def similar_clean_cases(
         By case and class id, at most `SHOWN` other cases, the nearest first: Euclidean distance of the robust z of
         what makes structures alike. Empty where none of those was measured.
     """
-    from scipy.spatial import cKDTree
-
     ok = (table["status"] == "ok").to_numpy()
     scored, z = table[ok], z.loc[ok, [name for name in _ALIKE if name in z.columns]].fillna(0.0)
     found: dict[tuple[str, int], tuple[str, ...]] = {}
@@ -51,8 +52,20 @@ def similar_clean_cases(
             continue
         names = cases[sound]
         nearest = min(SHOWN + 1, len(names))
-        _, indices = cKDTree(places[sound]).query(places[mine], k=nearest)
-        for case, row in zip(cases[mine], np.asarray(indices).reshape(len(mine), nearest), strict=True):
+        for case, row in zip(cases[mine], _nearest(places[mine], places[sound], nearest), strict=True):
             others = [str(names[index]) for index in row if names[index] != case]
             found[str(case), class_id] = tuple(others[:SHOWN])
     return found
+
+
+def _nearest(
+    places: Float64[np.ndarray, "N M"], among: Float64[np.ndarray, "C M"], count: int
+) -> Int64[np.ndarray, "N count"]:
+    """Which of the candidates lie nearest to each place, the nearest first."""
+    if len(places) * len(among) <= _MANY_PAIRS:
+        distances = np.square(places[:, None] - among).sum(axis=-1)
+        return np.argsort(distances, axis=1, kind="stable")[:, :count]
+    from scipy.spatial import cKDTree
+
+    _, indices = cKDTree(among).query(places, k=count)
+    return np.asarray(indices, dtype=np.int64).reshape(len(places), count)

@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int16, UInt8
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from auvseg.data.case import ClassDef
 from auvseg.data.volume import Volume
@@ -180,6 +179,8 @@ def _averaged(image: Float32[np.ndarray, "D H W"], region: Region) -> Float32[np
     part = image[first, second, third]
     if region.step == (1, 1, 1):
         return part
+    from scipy import ndimage  # most planes are shown as they are
+
     smooth = ndimage.uniform_filter(part, size=region.step, mode="nearest")
     return smooth[:: region.step[0], :: region.step[1], :: region.step[2]]
 

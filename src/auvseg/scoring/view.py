@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -24,11 +24,12 @@ from PIL import Image
 from auvseg import atomic
 from auvseg.data.case import ClassDef
 from auvseg.measures.catalogue import ScaleOptions
-from auvseg.measures.inputs import MeasureInput, WholeCase
-from auvseg.measures.map_core import CoreOf
-from auvseg.measures.planes import agreement_by_plane, confidence_by_plane, own_mask, scale_by_plane
 from auvseg.scoring.record import file_name
 from auvseg.shapes import ImageArray, LabelArray
+
+if TYPE_CHECKING:
+    # A view is made beside torch, and read without it.
+    from auvseg.measures.inputs import MeasureInput, WholeCase
 
 VIEW_VERSION = 1
 """Raised whenever a view's meaning changes; views of another version are not shown."""
@@ -96,8 +97,11 @@ class CaseView:
     classes: dict[int, ClassView] = field(default_factory=dict)
     thumbnail: Thumbnail | None = None
 
-    def take(self, measured: MeasureInput, options: ScaleOptions) -> None:
+    def take(self, measured: "MeasureInput", options: ScaleOptions) -> None:
         """Keep what there is to see of a class; nothing where the extractor makes no maps."""
+        from auvseg.measures.map_core import CoreOf
+        from auvseg.measures.planes import agreement_by_plane, confidence_by_plane, own_mask, scale_by_plane
+
         if not measured.has_map:
             return
         class_map = measured.class_map
@@ -113,7 +117,7 @@ class CaseView:
             mask=measured.once(own_mask),
         )
 
-    def picture(self, whole: WholeCase, classes: Sequence[ClassDef]) -> None:
+    def picture(self, whole: "WholeCase", classes: Sequence[ClassDef]) -> None:
         """Make the thumbnail of a case."""
         self.thumbnail = thumbnail(whole.image, whole.label, classes, whole.spacing_mm)
 
