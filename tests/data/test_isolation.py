@@ -1,6 +1,8 @@
 import contextlib
+import multiprocessing
 import os
 import signal
+import sys
 import time
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import isolation_tasks as tasks
 from auvseg.data.isolation import IsolatedPool
+from auvseg.errors import RunError
 from processes import wait_until_gone
 
 
@@ -100,3 +103,13 @@ def test_workers_that_all_died_while_idle_are_replaced():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(outcome.result, signal.SIGKILL)
         assert [outcome.error for outcome in pool.map(tasks.double, range(4))] == [None] * 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a program that ends at once")
+def test_workers_that_cannot_start_are_told_apart_from_a_file_that_kills_them():
+    multiprocessing.set_executable("/bin/false")
+    try:
+        with IsolatedPool(1) as pool, pytest.raises(RunError, match="before they begin"):
+            list(pool.map(tasks.double, [1]))
+    finally:
+        multiprocessing.set_executable(sys.executable)
