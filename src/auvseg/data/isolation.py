@@ -149,8 +149,8 @@ class IsolatedPool:
         self._release(task, keep=False)
         if task.starts == _MOST_STARTS:
             raise RunError(
-                f"worker processes end before they begin ({error}): is Python's environment whole, and is there memory? "
-                "Without them reading goes on with num_workers=0"
+                f"worker processes end before they begin ({error}): is this Python whole, and is there memory left? "
+                "Files are read without them with num_workers=0"
             )
         self._start(task)
 
