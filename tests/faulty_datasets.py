@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
+from PIL import Image
 
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.check import check_dataset
@@ -155,6 +156,55 @@ def unstated_orientation(folder):
     return folder.dataset(unlabelled(patched(path, sform_code=0, qform_code=0)))
 
 
+def contradictory_spacing(folder):
+    path = folder.write("faulty_image.nii", folder.image(1))
+    return folder.dataset(unlabelled(patched(path, pixdim=[1, 1, 1, 1, 1, 1, 1, 1])))
+
+
+def contradictory_orientation(folder):
+    path = folder.write("faulty_image.nii", folder.image(1))
+    return folder.dataset(unlabelled(patched(path, qform_code=1, qoffset_x=5)))
+
+
+def sheared_grid(folder):
+    path = folder.root / "faulty_image.npz"
+    leaning = np.diag([-1.0, -1.0, 1.0])
+    leaning[:2, 1] = (0.6, -0.8)
+    np.savez(path, imgs=folder.image(1), direction=leaning, spacing=np.array([1.0, 1.0, 2.0]))
+    return folder.dataset(unlabelled(path))
+
+
+def implausible_spacing(folder):
+    return folder.dataset(unlabelled(folder.write("faulty_image.nii", folder.image(1), np.diag([1e4, 1e4, 2e4, 1.0]))))
+
+
+def unreadable_elsewhere(folder):
+    path = folder.write("faulty_image.nii", folder.image(1))
+    return folder.dataset(unlabelled(patched(path, intent_code=1004)))
+
+
+def spacing_unseen(folder):
+    return folder.dataset(unlabelled(tiff_stack(folder, spacing=1.5, unit="mm")))
+
+
+def pixels_only(folder):
+    folder.affine = np.diag([-1.0, -1.0, 2.0, 1.0])
+    path = folder.root / "faulty_image.png"
+    Image.fromarray(folder.image(1)[..., 0].astype(np.uint8)).save(path)
+    return folder.dataset(unlabelled(path))
+
+
+def tiff_stack(folder, **description):
+    """A stack of planes that ImageJ wrote; its axes point where those of a picture do."""
+    folder.affine = np.diag([-1.0, -1.0, 2.0, 1.0])
+    path = folder.root / "faulty_image.tif"
+    planes = [Image.fromarray(plane) for plane in folder.image(1).astype(np.uint8).transpose()]
+    lines = [f"ImageJ=1.54f\nimages={len(planes)}", *(f"{name}={value}" for name, value in description.items())]
+    options = {"tiffinfo": {270: "\n".join(lines)}, "resolution": 1.0, "resolution_unit": 1}
+    planes[0].save(path, save_all=True, append_images=planes[1:], **options)
+    return path
+
+
 def unusual_unit(folder):
     path = folder.write("faulty_image.nii", folder.image(1), folder.affine @ np.diag([1e3, 1e3, 1e3, 1.0]))
     return folder.dataset(unlabelled(patched(path, xyzt_units=3)))
@@ -268,6 +318,13 @@ FAULTS = [
     implausible_intensity,
     unstated_spacing,
     unstated_orientation,
+    contradictory_spacing,
+    contradictory_orientation,
+    sheared_grid,
+    implausible_spacing,
+    unreadable_elsewhere,
+    spacing_unseen,
+    pixels_only,
     unusual_unit,
     repaired_header,
     default_geometry,

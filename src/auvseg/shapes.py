@@ -11,8 +11,10 @@ Tensors are annotated where they are used, so that this module does not import t
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Float64, Int32
 
 ImageArray = Float32[np.ndarray, "D H W"]
 LabelArray = Int32[np.ndarray, "D H W"]
 MaskArray = Bool[np.ndarray, "D H W"]
+AxesArray = Float64[np.ndarray, "3 3"]
+"""The steps from one voxel to the next along D, H and W, a row each, in mm."""

@@ -47,6 +47,20 @@ def test_the_same_anatomy_gives_the_same_volume_in_every_orientation(write_nifti
     assert stored_spacing(volume.spacing_mm, axcodes) == pytest.approx(np.linalg.norm(matrix[:3, :3], axis=0))
 
 
+@pytest.mark.parametrize("axcodes", AXES[::5])
+def test_a_sheared_grid_keeps_its_steps_in_every_orientation(write_nifti, voxels, affine, axcodes):
+    leaning = affine.copy()
+    leaning[:3, 1] = (0.0, 1.2, 1.6)
+    stored, matrix = turned(voxels, leaning, axcodes)
+    volume = load_volume(Case("case", (write_nifti("i.nii", stored, matrix),), None))
+    assert volume.spacing_mm == pytest.approx((3.0, 2.0, 0.5))
+    depth, height, width = volume.axes_mm
+    assert abs(np.linalg.det(volume.axes_mm)) == pytest.approx(0.5 * 1.2 * 3)
+    assert abs(depth @ height) == pytest.approx(3 * 1.6)
+    assert abs(width @ height) == pytest.approx(0, abs=1e-6)
+    assert any("off perpendicular" in warning for warning in volume.warnings)
+
+
 @pytest.mark.parametrize("in_one_file", [True, False])
 @pytest.mark.parametrize("channel", [0, 1, 2])
 def test_every_channel_comes_in_its_order_and_a_replaced_image_with_it(make_case, voxels, channel, in_one_file):

@@ -34,6 +34,7 @@ def make_input():
         image=None,
         predicted_iou=None,
         spacing_mm=(1.0, 1.0, 1.0),
+        axes_mm=None,
         total=None,
     ):
         logits = torch.as_tensor(np.asarray(logits), dtype=torch.float32)
@@ -56,6 +57,7 @@ def make_input():
                 label=label,
                 spacing_mm=spacing_mm,
                 ignore_value=IGNORED,
+                axes_mm=axes_mm,
             ),
             values=() if mask is None else (1,),
             volume_voxels=None if mask is None else int(mask.sum()),

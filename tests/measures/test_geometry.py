@@ -64,6 +64,16 @@ def test_compactness_of_a_cube_by_hand_and_at_any_resolution(of_label):
     assert geometry.compactness(of_label(stick)) < expected
 
 
+def test_compactness_of_a_slanted_box_by_hand(of_label):
+    box = block((8, 8, 8), np.s_[2:6, 2:6, 2:6])
+    # Its sides are 4 mm; the first leans towards the second by 60 degrees, so that it is 2 mm high.
+    axes = np.array([[0.5, np.sqrt(3) / 2, 0], [0, 1, 0], [0, 0, 1]])
+    volume, area = 4 * 4 * 2, 2 * (4 * 4 + 4 * 4 + 4 * 2)
+    expected = math.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area
+    assert geometry.compactness(of_label(box, axes_mm=axes)) == pytest.approx(expected)
+    assert geometry.compactness(of_label(box, axes_mm=np.eye(3))) == geometry.compactness(of_label(box))
+
+
 def test_raggedness_by_hand(of_label):
     mask = block((4, 8, 8), np.s_[0:3, 0:4, 0:4])
     mask[1] = np.roll(mask[1], 2, axis=0)

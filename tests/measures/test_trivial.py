@@ -11,6 +11,14 @@ def test_volume_is_voxels_times_voxel_size(make_input, draw_ball):
     assert trivial.volume_ml(make_input(np.zeros((2, 4, 4)))) is None
 
 
+def test_volume_of_a_sheared_grid_is_that_of_the_slanted_voxels(make_input, draw_ball):
+    mask = draw_ball((9, 16, 16), 4)
+    # The planes are stacked askew, by 30 degrees.
+    axes = np.array([[3 * np.cos(np.pi / 6), 3 * np.sin(np.pi / 6), 0], [0, 0.5, 0], [0, 0, 0.5]])
+    case = make_input(np.zeros(mask.shape), mask, spacing_mm=(3.0, 0.5, 0.5), axes_mm=axes)
+    assert trivial.volume_ml(case) == pytest.approx(mask.sum() * np.sqrt(3) / 2 * 0.75 / 1000)
+
+
 def test_slices_counts_the_planes_that_hold_the_structure_not_those_scored(make_input, draw_ball):
     mask = draw_ball((4, 16, 16), 4)
     assert trivial.slices(make_input(np.zeros(mask.shape), mask, total=40)) == 40.0

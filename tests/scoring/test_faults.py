@@ -203,7 +203,7 @@ def test_a_record_of_another_version_is_refused_with_advice_and_made_anew_by_the
     dataset, run = small_dataset(tmp_path), tmp_path / "run"
     score(dataset, run, CONFIG)
     before, path = contents(run), record_path(run, "case_1")
-    path.write_text(path.read_text().replace('"record_version": 2', '"record_version": 1'))
+    path.write_text(path.read_text().replace('"record_version": 3', '"record_version": 1'))
     with pytest.raises(RunError, match=r"version 1, .* score into a new folder"):
         load_scores(run)
     assert score(dataset, run, CONFIG).reused == 4

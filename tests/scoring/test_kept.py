@@ -97,7 +97,7 @@ def replace_by_another(path):
 
 def give_another_version(path):
     content = path.read_text(encoding="utf-8")
-    path.write_text(content.replace('"record_version": 2', '"record_version": 1'), encoding="utf-8")
+    path.write_text(content.replace('"record_version": 3', '"record_version": 1'), encoding="utf-8")
 
 
 CHANGES = {

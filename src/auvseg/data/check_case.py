@@ -118,7 +118,7 @@ def _check_images(task: CheckTask, findings: list[Finding]) -> list[_Image]:
             continue
         facts = image_facts(raw.array)
         expected = 1 if several else task.channel_count
-        problems = [*raw.header.notes]
+        problems = [*_own_notes(raw)]
         problems += image_problems(raw, facts, channel_count=expected, modality=task.modality)
         if images:
             problems += grid_problems(images[0].header, raw.header, "channel")
@@ -138,7 +138,7 @@ def _check_label(
         return None, None
     facts = label_facts(raw.array)
     digest = content_sha256(raw.array)
-    problems = [*raw.header.notes, *label_problems(raw, facts, task.rules)]
+    problems = [*_own_notes(raw), *label_problems(raw, facts, task.rules)]
     if images:
         problems += grid_problems(images[0].header, raw.header, "label")
     like_image = _likeness(raw, digest, images)
@@ -158,6 +158,11 @@ def _likeness(raw: RawArray, content_sha256: str, images: list[_Image]) -> str:
     sample = sample_of(raw.array)
     same_shape = (image for image in images if image.header.shape[:3] == raw.header.shape[:3])
     return next(filter(None, (likeness(sample, image.sample) for image in same_shape)), "")
+
+
+def _own_notes(raw: RawArray) -> list[Problem]:
+    """What the reader noticed; that pictures have no size is said once, of the whole data set."""
+    return [note for note in raw.header.notes if note.kind != Kind.PIXELS_ONLY]
 
 
 def _read(

@@ -93,7 +93,7 @@ def default_geometries(checked: Checked) -> Iterator[Finding]:
         case.case_id
         for case, header in headers
         if np.array_equal(np.abs(header.affine), np.eye(4))
-        and all(note.kind != Kind.UNSTATED_SPACING for note in header.notes)
+        and not {note.kind for note in header.notes} & {Kind.UNSTATED_SPACING, Kind.PIXELS_ONLY}
     ]
     if unset and any(not np.allclose(header.spacing_mm, 1.0) for _, header in headers):
         for case_id in unset:
@@ -101,10 +101,23 @@ def default_geometries(checked: Checked) -> Iterator[Finding]:
             yield Problem(Kind.DEFAULT_GEOMETRY, message).at(case_id, "")
 
 
+def pictures(checked: Checked) -> Iterator[Finding]:
+    """Images that are pictures, whose pixels have no size."""
+    ids = sorted(
+        case.case_id
+        for case, check in checked
+        if check.image_header is not None and any(note.kind == Kind.PIXELS_ONLY for note in check.image_header.notes)
+    )
+    if ids:
+        images = f"{len(ids)} of {len(checked)} images are pictures without a size in mm ({some_of(ids)})"
+        yield Problem(Kind.PIXELS_ONLY, f"{images}: 1 mm a pixel is assumed").at("", "")
+
+
 COHORT_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     duplicate_images,
     duplicate_labels,
     mixed_orientations,
     default_geometries,
+    pictures,
 )
 """The checks that need nothing but what the cases returned."""

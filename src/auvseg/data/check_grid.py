@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from auvseg.data.findings import Kind, Problem
+from auvseg.data.formats.header import DIRECTION_TOLERANCE, millimetres
 from auvseg.data.reading import Header
-from auvseg.data.volume import DIRECTION_TOLERANCE, grid_difference
+from auvseg.data.volume import grid_difference
 
 
 def grid_problems(image: Header, other: Header, what: Literal["label", "channel"]) -> Iterator[Problem]:
@@ -27,7 +28,8 @@ def grid_problems(image: Header, other: Header, what: Literal["label", "channel"
         message = f"the {what} has {_by(own)} voxels, the image {_by(spatial)}{swapped}"
         yield Problem(Kind.SHAPE_MISMATCH, message)
     if not np.allclose(image.spacing_mm, other.spacing_mm, rtol=DIRECTION_TOLERANCE, atol=0):
-        message = f"the {what}'s spacing is {_mm(other.spacing_mm)}, the image's {_mm(image.spacing_mm)}"
+        own_mm, image_mm = millimetres(other.spacing_mm), millimetres(image.spacing_mm)
+        message = f"the {what}'s spacing is {own_mm}, the image's {image_mm}"
         yield Problem(Kind.SPACING_MISMATCH, message)
     difference = grid_difference(image, _with_spacing_of(image, other)) if spatial == own else None
     if difference is not None:
@@ -43,7 +45,3 @@ def _with_spacing_of(image: Header, other: Header) -> Header:
 
 def _by(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
-
-
-def _mm(spacing: tuple[float, ...]) -> str:
-    return "×".join(f"{size:.4g}" for size in spacing) + " mm"

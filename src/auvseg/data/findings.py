@@ -47,6 +47,17 @@ class Kind(str, Enum):
     ALTERED_LABEL = "altered_label", "warning", "look at it overlaid on the image before you train on it"
     UNSTATED_SPACING = "unstated_spacing", "warning", "find out the voxel size; volumes and distances depend on it"
     UNSTATED_ORIENTATION = "unstated_orientation", "warning", "restore the orientation from the original"
+    CONTRADICTORY_SPACING = "contradictory_spacing", "error", "find out which is right, and write only that one"
+    CONTRADICTORY_ORIENTATION = (
+        "contradictory_orientation",
+        "warning",
+        "find out which is right, and write only that one: left and right may be swapped",
+    )
+    SHEARED_GRID = "sheared_grid", "warning", "resample image and label onto a grid of right angles"
+    IMPLAUSIBLE_SPACING = "implausible_spacing", "error", "find out the voxel size, and store it in millimetres"
+    UNREADABLE_ELSEWHERE = "unreadable_elsewhere", "error", "mend it before other programs read it, nnU-Net among them"
+    SPACING_UNSEEN = "spacing_unseen", "warning", "make sure that nnU-Net sees the same voxel size in every case"
+    PIXELS_ONLY = "pixels_only", "warning", "compare sizes only where every picture has the same pixel size"
     UNUSUAL_UNIT = "unusual_unit", "warning", "store it in millimetres: not every program looks at the unit"
     REPAIRED_HEADER = "repaired_header", "warning", "write the header anew from the original"
     DEFAULT_GEOMETRY = "default_geometry", "warning", "restore spacing and orientation from the original"

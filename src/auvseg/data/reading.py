@@ -52,15 +52,21 @@ def is_dicom_source(path: Path) -> bool:
     return _is_folder(path) or (not is_supported(path) and is_dicom(path))
 
 
-def files_of_volume(path: Path) -> tuple[Path, ...]:
-    """The file and those beside it that hold its voxels: a NIfTI pair's other half, what a text header names.
+def files_of_volume(path: Path, part: Part) -> tuple[Path, ...]:
+    """The file and those beside it that hold its voxels or their size.
+
+    These are a NIfTI pair's other half, what a text header names, and a TIFF's sidecar.
+
+    Args:
+        path: the file.
+        part: what it is read as; images and labels have sidecars of other names.
 
     Raises:
         ReadError: the file is missing, or its header names no data, or data that do not exist.
     """
     require_file(path)
-    reader = itk if path.name.lower().endswith(itk.ENDINGS) else nifti
-    return tuple(dict.fromkeys((path, *reader.files_of_volume(path))))
+    files = itk.files_of_volume(path, part) if path.name.lower().endswith(itk.ENDINGS) else nifti.files_of_volume(path)
+    return tuple(dict.fromkeys((path, *files)))
 
 
 def file_sha256(path: Path) -> str:
@@ -87,7 +93,7 @@ def image_sha256(path: Path) -> str:
         ReadError: a file is missing or cannot be opened, or the path names no series.
     """
     if not is_dicom_source(path):
-        return _volume_sha256(path)
+        return _volume_sha256(path, "image")
     return _of_all(sorted(map(file_sha256, files_of(path))))
 
 
@@ -97,12 +103,12 @@ def label_sha256(path: Path, values: Mapping[str, int]) -> str:
     Raises:
         ReadError: the file is missing or cannot be opened.
     """
-    own = _volume_sha256(path)
+    own = _volume_sha256(path, "label")
     return own if not values else hashlib.sha256(json.dumps([own, sorted(values.items())]).encode()).hexdigest()
 
 
-def _volume_sha256(path: Path) -> str:
-    hashes = [file_sha256(file) for file in files_of_volume(path)]
+def _volume_sha256(path: Path, part: Part) -> str:
+    hashes = [file_sha256(file) for file in files_of_volume(path, part)]
     return hashes[0] if len(hashes) == 1 else _of_all(hashes)
 
 
@@ -141,9 +147,9 @@ def read_header(path: Path, *, part: Part = "image") -> Header:
         _require_image(path, part)
         return dicom.read_header(path)
     ending = _ending(path)
-    if ending in npz.ENDINGS:
-        return npz.read_header(path, part)
-    return (nifti if ending in nifti.ENDINGS else itk).read_header(path)
+    if ending in nifti.ENDINGS:
+        return nifti.read_header(path)
+    return (npz if ending in npz.ENDINGS else itk).read_header(path, part)
 
 
 def read_array(path: Path, *, part: Part = "image", max_bytes: int | None = None) -> RawArray:

@@ -17,24 +17,18 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from auvseg.data.case import Case
+from auvseg.data.formats.header import DIRECTION_TOLERANCE, millimetres, origin_tolerance_mm
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, read_array, read_label
 from auvseg.errors import CaseError, ReadError
-from auvseg.shapes import ImageArray, LabelArray
+from auvseg.shapes import AxesArray, ImageArray, LabelArray
 
 Allocate = Callable[[tuple[int, ...], Any], NDArray[Any]]
 """Makes an array of a shape and a type, whatever it holds, as `numpy.empty`."""
 
 CANONICAL = "SAR"
 """Where index 0, 1 and 2 of every array grow to."""
-
-DIRECTION_TOLERANCE = 1e-3
-"""Grids are the same where spacings differ by less than this share, unit axes by less than this in every coordinate
-(0.06 degrees), and origins by less than this share of the longest voxel edge, or by `ORIGIN_TOLERANCE_MM`."""
-
-ORIGIN_TOLERANCE_MM = 1e-2
-"""What writing positions as text or as float32 may cost."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,7 @@ class Volume:
         warnings: what a reader should know, one sentence each.
         channel: which of the case's channels `image` is, from 0.
         others: the other channels, in order, each as `image`; empty where they were not asked for.
+        axes_mm: of a sheared grid the steps along D, H and W, a row each, in mm; None where they are perpendicular.
     """
 
     case_id: str
@@ -60,6 +55,7 @@ class Volume:
     warnings: tuple[str, ...]
     channel: int = 0
     others: tuple[ImageArray, ...] = ()
+    axes_mm: AxesArray | None = None
 
     def channels(self) -> Float32[np.ndarray, "K D H W"]:
         """`image` and the other channels that were read, in order, (K, D, H, W); a copy."""
@@ -112,8 +108,10 @@ def load_volume(
     label = None
     if with_label and case.label is not None:
         label = _read_label(case, case.label, header, warnings, allocate)
-    x, y, z = (header.spacing_mm[axis] for axis in _axis_order(header))
-    return Volume(case.case_id, image, label, (x, y, z), header.axcodes, tuple(warnings), channel, others)
+    order = _axis_order(header)
+    x, y, z = (header.spacing_mm[axis] for axis in order)
+    axes_mm = header.affine[:3, order].T if header.is_sheared else None
+    return Volume(case.case_id, image, label, (x, y, z), header.axcodes, tuple(warnings), channel, others, axes_mm)
 
 
 def require_usable(case: Case) -> None:
@@ -175,11 +173,11 @@ def grid_difference(image: Header, label: Header) -> str | None:
     if image.axcodes != label.axcodes and not same_axes:
         return f"the label's axes point to {label.axcodes}, the image's to {image.axcodes}"
     if not np.allclose(image.spacing_mm, label.spacing_mm, rtol=DIRECTION_TOLERANCE, atol=0):
-        return f"the label's spacing is {_millimetres(label.spacing_mm)}, the image's {_millimetres(image.spacing_mm)}"
+        return f"the label's spacing is {millimetres(label.spacing_mm)}, the image's {millimetres(image.spacing_mm)}"
     if not same_axes:
         return "the label's axes are tilted against the image's"
     distance = float(np.linalg.norm(image.affine[:3, 3] - label.affine[:3, 3]))
-    if distance > max(ORIGIN_TOLERANCE_MM, DIRECTION_TOLERANCE * max(image.spacing_mm)):
+    if distance > origin_tolerance_mm(image.spacing_mm):
         return f"the label's origin lies {distance:.3g} mm from the image's"
     return None
 
@@ -293,7 +291,3 @@ def _axis_order(header: Header) -> list[int]:
 
 def _by(shape: tuple[int, ...]) -> str:
     return "×".join(str(size) for size in shape)
-
-
-def _millimetres(spacing: tuple[float, ...]) -> str:
-    return "×".join(f"{size:.4g}" for size in spacing) + " mm"

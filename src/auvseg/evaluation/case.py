@@ -90,7 +90,7 @@ def _evaluate_class(
     pair: Pair, counts: Contingency, class_def: ClassDef, tolerance_mm: float | None
 ) -> ClassEvaluation:
     overlap = counts.overlap(class_def.values)
-    voxel_ml = math.prod(pair.spacing_mm) / 1000.0
+    voxel_ml = pair.voxel_mm3 / 1000.0
     surfaces = SurfaceAgreement(math.nan, math.nan)
     if tolerance_mm is not None and overlap.labelled + overlap.predicted:
         reference, prediction = (np.isin(one, class_def.values) for one in (pair.reference, pair.prediction))

@@ -28,12 +28,14 @@ class Pair:
         reference: (X, Y, Z) label values; 0 where the label says "ignore".
         prediction: (X, Y, Z) predicted values; 0 in the same places.
         spacing_mm: along the same axes.
+        voxel_mm3: volume of a voxel.
         notes: what a reader should know, one sentence each.
     """
 
     reference: LabelMap
     prediction: LabelMap
     spacing_mm: tuple[float, float, float]
+    voxel_mm3: float
     notes: tuple[str, ...] = ()
 
 
@@ -57,7 +59,7 @@ def read_pair(label: Path, prediction: Path, ignore_value: int | None = None) ->
         ignored = reference == ignore_value
         reference[ignored] = 0
         values[ignored] = 0
-    return Pair(reference, np.ascontiguousarray(values), stored.header.spacing_mm, notes)
+    return Pair(reference, np.ascontiguousarray(values), stored.header.spacing_mm, stored.header.voxel_mm3, notes)
 
 
 def _read(path: Path) -> RawArray:

@@ -63,9 +63,8 @@ def compactness(case: MeasureInput) -> float | None:
     structure = structure_of(case)
     if structure is None or not case.volume_voxels:
         return None
-    voxel = math.prod(case.spacing_mm)
-    area = sum(count * voxel / step for count, step in zip(structure.faces, case.spacing_mm, strict=True))
-    return float(math.pi ** (1 / 3) * (6 * case.volume_voxels * voxel) ** (2 / 3) / area)
+    area = sum(count * face for count, face in zip(structure.faces, case.whole.faces_mm2, strict=True))
+    return float(math.pi ** (1 / 3) * (6 * case.volume_voxels * case.whole.voxel_mm3) ** (2 / 3) / area)
 
 
 def raggedness(case: MeasureInput) -> float | None:

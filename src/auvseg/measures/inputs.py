@@ -4,6 +4,7 @@ What does not depend on the class stands in a `WholeCase` that all classes share
 copies a volume for a class: a structure is looked at in its bounding box.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from auvseg.data.label_planes import boxes_on_plane
 from auvseg.extractors.base import ClassMap
-from auvseg.shapes import ImageArray, LabelArray
+from auvseg.shapes import AxesArray, ImageArray, LabelArray
 
 Region = tuple[slice, slice, slice]
 """A box of voxels along (D, H, W)."""
@@ -46,12 +47,30 @@ class WholeCase(_Remembering):
         label: (D, H, W) label values; None where there is none or it must not be used.
         spacing_mm: voxel size along (D, H, W).
         ignore_value: nnU-Net's ignore label.
+        axes_mm: of a sheared grid the steps along D, H and W; None where they are perpendicular.
     """
 
     image: ImageArray
     label: LabelArray | None
     spacing_mm: tuple[float, float, float]
     ignore_value: int | None = None
+    axes_mm: AxesArray | None = None
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel."""
+        return math.prod(self.spacing_mm) if self.axes_mm is None else abs(float(np.linalg.det(self.axes_mm)))
+
+    @property
+    def faces_mm2(self) -> tuple[float, float, float]:
+        """Areas of a voxel's faces across D, H and W."""
+        if self.axes_mm is None:
+            depth, height, width = (self.voxel_mm3 / step for step in self.spacing_mm)
+        else:
+            along = ((1, 2), (2, 0), (0, 1))
+            crossed = (np.cross(self.axes_mm[one], self.axes_mm[other]) for one, other in along)
+            depth, height, width = (float(np.linalg.norm(normal)) for normal in crossed)
+        return depth, height, width
 
     @cached_property
     def boxes(self) -> dict[int, Region]:

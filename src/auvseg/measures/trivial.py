@@ -20,7 +20,7 @@ def volume_ml(case: MeasureInput) -> float | None:
     """Volume of the labelled structure in the whole case, in millilitres; None without a label."""
     if case.volume_voxels is None:
         return None
-    return case.volume_voxels * math.prod(case.spacing_mm) / 1000.0
+    return case.volume_voxels * case.whole.voxel_mm3 / 1000.0
 
 
 def slices(case: MeasureInput) -> float | None:

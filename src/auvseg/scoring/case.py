@@ -105,7 +105,7 @@ def score_case(
     counts = label_counts(volume)
     expected = [WHOLE_IMAGE] if label_free and not isinstance(extractor, HasOwnClasses) else list(classes)
     wanted = expected if label_free else [c for c in classes if _voxels(c, counts)]
-    whole = WholeCase(prepared.image, prepared.label, volume.spacing_mm, ignore_value)
+    whole = WholeCase(prepared.image, prepared.label, volume.spacing_mm, ignore_value, volume.axes_mm)
     scores: dict[int, ClassScore] = {}
     before = time.perf_counter()
     for class_map in extractor.class_maps(prepared, wanted):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auvseg.data.case import Case
 from auvseg.data.peak_memory import forget_peak, peak_bytes
-from auvseg.data.reading import files_of_volume, image_sha256, is_supported, label_sha256
+from auvseg.data.reading import Part, files_of_volume, image_sha256, is_supported, label_sha256
 from auvseg.data.transfer import shareable
 from auvseg.data.volume import Volume, load_volume, require_usable
 from auvseg.errors import CaseError, ReadError
@@ -125,17 +125,19 @@ def _states(case: Case) -> list[tuple[str, int, int, int, int]]:
 
     The hash says which files a record is about; it holds only if they did not change before they were read.
     """
-    named = {*case.images, *([] if case.label is None else [case.label])}
-    files = [file for path in sorted(named) for file in _files_at(path)]
+    named: dict[Path, Part] = dict.fromkeys(case.images, "image")
+    if case.label is not None:
+        named.setdefault(case.label, "label")
+    files = [file for path, part in sorted(named.items()) for file in _files_at(path, part)]
     return [_state(file) for file in files]
 
 
-def _files_at(path: Path) -> list[Path]:
+def _files_at(path: Path, part: Part) -> list[Path]:
     if path.is_dir():
         return sorted(path.iterdir())
     if is_supported(path):
         try:
-            return list(files_of_volume(path))
+            return list(files_of_volume(path, part))
         except ReadError:
             return [path]
     return sorted(path.parent.iterdir()) if path.parent.is_dir() else [path]

@@ -21,7 +21,7 @@ from auvseg.errors import RunError
 from auvseg.plain_values import Finite, of_shape
 from auvseg.text_files import read_json
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
 
 _SEAL = "record_sha256"

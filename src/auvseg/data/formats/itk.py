@@ -1,7 +1,8 @@
 """NRRD, MetaImage and flat images (PNG, TIFF, BMP, JPEG) through SimpleITK.
 
 The reader is chosen by the ending and never by the content, so that no file reaches ITK's NIfTI reader, which corrupts
-the heap on some 5-D files. What ITK fills in silently where bytes are missing or damaged is refused.
+the heap on some 5-D files. What ITK fills in silently where bytes are missing or damaged is refused. What it leaves out
+of voxel sizes is for `text_geometry` and `picture_geometry`.
 """
 
 import math
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import check_deflated, check_promise, unreadable
 from auvseg.data.formats.numbers import kept
+from auvseg.data.formats.picture_geometry import picture_geometry, sidecar_of
 from auvseg.data.formats.reasons import Reason
+from auvseg.data.formats.text_geometry import meta_geometry, nrrd_geometry, require_meta_spacing
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
 from auvseg.errors import ReadError
@@ -33,7 +36,9 @@ _READERS = {
     ".jpeg": "JPEGImageIO",
 }
 ENDINGS = tuple(_READERS)
-_TEXT_HEADERS = (".nrrd", ".nhdr", ".mha", ".mhd")
+_NRRD = (".nrrd", ".nhdr")
+_META = (".mha", ".mhd")
+_TIFF = (".tif", ".tiff")
 
 _DTYPES = {
     f"{bits}-bit {sign} integer": np.dtype(f"{letter}{bits // 8}")
@@ -50,10 +55,10 @@ _RAISED = (RuntimeError, UnicodeError)
 """What SimpleITK raises; the second where ITK's words quote bytes of the file."""
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, part: Part) -> Header:
     """Read what a file promises."""
     source = _source(path)
-    return _header(path, _open(path), source)
+    return _header(path, _open(path), source, part)
 
 
 def read_array(path: Path, part: Part) -> RawArray:
@@ -61,7 +66,7 @@ def read_array(path: Path, part: Part) -> RawArray:
     # First of all where the voxels are: ITK opens whatever file a header names.
     source = _source(path)
     reader = _open(path)
-    header = _header(path, reader, source)
+    header = _header(path, reader, source, part)
     if source.compressed:
         promised = math.prod(header.shape) * np.dtype(header.dtype).itemsize
         # Over several files the promise cannot be shared out, but every stream must be whole.
@@ -117,11 +122,11 @@ def _reason(error: Exception) -> Exception:
     return RuntimeError(lines[-1].removeprefix("sitk::ERROR: ").removeprefix("ITK ERROR: ") if lines else "unreadable")
 
 
-def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
+def _header(path: Path, reader: Any, source: VoxelSource, part: Part) -> Header:
     import SimpleITK as sitk
 
     colours = reader.GetNumberOfComponents()
-    if colours > 1 and (reader.GetDimension() > 2 or path.name.lower().endswith(_TEXT_HEADERS)):
+    if colours > 1 and (reader.GetDimension() > 2 or path.name.lower().endswith((*_NRRD, *_META))):
         raise Reason.VECTORS.of(path, count=colours)
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
     dtype = _DTYPES.get(pixel)
@@ -133,11 +138,17 @@ def _header(path: Path, reader: Any, source: VoxelSource) -> Header:
         raise unreadable(path, RuntimeError("no voxels found"))
     direction = np.asarray(reader.GetDirection(), dtype=np.float64).reshape(len(shape), len(shape))
     spacing = np.asarray(reader.GetSpacing(), dtype=np.float64)
-    affine = itk_affine(direction, spacing, np.asarray(reader.GetOrigin(), dtype=np.float64))
+    affine, notes = itk_affine(direction, spacing, np.asarray(reader.GetOrigin(), dtype=np.float64))
+    if path.name.lower().endswith(_NRRD):
+        affine, more = nrrd_geometry(path, source.fields, affine, shape)
+    elif path.name.lower().endswith(_META):
+        affine, more = meta_geometry(path, source.fields, affine, shape)
+    else:
+        affine, more = picture_geometry(path, part, math.prod(shape[2:]))
     if colours > 1 and not _is_grey_bmp(path):
         # The channels of a picture are where those of any image in one file are: along the fourth axis.
         shape = (*shape, 1, colours)
-    header = make_header(path, shape, affine, dtype)
+    header = make_header(path, shape, affine, dtype, (*notes, *more))
     held = sum(file.stat().st_size for file in source.files)
     check_promise(path, math.prod(shape) * dtype.itemsize, held, source.most_compression)
     return header
@@ -153,19 +164,27 @@ def _is_grey_bmp(path: Path) -> bool:
     return start.startswith(b"BM") and bits == 8 and bool(palette) and ramp
 
 
-def files_of_volume(path: Path) -> tuple[Path, ...]:
-    """The files that hold the voxels: those that a text header names, else the file itself."""
-    return voxel_source(path).files if path.name.lower().endswith(_TEXT_HEADERS) else (path,)
+def files_of_volume(path: Path, part: Part) -> tuple[Path, ...]:
+    """The files that hold the voxels, and those that hold their size: what a text header names, a TIFF's sidecar."""
+    name = path.name.lower()
+    if name.endswith((*_NRRD, *_META)):
+        return voxel_source(path).files
+    sidecar = sidecar_of(path, part) if name.endswith(_TIFF) else None
+    return (path,) if sidecar is None else (path, sidecar)
 
 
 def _source(path: Path) -> VoxelSource:
     name = path.name.lower()
-    if name.endswith(_TEXT_HEADERS):
+    if name.endswith(_NRRD):
         return voxel_source(path)
+    if name.endswith(_META):
+        source = voxel_source(path)
+        require_meta_spacing(path, source.fields)
+        return source
     if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
         # ITK fills what is missing with grey; only the end marker tells.
         raise Reason.JPEG_WITHOUT_END.of(path)
-    if name.endswith((".tif", ".tiff")):
+    if name.endswith(_TIFF):
         check_pages(path)
     if name.endswith(".png"):
         _refuse_grey_and_alpha(path)

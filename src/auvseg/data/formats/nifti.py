@@ -2,7 +2,7 @@
 
 Beyond nibabel: a header that promises more than the file holds is refused before anything is allocated, the checksum of
 compressed files is looked at, positions are millimetres whatever the header's unit, and what nibabel repairs or guesses
-in silence becomes a note.
+in silence becomes a note. What a NIfTI header says of positions is for `nifti_geometry`.
 """
 
 import gzip
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Notes, Part, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.data.formats.nifti_geometry import affine_of, require_usable
 from auvseg.data.formats.numbers import kept, scaled_label
 from auvseg.data.formats.reasons import Reason
 from auvseg.errors import ReadError
@@ -32,23 +33,25 @@ from auvseg.errors import ReadError
 ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 
 _COMPRESSED = (".gz", ".mgz")
-_MM_PER_UNIT = {1: 1000.0, 3: 1e-3}
-"""NIfTI's codes for metre and micrometre; every other code means millimetre, or nothing."""
 _MOST_BYTES_AFTER_VOXELS = 1 << 26
 _MOST_BYTES_OF_EXTENSIONS = 1 << 26
 _LEAST_EXTENSION = 16
+_HEADERS = (".hdr", ".hdr.gz")
+_SAID_OF_NIFTI = ("pixdim", "form_code")
+"""Repairs of nibabel's of which `nifti_geometry` says more."""
+_NO_GEOMETRY_OF_MGH = b"\0\0"
+_MGH_FLAG_AT = 28
 
 
 def read_header(path: Path) -> Header:
     """Read what a file promises."""
-    image, repairs = _open(path)
-    return _header(path, image, repairs)
+    return _header(path, *_open(path))
 
 
 def read_array(path: Path, part: Part) -> RawArray:
     """Read a file's voxels; the checksum of a compressed file must fit."""
-    image, repairs = _open(path)
-    header = _header(path, image, repairs)
+    image, raw, repairs = _open(path)
+    header = _header(path, image, raw, repairs)
     try:
         array = _voxels(image, part).reshape(header.shape)
     except Exception as error:  # noqa: BLE001 - nibabel raises whatever damaged voxels make its parsers raise
@@ -57,48 +60,60 @@ def read_array(path: Path, part: Part) -> RawArray:
 
 
 def files_of_volume(path: Path) -> tuple[Path, ...]:
-    """The file, and the other half where header and voxels are two files."""
+    """The file, and where header and voxels are two files the other half, and SPM's affine."""
     name = path.name.lower()
     for own, other in ((".hdr", ".img"), (".img", ".hdr")):
         for packed in ("", ".gz"):
             if name.endswith(own + packed):
-                half = path.with_name(path.name[: -len(own + packed)] + other + packed)
-                return (path, half) if half.is_file() else (path,)
+                stem = path.name[: -len(own + packed)]
+                beside = [path.with_name(f"{stem}{ending}{packed}") for ending in (other, ".mat")]
+                return (path, *(file for file in beside if file.is_file()))
     return (path,)
 
 
-def _open(path: Path) -> tuple[Any, Notes]:
+def _open(path: Path) -> tuple[Any, Any, Notes]:
+    """Nibabel's image, the NIfTI header as it is in the file (None for other formats), and what nibabel repaired."""
     with _repairs_noted() as repairs:
         try:
-            _check_extensions(path)
+            raw = _checked_header(path)
             # Not memory-mapped: a file that shrinks while it is mapped takes the process with it.
-            image = nib.load(path, mmap=False)
+            with np.errstate(all="ignore"):
+                image = nib.load(path, mmap=False)
         except ReadError:
             raise
         except Exception as error:  # noqa: BLE001 - nibabel raises whatever a damaged header makes its parsers raise
             raise unreadable(path, error) from None
+    if raw is not None:
+        repairs = [repair for repair in repairs if not any(word in repair for word in _SAID_OF_NIFTI)]
     said = (f"the header was repaired while reading: {repair}" for repair in repairs)
-    return image, tuple(Problem(Kind.REPAIRED_HEADER, sentence) for sentence in said)
+    return image, raw, tuple(Problem(Kind.REPAIRED_HEADER, sentence) for sentence in said)
 
 
-def _check_extensions(path: Path) -> None:
-    """Refuse extensions of a NIfTI header that claim more than there is, or than any does: nibabel asks for all of it.
+def _checked_header(path: Path) -> Any:
+    """The NIfTI header as it is in the file, nothing repaired; None for other formats.
 
     Raises:
-        ReadError: they do.
+        ReadError: its extensions claim more than there is, or than any does: nibabel would ask for all of it. Or its
+            numbers are such that nibabel stops at them.
     """
-    with ImageOpener(path) as stream:
+    header_file = next((file for file in files_of_volume(path) if file.name.lower().endswith(_HEADERS)), path)
+    with ImageOpener(header_file) as stream:
         start = stream.read(nib.Nifti2Header.sizeof_hdr + 1)
         for kind, magic_at in ((nib.Nifti1Header, 344), (nib.Nifti2Header, 4)):
-            size = kind.sizeof_hdr
-            if start[magic_at : magic_at + 2] in (b"n+", b"ni") and start[size : size + 1] not in (b"", b"\0"):
-                header = kind(start[:size], check=False)
+            size, magic = kind.sizeof_hdr, start[magic_at : magic_at + 2]
+            if magic not in (b"n+", b"ni") or len(start) < size:
+                continue
+            header = kind(start[:size], check=False)
+            if start[size : size + 1] not in (b"", b"\0"):
                 end = float(header["vox_offset"])
                 # In a header of its own they go on to its end; nibabel takes voxels before it for that, too.
-                if start[magic_at : magic_at + 2] == b"ni" or not end >= size + 4:
+                if magic == b"ni" or not end >= size + 4:
                     end = math.inf
                 stream.seek(size + 4)
                 _walk_extensions(path, stream, header.endianness, end)
+            require_usable(path, header)
+            return header
+    return None
 
 
 def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: float) -> None:
@@ -146,13 +161,15 @@ class _Repairs(logging.Handler):
             self.messages.append(record.getMessage())
 
 
-def _header(path: Path, image: Any, repairs: Notes) -> Header:
+def _header(path: Path, image: Any, raw: Any, repairs: Notes) -> Header:
     try:
         dtype = np.dtype(image.get_data_dtype())
         shape = tuple(int(size) for size in image.shape)
-        affine, notes = _affine_mm(image)
+        affine, notes = _affine_mm(path, image, raw, shape)
         data = Path(image.file_map["image"].filename)
         offset = int(getattr(image.dataobj, "offset", 0))
+    except ReadError:
+        raise
     except Exception as error:  # noqa: BLE001 - as above
         raise unreadable(path, error) from None
     if dtype.fields is not None or dtype.kind not in "biuf":
@@ -167,22 +184,30 @@ def _header(path: Path, image: Any, repairs: Notes) -> Header:
     return make_header(path, shape, affine, dtype, (*notes, *repairs))
 
 
-def _affine_mm(image: Any) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
+def _affine_mm(path: Path, image: Any, raw: Any, shape: tuple[int, ...]) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
+    if raw is not None:
+        affine, notes = affine_of(path, raw, shape)
+        return affine, (*notes, *_notes_on_scaling(raw))
     affine = np.asarray(image.affine, dtype=np.float64).copy()
-    header, notes = image.header, []
-    if isinstance(header, nib.Nifti1Header):
-        if header["sform_code"] == 0 and header["qform_code"] == 0:
-            message = "the header states no orientation (neither sform nor qform); LAS is assumed"
-            notes.append(Problem(Kind.UNSTATED_ORIENTATION, message))
-        factor = _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
-        if factor != 1.0:
-            message = f"the header's unit of length is {factor:g} mm; converted to mm"
-            notes.append(Problem(Kind.UNUSUAL_UNIT, message))
-            affine[:3] *= factor
-    elif isinstance(header, nib.AnalyzeHeader):
-        message = "the Analyze format states no orientation; LAS is assumed"
-        notes.append(Problem(Kind.UNSTATED_ORIENTATION, message))
-    return affine, tuple(notes)
+    if isinstance(image.header, nib.AnalyzeHeader):
+        # SPM states it in a file of its own.
+        stated = "mat" in image.file_map and Path(image.file_map["mat"].filename).is_file()
+        message = "the Analyze format states no orientation: LAS is assumed"
+        return affine, () if stated else (Problem(Kind.UNSTATED_ORIENTATION, message),)
+    with ImageOpener(path) as stream:
+        flag = stream.read(_MGH_FLAG_AT + 2)[_MGH_FLAG_AT:]
+    if flag == _NO_GEOMETRY_OF_MGH:
+        message = "the header states no geometry (goodRASFlag 0): 1 mm and LIA are assumed, as FreeSurfer does"
+        return affine, (Problem(Kind.UNSTATED_SPACING, message),)
+    return affine, ()
+
+
+def _notes_on_scaling(raw: Any) -> Notes:
+    # Every NIfTI that is not scaled may have NaN or 0 here.
+    if not np.isinf(slope := float(raw["scl_slope"])):
+        return ()
+    message = f"the slope of its intensities (scl_slope) is {slope:g}: they are taken as they are stored, as ITK does"
+    return (Problem(Kind.REPAIRED_HEADER, message),)
 
 
 def _voxels(image: Any, part: Part) -> NDArray[Any]:

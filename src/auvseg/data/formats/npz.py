@@ -118,9 +118,11 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
     if dtype.kind not in "biuf" or len(shape) not in (2, 3):
         raise Reason.ODD_ARRAY.of(path, array=name, dtype=dtype, shape=shape, expected="numbers of shape (D, H, W)")
     grid = {key: _grid_values(path, archive, key) for key in _GRID}
-    affine = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
-    unstated = Problem(Kind.UNSTATED_SPACING, "the file states no spacing; 1 mm is assumed")
-    notes = () if "spacing.npy" in archive.namelist() else (unstated,)
+    affine, notes = itk_affine(grid["direction"].reshape(3, 3), grid["spacing"], grid["origin"])
+    if not (grid["spacing"] > 0).all():
+        raise Reason.ODD_SPACING.of(path, stated=", ".join(f"{size:g}" for size in grid["spacing"]))
+    if "spacing.npy" not in archive.namelist():
+        notes = (*notes, Problem(Kind.UNSTATED_SPACING, "the file states no spacing: 1 mm is assumed"))
     return make_header(path, shape[::-1], affine, dtype, notes)
 
 

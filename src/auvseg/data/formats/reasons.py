@@ -105,6 +105,17 @@ class Reason(Enum):
     NO_DATA_FILE = "its data file {data} does not exist", "keep header and data together"
     DATA_OUTSIDE = "names {data} outside its folder as its data", "keep header and data together"
     SINGULAR_AFFINE = "the affine is not finite or singular", "repair the header's spacing and direction"
+    NO_ROTATION = (
+        "the qform's quaternion ({stated}) is no rotation: its length is {length:.7g}",
+        "repair the header, or give it an sform",
+    )
+    ODD_INTERCEPT = "the intercept of its intensities (scl_inter) is {stated}", "set it to 0, or to what it was"
+    ODD_SPACING = "states the spacing {stated}", "write a positive number of millimetres for every axis"
+    UNKNOWN_UNIT = "states lengths in {unit!r}, a unit that auvseg does not know", "state them in mm, um, cm or m"
+    ODD_SIDECAR = (
+        "{sidecar}, which states its voxel size, {why}",
+        'write the distances of planes, rows and columns as nnU-Net does: {{"spacing": [2.5, 0.8, 0.8]}}',
+    )
 
     # It is sound, and nothing that can be scored.
     NO_INTENSITIES = "holds {kind}, not intensities", "convert it to one number a voxel"

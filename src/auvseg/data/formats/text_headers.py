@@ -1,13 +1,14 @@
 """Where the headers of NRRD and MetaImage, which are text, say that the voxels are.
 
 ITK reads the header's meaning; this module reads no more than what is needed to check the promise first: the files that
-hold the voxels, which may not lie outside the header's folder, and how they are encoded.
+hold the voxels, which may not lie outside the header's folder, and how they are encoded. What ITK leaves out of a
+header's fields is for `text_geometry`.
 """
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from auvseg.data.formats.integrity import MOST_DEFLATED, is_below, unreadable
@@ -30,12 +31,14 @@ class VoxelSource:
         offset: where they start in each of the files.
         compressed: whether each of the files is one zlib or gzip stream from there on.
         most_compression: the largest factor by which the encoding can have shrunk them.
+        fields: what the header states beside; of an NRRD file by keys in lower case without blanks.
     """
 
     files: tuple[Path, ...]
     offset: int
     compressed: bool
     most_compression: int
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def voxel_source(path: Path) -> VoxelSource:
@@ -72,8 +75,8 @@ def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
     most = 1 if encoding == "raw" else MOST_DEFLATED
     named = fields.get("datafile")
     if named is None:
-        return VoxelSource((path,), end, compressed, most)
-    return VoxelSource(_named_files(path, named, following), 0, compressed, most)
+        return VoxelSource((path,), end, compressed, most, fields)
+    return VoxelSource(_named_files(path, named, following), 0, compressed, most, fields)
 
 
 def _meta_source(path: Path, text: bytes) -> VoxelSource:
@@ -82,15 +85,16 @@ def _meta_source(path: Path, text: bytes) -> VoxelSource:
         raise unreadable(path, ValueError("its header names no data"))
     before = text[: data.start()].decode("latin-1")
     _refuse_odd_axes(path, before)
+    fields = dict(re.findall(r"^[ \t]*(\w+)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", before, re.MULTILINE))
     compressed = re.search(r"^\s*CompressedData\s*=\s*[Tt1]", before, re.MULTILINE) is not None
     ascii_numbers = re.search(r"^\s*BinaryData\s*=\s*[Ff0]", before, re.MULTILINE) is not None
     most = MOST_DEFLATED if compressed or ascii_numbers else 1
     named = data[1].decode("latin-1").strip()
     if named.lower() == "local":
-        source = VoxelSource((path,), data.end(), compressed, most)
+        source = VoxelSource((path,), data.end(), compressed, most, fields)
     else:
         following = text[data.end() :].decode("latin-1").splitlines() if named.upper().startswith("LIST") else []
-        source = VoxelSource(_named_files(path, named, following), 0, compressed, most)
+        source = VoxelSource(_named_files(path, named, following), 0, compressed, most, fields)
     _refuse_large_streams(path, before, sum(file.stat().st_size for file in source.files))
     return source
 
