@@ -97,8 +97,8 @@ def test_formats_of_itk_are_known_by_their_content(tmp_path, ending):
 
 def test_no_advice_names_another_reason():
     """Every sentence of the table can be said: nothing in braces is missing, and no two reasons are one."""
-    assert len({reason.what for reason in Reason}) == len(Reason)
-    assert all(reason.advice for reason in Reason)
+    assert len({reason.value[0] for reason in Reason}) == len(Reason.__members__)
+    assert all(reason.value[1] for reason in Reason)
 
 
 def written(path, content):

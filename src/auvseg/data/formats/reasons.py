@@ -24,10 +24,6 @@ class Reason(Enum):
     What stands in braces is filled in by `of`; `quoted` is the file's name for a shell.
     """
 
-    def __init__(self, what: str, advice: str) -> None:
-        self.what = what
-        self.advice = advice
-
     def of(self, path: Path, **details: object) -> ReadError:
         """The error for one file.
 
@@ -40,7 +36,8 @@ class Reason(Enum):
 
     def in_words(self, **details: object) -> tuple[str, str]:
         """What is found, and what to do, with the braces filled in."""
-        return self.what.format(**details), self.advice.format(**details)
+        what, advice = self.value
+        return what.format(**details), advice.format(**details)
 
     # There is no such file.
     MISSING = "the file does not exist", "restore the file, or take the case out of the data set"
