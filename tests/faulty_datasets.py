@@ -1,5 +1,6 @@
 """Data sets drawn in code with exactly one fault each, named after the kind of finding that it must give."""
 
+import json
 from dataclasses import replace
 
 import nibabel as nib
@@ -8,6 +9,7 @@ from PIL import Image
 
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.check import check_dataset
+from auvseg.data.dataset import read_dataset
 from deadly_path import DeadlyPath
 from dicom_files import AXIAL, Scan, rectangle, write_contours, write_series
 
@@ -81,6 +83,34 @@ def missing_file(folder):
     case = folder.case("faulty", 1)
     case.images[0].unlink()
     return folder.dataset(case)
+
+
+def nnunet(folder, label="{}.nii", declared=3):
+    """Three cases as nnU-Net stores them, whose labels are called so."""
+    for part in ("imagesTr", "labelsTr"):
+        (folder.root / part).mkdir()
+    for seed, name in enumerate(("sound_a", "sound_b", "faulty")):
+        folder.write(f"imagesTr/{name}_0000.nii", folder.image(seed))
+        folder.write("labelsTr/" + label.format(name), folder.label(seed))
+    labels = {"background": 0, "liver": 1, "tumour": 2}
+    description = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii", "numTraining": declared}
+    (folder.root / "dataset.json").write_text(json.dumps(description))
+    return read_dataset(folder.root)
+
+
+def misnamed_file(folder):
+    return nnunet(folder, label="{}_0000.nii")
+
+
+def refused_by_nnunet(folder):
+    return nnunet(folder, declared=7)
+
+
+def inexact_path(folder):
+    folder.dataset(folder.case("faulty", 1))
+    rows = [f"{name},.\\{name}_image.nii,{name}_label.nii" for name in ("sound_a", "sound_b", "faulty")]
+    (folder.root / "cases.csv").write_text("\n".join(["id,image,label", *rows]))
+    return read_dataset(folder.root / "cases.csv")
 
 
 def missing_label(folder):
@@ -304,6 +334,9 @@ def duplicate_id(folder):
 
 FAULTS = [
     missing_file,
+    misnamed_file,
+    inexact_path,
+    refused_by_nnunet,
     missing_label,
     unreadable,
     unsupported_format,

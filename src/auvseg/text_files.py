@@ -29,6 +29,15 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError(_TOO_DEEP) from None
 
 
+def decode(content: bytes) -> str:
+    """The text of a file, in UTF-8 or, as spreadsheets and Windows write it, in UTF-16 or UTF-32; without its mark.
+
+    Raises:
+        UnicodeDecodeError: it is none of them.
+    """
+    return content.decode(json.detect_encoding(content)).removeprefix("\ufeff")
+
+
 def read_yaml(path: Path) -> Any:
     """What a YAML file in UTF-8 holds, as plain data; an alias is the very object that it stands for.
 

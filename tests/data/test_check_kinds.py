@@ -30,7 +30,7 @@ def test_a_single_fault_gives_this_finding_and_no_other(folder, fault):
         assert found.message
         assert found.advice
         assert "\n" not in found.message + found.advice
-    blamed = {found.case_id for found in report.findings}
+    blamed = {case for found in report.findings for case in found.cases or (found.case_id,)}
     for case in report.cases:
         assert case.status == (kind.severity if case.case_id in blamed else "ok")
         assert case.errors + case.warnings == (1 if case.case_id in blamed else 0)
@@ -46,6 +46,9 @@ def test_a_finding_names_the_case_and_the_file_at_fault(folder, fault):
     of_the_label |= {"non_integer_label", "unexpected_label", "label_overflow", "empty_label"}
     of_the_label |= {"background_not_zero", "no_background", "grey_levels", "soft_label", "rounded_label"}
     expected = {
+        "misnamed_file": {("", "")},
+        "inexact_path": {("", "")},
+        "refused_by_nnunet": {("", "")},
         "missing_label": {("faulty", "")},
         "unsupported_format": {("faulty", "faulty_image.vox")},
         "ambiguous_case": {("faulty", "")},

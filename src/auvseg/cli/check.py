@@ -1,11 +1,19 @@
 """`auvseg check`: every problem of every case, before any time is spent on scoring or training."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from auvseg.cli.console import AsJson, progress, say, show_json, show_table
+from auvseg.wording import cases_in_words
+
+if TYPE_CHECKING:
+    from auvseg.data.findings import Finding
+
+_FEW = 3
 
 
 def command(
@@ -31,8 +39,26 @@ def command(
     if as_json:
         show_json(report.to_json())
     else:
-        rows = [(f.case_id, f.severity, f.kind, f.file, f.message, f.advice) for f in report.findings]
+        rows = _rows(report.findings)
         if rows:
             show_table("", ("case", "severity", "problem", "file", "what", "advice"), rows, left=6)
-        say(f"{len(known.cases)} cases checked: {report.errors} errors, {len(rows) - report.errors} warnings")
+        say(f"{len(known.cases)} cases checked: {report.errors} errors, {report.warnings} warnings")
     raise typer.Exit(1 if report.errors else 0)
+
+
+def _rows(findings: "Sequence[Finding]") -> list[tuple[str, ...]]:
+    """A row a finding; what is the same in more than a few cases is one row for all of them."""
+    alike: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for found in findings:
+        alike[found.severity, found.kind, found.message, found.advice].append(found)
+    rows = []
+    for found in findings:
+        severity, kind, message, advice = key = (found.severity, found.kind, found.message, found.advice)
+        same = alike[key]
+        if len(same) <= _FEW:
+            case = cases_in_words(found.cases) if found.cases else found.case_id
+            rows.append((case, severity, kind, found.file, message, advice))
+        elif found is same[0]:
+            files = f"{found.file} ..." if found.file else ""
+            rows.append((cases_in_words([one.case_id for one in same]), severity, kind, files, message, advice))
+    return rows

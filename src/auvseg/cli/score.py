@@ -9,9 +9,10 @@ import typer
 from auvseg.cli.command import options_file
 from auvseg.cli.console import command_line, progress, say, say_error
 from auvseg.cli.run_log import keep_log
-from auvseg.wording import counted
+from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
+    from auvseg.data.case import Dataset
     from auvseg.scoring.config import ModelFile, ModelFolder
 
 
@@ -202,7 +203,7 @@ def command(
     keep_log(output, "run.json")
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
-    for note in known.notes:
+    for note in (*known.notes, *said_of_many(known)):
         say(f"  {note}")
     config = ScoreConfig(
         modality=resolve_modality(known, modality.value if modality else None),
@@ -250,8 +251,8 @@ def command(
             on_note=lambda note: say(f"note: {note}"),
         )
     say(summary.in_words())
-    for case_id, reason in summary.failed:
-        say_error(f"{case_id}: {reason}")
+    for line in told_once(summary.failed):
+        say_error(line)
     without = summary.cases - len(summary.failed) - scored
     if without:
         say(f"{counted(without, 'case')} without any of the classes")
@@ -263,6 +264,14 @@ def command(
             say(f"worst first: {command_line('rank', output)}")
             say(f"look at them: {command_line('report', output)}")
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def said_of_many(dataset: "Dataset") -> list[str]:
+    """What is wrong with the files of many cases, which would else be read a case a line when they have failed."""
+    from auvseg.data.missing import missing_files
+
+    findings = (*dataset.findings, *missing_files(dataset)[0])
+    return [f"{found.message}; {found.advice}" for found in findings if not found.case_id]
 
 
 def named_extractor(name: str | None, *, quick: bool) -> str:

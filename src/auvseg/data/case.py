@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from auvseg.data.findings import Finding
+
 Subset = Literal["training", "validation", "test"]
 """What a case is for. Filtering touches `training` alone (METHOD section 4)."""
 
@@ -72,6 +74,7 @@ class Dataset:
         channel_names: names of the image channels, in order; empty where the data set does not say.
         modality: how to read intensities; None where the data set does not say.
         notes: what the reader noticed and a person should know, one sentence each.
+        findings: what is wrong with the names of files or with the description, for `check`.
     """
 
     name: str
@@ -84,3 +87,4 @@ class Dataset:
     channel_names: tuple[str, ...] = ()
     modality: Modality | None = None
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -6,6 +6,7 @@ Nothing is changed.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from auvseg.data.case import Case, Dataset
 from auvseg.data.check_case import CaseCheck, CheckTask, FileTask, check_case, read_only
@@ -13,6 +14,7 @@ from auvseg.data.check_dataset import COHORT_CHECKS, duplicate_ids, missing_clas
 from auvseg.data.check_label import LabelRules
 from auvseg.data.findings import CheckReport, Finding, Kind, Problem, make_report
 from auvseg.data.isolation import IsolatedPool, Outcome
+from auvseg.data.missing import missing_files
 
 READ_TIMEOUT_S = 600.0
 
@@ -37,10 +39,11 @@ def check_dataset(
         The report; the same whatever the number of workers and the order of the cases.
     """
     cases = sorted(dataset.cases, key=lambda case: (case.case_id, case.subset, [str(path) for path in case.images]))
+    missing, absent = missing_files(dataset)
     rules = LabelRules(_declared_values(dataset), dataset.ignore_value)
     channel_count = max(len(dataset.channel_names), 1)
-    tasks = [CheckTask(case, rules, channel_count, dataset.modality) for case in cases]
-    findings: list[Finding] = [*duplicate_ids(cases)]
+    tasks = [CheckTask(case, rules, channel_count, dataset.modality, absent & _files_of(case)) for case in cases]
+    findings: list[Finding] = [*dataset.findings, *missing, *duplicate_ids(cases)]
     checked: list[tuple[Case, CaseCheck]] = []
     failed: list[Outcome[CheckTask, CaseCheck]] = []
     with IsolatedPool(num_workers, timeout_s) as pool:
@@ -56,7 +59,11 @@ def check_dataset(
     findings += (found for _, check in checked for found in check.findings)
     findings += (found for look in COHORT_CHECKS for found in look(checked))
     findings += missing_classes(dataset.classes, checked)
-    return make_report(dataset.name, dataset.layout, [case.case_id for case in cases], findings)
+    return make_report(dataset.name, dataset.layout, [case.case_id for case in cases], findings, dataset.notes)
+
+
+def _files_of(case: Case) -> frozenset[Path]:
+    return frozenset((*case.images, *((case.label,) if case.label is not None else ())))
 
 
 def _declared_values(dataset: Dataset) -> frozenset[int] | None:
@@ -73,10 +80,11 @@ def _crashes(
     case = outcome.item.case
     files = [FileTask(path, "image") for path in case.images]
     files += [FileTask(case.label, "label")] if case.label is not None else []
+    files = [file for file in files if file.path not in outcome.item.skipped]
     culprits = [probe for probe in pool.map(read_only, files) if probe.error is not None]
     for probe in culprits:
         yield _crash(case, probe.item.path.name, probe.error, probe.crashed)
-    remaining = replace(outcome.item, crashing=frozenset(probe.item.path for probe in culprits))
+    remaining = replace(outcome.item, skipped=outcome.item.skipped | {probe.item.path for probe in culprits})
     for again in pool.map(check_case, [remaining] if culprits else []):
         if again.result is not None:
             checked.append((case, again.result))
@@ -87,6 +95,6 @@ def _crashes(
 
 def _crash(case: Case, file: str, error: str | None, crashed: bool) -> Finding:
     message = error or "no reason given"
-    for path in (*case.images, *((case.label,) if case.label is not None else ())):
+    for path in _files_of(case):
         message = message.replace(str(path), path.name)
     return Problem(Kind.READER_CRASHED if crashed else Kind.UNREADABLE, message).at(case.case_id, file)

@@ -32,14 +32,14 @@ class CheckTask:
         rules: what the data set says of its labels.
         channel_count: channels that the data set declares; 1 where it does not say.
         modality: how the data set says that intensities are to be read.
-        crashing: files of the case that are known to take the reader with them, and are left alone.
+        skipped: files of the case that are left alone: missing, or known to take the reader with them.
     """
 
     case: Case
     rules: LabelRules
     channel_count: int
     modality: Modality | None
-    crashing: frozenset[Path] = frozenset()
+    skipped: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _own_notes(raw: RawArray) -> list[Problem]:
 def _read(
     task: CheckTask, path: Path, part: Part, findings: list[Finding], image: Header | None = None
 ) -> RawArray | None:
-    if path in task.crashing:
+    if path in task.skipped:
         return None
     try:
         return read_array(path) if part == "image" else read_label(path, task.case.label_values, image)

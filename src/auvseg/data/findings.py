@@ -5,7 +5,7 @@ No file is read here; `check_case` and `check_dataset` find, this module names, 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any, Literal
 
@@ -33,6 +33,9 @@ class Kind(str, Enum):
     __str__ = str.__str__
 
     MISSING_FILE = "missing_file", "error", "restore the file, or take the case out of the data set"
+    MISNAMED_FILE = "misnamed_file", "error", "rename it as nnU-Net wants"
+    INEXACT_PATH = "inexact_path", "warning", "write the path as the file is called"
+    REFUSED_BY_NNUNET = "refused_by_nnunet", "error", "correct dataset.json"
     MISSING_LABEL = "missing_label", "warning", "label it, or score it without a label (--prompt none)"
     UNSUPPORTED_FORMAT = "unsupported_format", "error", "convert it to NIfTI (.nii.gz)"
     UNREADABLE = "unreadable", "error", "copy it again from its source, or take the case out of the data set"
@@ -111,6 +114,10 @@ class Problem:
         """The finding of this problem in a file of a case; both may be empty."""
         return Finding(case_id, file, self.kind, self.kind.severity, self.message, self.advice or self.kind.advice)
 
+    def of_cases(self, cases: tuple[str, ...]) -> "Finding":
+        """The finding of this problem in many cases, or with none in the data set as a whole, told once."""
+        return replace(self.at("", ""), cases=cases)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -123,6 +130,7 @@ class Finding:
         severity: `error` or `warning`.
         message: what was found.
         advice: what to do.
+        cases: the cases that it is about, where it is told once for many; `case_id` is then empty.
     """
 
     case_id: str
@@ -131,6 +139,7 @@ class Finding:
     severity: Severity
     message: str
     advice: str
+    cases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,12 +168,14 @@ class CheckReport:
         layout: what it was recognised as.
         cases: a row for every case, clean ones too, by id.
         findings: by case, kind, file and message; those of the whole data set first.
+        notes: what the layout reader noticed besides, one sentence each.
     """
 
     dataset: str
     layout: str
     cases: tuple[CaseSummary, ...]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -186,19 +197,24 @@ class CheckReport:
         return {
             "dataset": self.dataset,
             "layout": self.layout,
+            "notes": list(self.notes),
             "counts": self.counts,
             "cases": [asdict(case) for case in self.cases],
-            "findings": [{**asdict(found), "kind": found.kind.value} for found in self.findings],
+            "findings": [
+                {**asdict(found), "kind": found.kind.value, "cases": list(found.cases)} for found in self.findings
+            ],
         }
 
 
-def make_report(dataset: str, layout: str, case_ids: Sequence[str], findings: Iterable[Finding]) -> CheckReport:
+def make_report(
+    dataset: str, layout: str, case_ids: Sequence[str], findings: Iterable[Finding], notes: Sequence[str] = ()
+) -> CheckReport:
     """Sort the findings and judge every case by its worst one; a finding that was made twice counts once."""
     ordered = sorted(set(findings), key=lambda found: (found.case_id, found.kind.value, found.file, found.message))
-    times = Counter((found.case_id, found.severity) for found in ordered)
+    times = Counter((case, found.severity) for found in ordered for case in found.cases or (found.case_id,))
     cases = []
     for case_id in sorted(case_ids):
         errors, warnings = times[case_id, "error"], times[case_id, "warning"]
         status: Status = "error" if errors else "warning" if warnings else "ok"
         cases.append(CaseSummary(case_id, status, errors, warnings))
-    return CheckReport(dataset, layout, tuple(cases), tuple(ordered))
+    return CheckReport(dataset, layout, tuple(cases), tuple(ordered), tuple(notes))

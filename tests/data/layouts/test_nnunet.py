@@ -89,9 +89,10 @@ def test_hidden_files_are_noted_and_no_cases(raw):
     assert note.startswith("2 hidden files in imagesTr")
 
 
-def test_another_number_of_cases_than_declared_is_noted(raw):
-    (note,) = read_dataset(raw(numTraining=7)).notes
-    assert "numTraining 7, there are 1" in note
+def test_another_number_of_cases_than_declared_is_found(raw):
+    (found,) = read_dataset(raw(numTraining=7)).findings
+    assert "numTraining 7, there are 1" in found.message
+    assert found.advice == 'write "numTraining": 1'
 
 
 def test_labelled_test_cases_are_listed_and_not_counted_as_training(raw):
@@ -208,8 +209,36 @@ def test_the_older_name_of_the_channels_is_taken(raw, describe):
     assert (dataset.layout, dataset.channel_names) == ("nnU-Net v2 raw", ("T1", "T2"))
 
 
+@pytest.mark.parametrize("declared", [".nii", "nii.gz", ".NII.GZ", ".gz", ".nii.gz ", ".png"])
+def test_an_ending_that_no_file_has_is_refused_with_the_one_that_they_have(raw, refusal, declared):
+    assert 'write "file_ending": ".nii.gz"' in refusal(raw(file_ending=declared))
+
+
 def test_a_folder_without_cases_of_the_ending_is_refused(raw, refusal):
-    assert ".nii.gz" in refusal(raw("imagesTr/a_0000.mha", "labelsTr/a.mha"))
+    said = refusal(raw("imagesTr/a_0000.mha", "labelsTr/a.mha"))
+    assert "'file_ending' is '.nii.gz'" in said
+    assert "2 of 2 images and labels end in '.mha'" in said
+    assert ".nii.gz" in refusal(raw("labelsTr/readme.txt", file_ending=".nii.gz"))
+
+
+def test_one_file_may_hold_every_declared_channel(raw):
+    names = {"0": "R", "1": "G", "2": "B"}
+    folder = raw("imagesTr/a_0000.png", "labelsTr/a.png", file_ending=".png", channel_names=names)
+    (case,) = read_dataset(folder).cases
+    assert [path.name for path in case.images] == ["a_0000.png"]
+
+
+def test_where_any_case_has_several_files_all_should(raw):
+    files = ("imagesTr/a_0000.png", "imagesTr/a_0001.png", "imagesTr/b_0000.png", "labelsTr/a.png", "labelsTr/b.png")
+    folder = raw(*files, file_ending=".png", channel_names={"0": "T1", "1": "T2"}, numTraining=2)
+    assert [len(case.images) for case in read_dataset(folder).cases] == [2, 2]
+
+
+def test_links_to_files_that_were_not_fetched_are_cases(raw, tmp_path):
+    folder = raw("imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", numTraining=2)
+    (tmp_path / "imagesTr/b_0000.nii.gz").symlink_to("../.git/annex/objects/b")
+    (tmp_path / "labelsTr/b.nii.gz").symlink_to("../.git/annex/objects/c")
+    assert [case.case_id for case in read_dataset(folder).cases] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +264,11 @@ def test_what_is_no_json_object_is_refused_by_name(touch, describe, refusal, tex
     assert refusal(path.parent if given == "folder" else path).startswith("dataset.json: ")
 
 
-def test_a_byte_order_mark_is_no_fault(raw, describe):
+def test_a_byte_order_mark_is_read_and_told_since_nnunet_stops_at_it(raw, describe):
     folder = raw()
-    describe(b"\xef\xbb\xbf" + json.dumps(DESCRIPTION).encode())
-    assert len(read_dataset(folder).cases) == 1
+    for text in (b"\xef\xbb\xbf" + json.dumps(DESCRIPTION).encode(), json.dumps(DESCRIPTION).encode("utf-16")):
+        describe(text)
+        dataset = read_dataset(folder)
+        assert len(dataset.cases) == 1
+        (found,) = dataset.findings
+        assert "byte order mark" in found.message

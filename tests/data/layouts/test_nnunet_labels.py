@@ -2,14 +2,16 @@ import re
 
 import pytest
 
+from auvseg.data.findings import Kind
+from auvseg.data.layouts.description import Remarks
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError
 
 
-def notes_on(labels, **more):
-    notes = []
-    read_labels({"labels": labels, **more}, "dataset.json", notes)
-    return notes
+def findings_on(labels, **more):
+    remarks = Remarks()
+    read_labels({"labels": labels, **more}, "dataset.json", remarks)
+    return remarks.all_findings()
 
 
 @pytest.mark.parametrize(
@@ -21,8 +23,8 @@ def notes_on(labels, **more):
         ({"background": 0, "whole": [1, 2], "core": 2}, {"regions_class_order": [1, 2]}),
     ],
 )
-def test_what_nnunet_takes_gets_no_note(labels, more):
-    assert notes_on(labels, **more) == []
+def test_what_nnunet_takes_gets_no_finding(labels, more):
+    assert findings_on(labels, **more) == ()
 
 
 @pytest.mark.parametrize(
@@ -33,19 +35,20 @@ def test_what_nnunet_takes_gets_no_note(labels, more):
         (
             {"background": 0, "liver": 1, "ignore": 255},
             {},
-            "the ignore label is 255; .* the highest value, 2",
+            "the ignore label is 255, not the highest value",
         ),
-        ({"background": 0, "whole": [1, 2], "core": 2}, {}, "'regions_class_order' must list 2 values"),
+        ({"background": 0, "whole": [1, 2], "core": 2}, {}, "'regions_class_order' does not list 2 values"),
         (
             {"background": 0, "whole": [1, 2], "core": 2},
             {"regions_class_order": [1]},
-            "'regions_class_order' must list",
+            "'regions_class_order' does not list",
         ),
     ],
 )
-def test_what_nnunet_refuses_is_noted(labels, more, words):
-    (note,) = notes_on(labels, **more)
-    assert re.search(words, note)
+def test_what_nnunet_refuses_is_found(labels, more, words):
+    (found,) = findings_on(labels, **more)
+    assert found.kind == Kind.REFUSED_BY_NNUNET
+    assert re.search(words, found.message)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +63,14 @@ def test_what_nnunet_refuses_is_noted(labels, more, words):
 )
 def test_a_value_with_two_meanings_is_refused(labels, words):
     with pytest.raises(DatasetError, match=words):
-        read_labels({"labels": labels}, "dataset.json", [])
+        read_labels({"labels": labels}, "dataset.json", Remarks())
 
 
 def test_labels_the_other_way_round_are_told_the_right_way():
     with pytest.raises(DatasetError, match=r'not \'background\'; write {"background": 0}'):
-        read_labels({"labels": {"0": "background", "1": "liver"}}, "dataset.json", [])
+        read_labels({"labels": {"0": "background", "1": "liver"}}, "dataset.json", Remarks())
+
+
+def test_numbers_in_quotes_are_told_to_stand_without():
+    with pytest.raises(DatasetError, match=r"not '1'; write 1 without quotes"):
+        read_labels({"labels": {"background": 0, "liver": "1"}}, "dataset.json", Remarks())

@@ -1,6 +1,13 @@
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auvseg.data.dataset import read_dataset
+from auvseg.data.findings import Kind
+from auvseg.errors import DatasetError
 
 
 @pytest.fixture
@@ -40,8 +47,27 @@ def test_columns_are_known_by_their_usual_names(table, image, label):
         ("cases.csv", ' image , label , site\n"a,1.nii",b.nii ,x\n'),
         ("cases.tsv", "image\tlabel\tsite\na,1.nii\tb.nii\tx\n"),
         ("CASES.TSV", "image\tlabel\tsite\na,1.nii\tb.nii\tx\n"),
+        ("cases.csv", "image\tlabel\tsite\na,1.nii\tb.nii\tx\n"),
+        ("cases.csv", "image|label|site\na,1.nii|b.nii|x\n"),
+        ("cases.tsv", "image;label;site\na,1.nii;b.nii;x\n"),
+        ("cases.csv", "sep=;\r\nimage;label;site\r\na,1.nii;b.nii;x\r\n"),
+        ("cases.csv", '"sep=\t"\nimage\tlabel\tsite\na,1.nii\tb.nii\tx\n'),
+        ("cases.csv", "image\tlabel\tsite\r\na,1.nii\tb.nii\tx\r\n".encode("utf-16")),
+        ("cases.csv", "image;label;site\na,1.nii;b.nii;x\n".encode("utf-16-le")),
+        ("cases.csv", "image;label;site\na,1.nii;b.nii;x;;\n"),
     ],
-    ids=["semicolons", "byte order mark", "line ends", "blank lines", "spaces", "tabs", "upper case"],
+    ids=[
+        *("semicolons", "byte order mark", "line ends", "blank lines", "spaces", "tabs", "upper case", "tabs in csv"),
+        *(
+            "bars",
+            "semicolons in tsv",
+            "sep line",
+            "sep line in quotes",
+            "utf-16",
+            "utf-16 without mark",
+            "empty cells",
+        ),
+    ],
 )
 def test_the_usual_dialects_say_the_same(table, name, text):
     (case,) = table(text, name).cases
@@ -129,11 +155,90 @@ def test_a_cell_may_hold_what_only_looks_like_the_end_of_a_row(table, text):
         ("image,label\n" + "x" * 200_000 + ",b.nii\n", ("valid",)),
         ("image,label\na\0.nii,b.nii\n", ("line 2",)),
         (b"image,label\n\xe9.nii,b.nii\n", ("UTF-8",)),
-        ("image,label\n".encode("utf-16"), ("UTF-8",)),
+        ("image,label\na.nii,\xe9.nii\n".encode("cp1252"), ("UTF-8",)),
+        ("image,label\nNA,b.nii\n", ("line 2", "image")),
+        ('"sep=;"\nimage;label\na.nii\n', ("line 3", "1 cells")),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_a_malformed_table_is_refused_by_file_and_line(describe, refusal, text, words):
     found = refusal(describe(text, "cases.csv"))
     for word in ("cases.csv", *words):
         assert word in found
+
+
+@pytest.mark.parametrize("nothing", ["NA", "N/A", "nan", "NaN", "None", "null", "-", " "])
+def test_cells_that_say_nothing_are_empty(table, nothing):
+    (case,) = table(f"id,image,label,split,modality\n{nothing},a.nii,{nothing},{nothing},{nothing}\n").cases
+    assert (case.case_id, case.label, case.subset) == ("a", None, "training")
+
+
+@pytest.mark.parametrize("name", ["case_id", "Case ID", "subject", "Subject_ID", "participant_id", "patient", "caseid"])
+def test_ids_are_known_by_their_usual_names(table, name):
+    (case,) = table(f"{name},image,label\nown,a.nii,b.nii\n").cases
+    assert case.case_id == "own"
+
+
+def test_of_two_columns_that_may_be_the_label_the_one_that_names_files_is(table, touch):
+    touch("a.nii", "b.nii")
+    (case,) = table("image,label,mask\na.nii,liver,b.nii\n").cases
+    assert (case.label.name, case.attributes) == ("b.nii", {"label": "liver"})
+    (case,) = table("image,label,mask\na.nii,b.nii,c.nii\n").cases
+    assert (case.label.name, case.attributes) == ("b.nii", {"mask": "c.nii"})
+
+
+@pytest.mark.parametrize(
+    ("written", "how"),
+    [
+        (r"x\a b.nii", "with backslashes"),
+        (r".\x\a b.nii", "with backslashes"),
+        ("'x/a b.nii'", "in quotes"),
+        ("\u201cx/a b.nii\u201d", "in quotes"),
+        (r"'x\a b.nii'", "in quotes and with backslashes"),
+    ],
+)
+def test_a_path_that_is_there_when_it_is_read_another_way_is_taken_and_told_once(table, touch, written, how):
+    folder = touch("x/a b.nii", "x/label.nii")
+    dataset = table(f"id,image,label\n1,{written},x/label.nii\n2,{written},x/label.nii\n")
+    assert dataset.cases[0].images[0].resolve() == folder / "x/a b.nii"
+    (found,) = dataset.findings
+    assert found.kind == Kind.INEXACT_PATH
+    assert f"2 paths written {how};" in found.message
+    assert "read as" in found.message
+
+
+def test_an_address_of_a_file_is_its_path(table, touch):
+    folder = touch("x/a b.nii")
+    address = (folder / "x/a b.nii").as_uri()
+    (case,) = table(f"image\n{address}\n").cases
+    assert case.images[0] == folder / "x/a b.nii"
+
+
+def test_a_path_that_is_there_as_it_is_written_stays_so(table, touch):
+    touch(r"x\a.nii", "x/a.nii")
+    dataset = table("image\nx\\a.nii\n")
+    assert (dataset.cases[0].images[0].name, dataset.findings) == (r"x\a.nii", ())
+
+
+CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+STARTS = ["", "sep=;\n", "image{0}label\n", "image\n"]
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=5),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    st.sampled_from(STARTS),
+)
+def test_any_text_is_a_table_or_refused_in_one_line(rows, separator, encoding, start):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cases.csv"
+        text = start.format(separator) + "\n".join(separator.join(row) for row in rows)
+        path.write_bytes(text.encode(encoding, "replace"))
+        try:
+            cases, refusal = read_dataset(path).cases, ""
+        except DatasetError as error:
+            cases, refusal = (), str(error)
+    assert bool(cases) != bool(refusal)
+    assert "\n" not in refusal
+    assert all(case.images and "\n" not in case.case_id for case in cases)

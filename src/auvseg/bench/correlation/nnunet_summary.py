@@ -14,7 +14,7 @@ from typing import Any
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics, check_unique
 from auvseg.data.case import ClassDef
-from auvseg.data.layouts.description import load_json
+from auvseg.data.layouts.description import Remarks, load_json
 from auvseg.data.layouts.naming import clean_id, stem
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError, UsageError, did_you_mean
@@ -104,7 +104,7 @@ def _classes_beside(path: Path) -> tuple[ClassDef, ...] | None:
     for folder in folders:
         if (folder / "dataset.json").is_file():
             try:
-                return read_labels(load_json(folder / "dataset.json"), "dataset.json", [])[0]
+                return read_labels(load_json(folder / "dataset.json"), "dataset.json", Remarks())[0]
             except DatasetError:
                 continue
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from auvseg.data.case import Case, ClassDef, Dataset, Subset
-from auvseg.data.layouts.description import as_text, channels, classes, load_json, path_below
+from auvseg.data.layouts.description import Remarks, as_text, channels, classes, load_json, path_below
 from auvseg.data.layouts.modality import Verdict, modality_of_channels, modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
@@ -46,9 +46,11 @@ def read(path: Path) -> Dataset:
         DatasetError: a list or an entry is of the wrong type, an entry has no image, or there are no cases.
     """
     content = load_json(path)
-    root = path_below(path.parent, content["dataroot"], f"{path.name}: dataroot") if content.get("dataroot") else None
+    remarks = Remarks()
+    dataroot = content.get("dataroot")
+    root = path_below(path.parent, dataroot, f"{path.name}: dataroot", remarks) if dataroot else None
     entries = [
-        _entry(entry, subset, root or path.parent, f"{path.name}: {key} entry {number}")
+        _entry(entry, subset, root or path.parent, f"{path.name}: {key} entry {number}", remarks)
         for key, subset in _SUBSETS.items()
         for number, entry in enumerate(_list(content, key, path.name))
     ]
@@ -68,6 +70,7 @@ def read(path: Path) -> Dataset:
         channel_names=names,
         modality=modality,
         notes=(note,) if note else (),
+        findings=remarks.all_findings(),
     )
 
 
@@ -78,7 +81,7 @@ def _list(content: dict[str, Any], key: str, where: str) -> list[Any]:
     return listed
 
 
-def _entry(entry: object, subset: Subset, root: Path, where: str) -> _Entry:
+def _entry(entry: object, subset: Subset, root: Path, where: str, remarks: Remarks) -> _Entry:
     if isinstance(entry, str):
         entry = {"image": entry}
     if not isinstance(entry, dict):
@@ -89,11 +92,12 @@ def _entry(entry: object, subset: Subset, root: Path, where: str) -> _Entry:
     # A label that is a list of one is what some converters write.
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
+    names = image if isinstance(image, list) else [image]
     return _Entry(
         subset,
         entry,
-        tuple(path_below(root, name, f"{where}: image") for name in (image if isinstance(image, list) else [image])),
-        None if label is None or label == "" else path_below(root, label, f"{where}: label"),
+        tuple(path_below(root, name, f"{where}: image", remarks) for name in names),
+        None if label is None or label == "" else path_below(root, label, f"{where}: label", remarks),
     )
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from auvseg.data.case import Case, Dataset, Subset
 from auvseg.data.formats.integrity import is_below
-from auvseg.data.layouts.description import channels, classes, load_json, path_below, take
+from auvseg.data.layouts.description import Remarks, channels, classes, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
-from auvseg.data.layouts.naming import ids_from_paths, stem
+from auvseg.data.layouts.naming import ending_of, ids_from_paths, stem
 from auvseg.errors import DatasetError
 
 NAME = "decathlon"
 _DESCRIPTION = "dataset.json"
+_FIRST_CHANNEL = "_0000"
 
 
 def recognises(path: Path) -> bool:
@@ -33,15 +34,16 @@ def read(path: Path) -> Dataset:
     source = path / _DESCRIPTION
     content = load_json(source)
     names = channels(content, "modality", source.name)
+    remarks = Remarks()
     listed = [
-        *_entries(content, "training", "training", path),
-        *(_entries(content, "test", "test", path) if "test" in content else ()),
+        *_entries(content, "training", "training", path, remarks),
+        *(_entries(content, "test", "test", path, remarks) if "test" in content else ()),
     ]
     if not listed:
         raise DatasetError(f"{source.name}: 'training' lists no case")
-    notes: list[str] = []
-    ids = ids_from_paths([image for _, image, _ in listed])
-    files = _image_files([image for _, image, _ in listed], len(names), notes)
+    bare = [_without_channel(image, label) for _, image, label in listed]
+    ids = ids_from_paths(bare)
+    files = _image_files([image for _, image, _ in listed], bare, len(names), remarks.notes)
     cases = [
         Case(name, images, label, subset, problem=_outside(path, (*images, *([label] if label else ()))))
         for name, images, (subset, _, label) in zip(ids, files, listed, strict=True)
@@ -56,11 +58,14 @@ def read(path: Path) -> Dataset:
         classes=classes(content, source.name),
         channel_names=names,
         modality=modality,
-        notes=(*notes, *([note] if note else [])),
+        notes=(*remarks.notes, *([note] if note else [])),
+        findings=remarks.all_findings(),
     )
 
 
-def _entries(content: dict[str, Any], key: str, subset: Subset, root: Path) -> list[tuple[Subset, Path, Path | None]]:
+def _entries(
+    content: dict[str, Any], key: str, subset: Subset, root: Path, remarks: Remarks
+) -> list[tuple[Subset, Path, Path | None]]:
     found = []
     for number, entry in enumerate(take(content, key, list, _DESCRIPTION)):
         where = f"{_DESCRIPTION}: {key} entry {number}"
@@ -68,8 +73,9 @@ def _entries(content: dict[str, Any], key: str, subset: Subset, root: Path) -> l
             entry = {"image": entry}
         if not isinstance(entry, dict):
             raise DatasetError(f"{where}: must be an object with 'image' and 'label', not {entry!r}")
-        image = path_below(root, entry.get("image"), f"{where}: image")
-        label = path_below(root, entry["label"], f"{where}: label") if entry.get("label") is not None else None
+        image = path_below(root, entry.get("image"), f"{where}: image", remarks)
+        stated = entry.get("label")
+        label = None if stated is None else path_below(root, stated, f"{where}: label", remarks)
         found.append((subset, image, label))
     return found
 
@@ -80,16 +86,27 @@ def _outside(root: Path, files: tuple[Path, ...]) -> str:
     return f"{names[0]} lies outside the data set's folder; list such files in a table or a datalist" if names else ""
 
 
-def _image_files(images: list[Path], channel_count: int, notes: list[str]) -> list[tuple[Path, ...]]:
+def _without_channel(image: Path, label: Path | None) -> Path:
+    """The image by its name without nnU-Net's suffix of the first channel, where its label is called so."""
+    if label is None or stem(image.name) != stem(label.name) + _FIRST_CHANNEL:
+        return image
+    return image.with_name(stem(label.name) + ending_of(image.name))
+
+
+def _image_files(images: list[Path], bare: list[Path], channel_count: int, notes: list[str]) -> list[tuple[Path, ...]]:
     """The files of every case: the image that is listed, or nnU-Net v1's one file a channel."""
     found = []
     by_channel = 0
-    for image in images:
-        name, ending = stem(image.name), image.name[len(stem(image.name)) :]
+    for image, own in zip(images, bare, strict=True):
+        name, ending = stem(own.name), ending_of(own.name)
         parts = tuple(image.with_name(f"{name}_{channel:04d}{ending}") for channel in range(channel_count))
-        split = not image.exists() and parts[0].is_file()
+        # Some list the first channel, and nnU-Net v1 none.
+        split = (image == parts[0] or not image.exists()) and parts[0].is_file()
         by_channel += split
         found.append(parts if split else (image,))
     if by_channel:
-        notes.append(f"{by_channel} images are one file a channel (_0000 ...), as nnU-Net v1 stored them")
+        notes.append(
+            f"{by_channel} images are one file a channel (_0000 ...), as nnU-Net v1 stored them; nnU-Net v2 "
+            "wants another dataset.json, with channel_names and file_ending (nnUNetv2_convert_old_nnUNet_dataset)"
+        )
     return found

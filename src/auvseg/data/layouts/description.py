@@ -4,11 +4,50 @@ Every error names the file and the key, since people edit these files by hand. N
 """
 
 import json
+import os
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from auvseg.data.case import ClassDef
+from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.errors import DatasetError
+from auvseg.text_files import decode
+from auvseg.wording import counted
+
+
+class Remarks:
+    """What a reader notices on its way, for the data set.
+
+    Attributes:
+        notes: what a person should know, one sentence each.
+        findings: what is wrong.
+    """
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.findings: list[Finding] = []
+        self._inexact: dict[str, list[tuple[str, str]]] = defaultdict(list)
+
+    def refused(self, what: str, advice: str) -> None:
+        """Note what nnU-Net stops at in the description, and auvseg does not."""
+        message = f"nnU-Net stops at dataset.json: {what}"
+        self.findings.append(Problem(Kind.REFUSED_BY_NNUNET, message, advice).at("", ""))
+
+    def inexact(self, how: str, written: str, meant: str) -> None:
+        """Note a path that was found only after it was read another way."""
+        self._inexact[how].append((written, meant))
+
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Every finding, those of paths told once a way in which they are written."""
+        told = []
+        for how, paths in sorted(self._inexact.items()):
+            written, meant = paths[0]
+            message = f"{counted(len(paths), 'path')} written {how}; {written} is read as {meant}"
+            told.append(Problem(Kind.INEXACT_PATH, message, f"write {meant}").at("", ""))
+        return (*self.findings, *told)
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -27,7 +66,7 @@ def load_json(path: Path) -> dict[str, Any]:
         return content
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=no_key_twice)
+        content = json.loads(decode(path.read_bytes()), object_pairs_hook=no_key_twice)
     except OSError as error:
         raise DatasetError(f"{path.name}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:
@@ -64,7 +103,9 @@ def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, s
     pairs = []
     for number, name in values.items():
         if not isinstance(name, str):
-            raise DatasetError(f"{where}: {key!r} must name {number!r} by a text, not by {name!r}")
+            turned = isinstance(name, int) and not number.isdecimal()
+            instead = f'; write {{"{name}": "{number}"}}, each number before its name' if turned else ""
+            raise DatasetError(f"{where}: {key!r} must name {number!r} by a text, not by {name!r}{instead}")
         try:
             pairs.append((int(number), name))
         except ValueError:
@@ -103,8 +144,16 @@ def classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...]:
     return found
 
 
-def path_below(root: Path, name: object, where: str) -> Path:
+def path_below(root: Path, name: object, where: str, remarks: Remarks | None = None) -> Path:
     """A path as the description states it: absolute, or relative to `root`, `..` included, as nnU-Net documents.
+
+    A file that is not there as it is written, and is there with slashes for backslashes or without quotes, is taken.
+
+    Args:
+        root: where relative paths start.
+        name: what the description says.
+        where: the file and the place in it, for messages.
+        remarks: gets a finding for what had to be read another way; None reads it in no other way.
 
     Raises:
         DatasetError: it is no text, empty, or holds what no file name can.
@@ -113,7 +162,38 @@ def path_below(root: Path, name: object, where: str) -> Path:
         raise DatasetError(f"{where}: must be a file name, not {name!r}")
     if "\0" in name:
         raise DatasetError(f"{where}: {name!r} holds a zero byte, which no file name can")
-    return root / name.strip()
+    written = name.strip()
+    path = root / written
+    if remarks is not None and not is_there(path):
+        meant, ways = written, []
+        for how, read in _OTHER_WAYS:
+            other = read(meant)
+            ways += [how] if other != meant else []
+            meant = other
+        if ways and is_there(root / meant):
+            remarks.inexact(" and ".join(ways), written, Path(meant).name if Path(meant).is_absolute() else meant)
+            return root / meant
+    return path
+
+
+_OTHER_WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("in quotes", lambda text: text.strip("\"'\u201c\u201d\u2018\u2019 ")),
+    ("as an address", lambda text: unquote(text.removeprefix("file://")) if text.startswith("file://") else text),
+    ("with backslashes", lambda text: text.replace("\\", "/")),
+    ("with ~", lambda text: os.path.expanduser(text)),  # noqa: PTH111 - a name of no user is no error
+)
+"""How people and programs write paths, and how they are meant; one after the other."""
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has this name, be it a link to nothing; of a name that the system refuses, nobody knows."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def as_text(value: object) -> str:

@@ -22,6 +22,16 @@ def stem(name: str) -> str:
     return Path(name).stem
 
 
+def ending_of(name: str) -> str:
+    """The ending of a file name's format as it is written, with its dot."""
+    return name[len(stem(name)) :]
+
+
+def has_ending(name: str, ending: str) -> bool:
+    """Whether a name has this ending and no longer one: `a.nii.gz` does not end in `.gz`."""
+    return name.endswith(ending) and len(ending) >= len(ending_of(name))
+
+
 def clean_id(text: str) -> str:
     """An id that can be written as UTF-8 anywhere, in one line; what is no text or steers terminals is escaped."""
     plain = text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
@@ -73,7 +83,8 @@ def is_hidden(path: Path) -> bool:
 
 def visible_files(folder: Path, notes: list[str]) -> list[Path]:
     """The files of a folder in the order of their names; hidden ones are counted in a note."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    # A link to nothing is a file that was not fetched, and a case of its own reason.
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() or (path.is_symlink() and not path.exists())]
     visible = [path for path in files if not is_hidden(path)]
     if len(visible) < len(files):
         notes.append(f"{len(files) - len(visible)} hidden files in {folder.name} (such as ._x or .DS_Store) ignored")

@@ -1,24 +1,29 @@
 """nnU-Net v2 raw: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json`.
 
 With several channels, regions, the ignore label, and the explicit `dataset` key. nnU-Net's document on its data set
-format is the source. Cases are listed with the files that they should have; whether they exist is for `check` to say.
+format is the source. Cases are listed with the files that they should have, or have under a name that is nearly right;
+what is wrong is for `check` to say.
 """
 
+import codecs
 import os
-import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.layouts.description import channels, load_json, path_below, take
+from auvseg.data.findings import Kind, Problem
+from auvseg.data.layouts.description import Remarks, channels, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
-from auvseg.data.layouts.naming import clean_id, some_of, visible_files
+from auvseg.data.layouts.naming import clean_id, ending_of, has_ending, some_of, visible_files
 from auvseg.data.layouts.nnunet_labels import read_labels
+from auvseg.data.layouts.nnunet_names import arrange
+from auvseg.data.reading import is_supported
 from auvseg.errors import DatasetError
 
 NAME = "nnU-Net v2 raw"
 _DESCRIPTION = "dataset.json"
-_CHANNEL = re.compile(r"_(\d{4})$")
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def recognises(path: Path) -> bool:
@@ -35,12 +40,14 @@ def read(path: Path) -> Dataset:
     """
     source = path / _DESCRIPTION
     content = load_json(source)
-    notes: list[str] = []
+    remarks = Remarks()
+    if source.read_bytes().startswith(_MARKS):
+        remarks.refused("it begins with a byte order mark", "save it as UTF-8 without one")
     # nnU-Net itself still takes the older name for the channels.
     older = "modality" in content and "channel_names" not in content
     names = channels(content, "modality" if older else "channel_names", source.name)
-    classes, ignore_value = read_labels(content, source.name, notes)
-    cases = _cases(path, content, len(names), notes)
+    classes, ignore_value = read_labels(content, source.name, remarks)
+    cases = _cases(path, content, len(names), remarks)
     modality, note = modality_of_channels(names)
     return Dataset(
         name=path.resolve().name,
@@ -52,27 +59,54 @@ def read(path: Path) -> Dataset:
         ignore_value=ignore_value,
         channel_names=names,
         modality=modality,
-        notes=(*notes, *([note] if note else [])),
+        notes=(*remarks.notes, *([note] if note else [])),
+        findings=remarks.all_findings(),
     )
 
 
-def _cases(path: Path, content: dict[str, Any], channel_count: int, notes: list[str]) -> list[Case]:
+def _cases(path: Path, content: dict[str, Any], channel_count: int, remarks: Remarks) -> list[Case]:
+    ending = None
     if "dataset" in content:
-        cases = _listed(take(content, "dataset", dict, _DESCRIPTION), path)
+        cases = _listed(take(content, "dataset", dict, _DESCRIPTION), path, remarks)
     else:
-        cases = _found(path, "Tr", "training", take(content, "file_ending", str, _DESCRIPTION), channel_count, notes)
+        ending = _ending(path, take(content, "file_ending", str, _DESCRIPTION))
+        cases = _found(path, "Tr", "training", ending, channel_count, remarks)
     if not cases:
         raise DatasetError(_why_empty(path, content))
     declared = content.get("numTraining")
     if isinstance(declared, int) and declared != len(cases):
-        notes.append(
-            f"{_DESCRIPTION} says numTraining {declared}, there are {len(cases)}; nnU-Net's own check stops at that"
+        remarks.refused(
+            f"it says numTraining {declared}, there are {len(cases)} cases", f'write "numTraining": {len(cases)}'
         )
-    if (path / "labelsTs").is_dir() and isinstance(content.get("file_ending"), str):
-        cases += _found(path, "Ts", "test", content["file_ending"], channel_count, notes)
-    elif (path / "imagesTs").is_dir() and any((path / "imagesTs").iterdir()):
-        notes.append("the test images in imagesTs have no labelsTs: not listed")
+    ending = content.get("file_ending") if ending is None else ending
+    if (path / "labelsTs").is_dir() and isinstance(ending, str) and ending:
+        cases += _found(path, "Ts", "test", ending, channel_count, remarks)
+    elif (path / "imagesTs").is_dir() and (count := len(visible_files(path / "imagesTs", []))):
+        remarks.notes.append(f"the {count} test images in imagesTs have no labelsTs: not listed")
     return cases
+
+
+def _ending(path: Path, declared: str) -> str:
+    """The declared ending, where files have it.
+
+    Raises:
+        DatasetError: it is none, or no image and no label has it and others have another.
+    """
+    # An empty ending would match every file and cut nothing off.
+    if not declared:
+        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' is empty; it is something like .nii.gz")
+    folders = [folder for folder in (path / "imagesTr", path / "labelsTr") if folder.is_dir()]
+    files = [file for folder in folders for file in visible_files(folder, [])]
+    others = Counter(ending_of(file.name) for file in files if is_supported(file))
+    if declared.startswith(".") and (not others or any(has_ending(file.name, declared) for file in files)):
+        return declared
+    if not others:
+        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' must begin with a dot, as in .nii.gz; it is {declared!r}")
+    usual, times = others.most_common(1)[0]
+    raise DatasetError(
+        f"{_DESCRIPTION}: 'file_ending' is {declared!r}, and {times} of {others.total()} images and labels end in "
+        f'{usual!r}: write "file_ending": "{usual}"'
+    )
 
 
 def _why_empty(path: Path, content: dict[str, Any]) -> str:
@@ -83,7 +117,7 @@ def _why_empty(path: Path, content: dict[str, Any]) -> str:
     return f"{path.name}: no file in imagesTr or labelsTr ends in {content.get('file_ending')!r}"
 
 
-def _listed(listed: dict[str, Any], root: Path) -> list[Case]:
+def _listed(listed: dict[str, Any], root: Path, remarks: Remarks) -> list[Case]:
     cases = []
     for name, entry in listed.items():
         where = f"{_DESCRIPTION}: dataset: {name!r}"
@@ -96,54 +130,48 @@ def _listed(listed: dict[str, Any], root: Path) -> list[Case]:
         cases.append(
             Case(
                 case_id=clean_id(name),
-                images=tuple(_expanded(image, root, f"{where}: images") for image in images),
-                label=None if label is None else _expanded(label, root, f"{where}: label"),
+                images=tuple(_expanded(image, root, f"{where}: images", remarks) for image in images),
+                label=None if label is None else _expanded(label, root, f"{where}: label", remarks),
             )
         )
     return cases
 
 
-def _expanded(name: object, root: Path, where: str) -> Path:
+def _expanded(name: object, root: Path, where: str, remarks: Remarks) -> Path:
     # As nnU-Net does: $nnUNet_raw/... in the description, and relative paths start at the data set's folder.
-    return path_below(root, os.path.expandvars(name) if isinstance(name, str) else name, where)
+    return path_below(root, os.path.expandvars(name) if isinstance(name, str) else name, where, remarks)
 
 
-def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: int, notes: list[str]) -> list[Case]:
-    images, labels = root / f"images{suffix}", root / f"labels{suffix}"
-    # An empty ending would match every file and cut nothing off.
-    if not ending:
-        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' is empty; it is something like .nii.gz")
-    stems = [path.name[: -len(ending)] for path in _with_ending(images, ending, notes)]
-    _note_channels(stems, channel_count, images.name, notes)
-    # A label without an image is a case whose image is missing: reading it says so.
-    names = {_CHANNEL.sub("", name) for name in stems}
-    names |= {path.name[: -len(ending)] for path in _with_ending(labels, ending, notes)}
+def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: int, remarks: Remarks) -> list[Case]:
+    folders = root / f"images{suffix}", root / f"labels{suffix}"
+    images, labels = (visible_files(folder, remarks.notes) if folder.is_dir() else [] for folder in folders)
+    names = folders[0].name, folders[1].name
+    found, findings = arrange(images, labels, ending, names, remarks.notes)
+    remarks.findings += findings
+    surplus = {
+        clean_id(name): file.name
+        for name, case in found.items()
+        for channel, file in case.images.items()
+        if channel >= channel_count
+    }
+    if surplus:
+        message = (
+            f"{len(surplus)} of {len(found)} cases have more channels than the {channel_count} that {_DESCRIPTION} "
+            f"declares, and nnU-Net takes them all: {some_of(sorted(surplus.values()))}"
+        )
+        advice = "declare the channel under channel_names, or take its files out of the folder"
+        remarks.findings.append(Problem(Kind.CHANNEL_MISMATCH, message, advice).of_cases(tuple(sorted(surplus))))
+    # A single file may hold every channel, as of a colour picture; where any case has several files, all need them.
+    one_file = channel_count > 1 and all(case.images.keys() <= {0} for case in found.values())
     return [
         Case(
             case_id=clean_id(name),
-            images=tuple(images / f"{name}_{channel:04d}{ending}" for channel in range(channel_count)),
-            label=labels / f"{name}{ending}",
+            images=tuple(
+                case.images.get(channel, folders[0] / f"{name}_{channel:04d}{ending}")
+                for channel in range(1 if one_file else channel_count)
+            ),
+            label=case.label or folders[1] / f"{name}{ending}",
             subset=subset,
         )
-        for name in sorted(names)
+        for name, case in sorted(found.items())
     ]
-
-
-def _note_channels(stems: list[str], channel_count: int, folder: str, notes: list[str]) -> None:
-    suffixes = {name: match for name in stems if (match := _CHANNEL.search(name))}
-    without = [name for name in stems if name not in suffixes]
-    if without:
-        notes.append(f"{len(without)} files in {folder} lack the channel suffix _0000, such as {some_of(without)}")
-    beyond = [name for name, match in suffixes.items() if int(match[1]) >= channel_count]
-    if beyond:
-        notes.append(f"{folder} has channels that {_DESCRIPTION} does not declare: {some_of(beyond)}")
-
-
-def _with_ending(folder: Path, ending: str, notes: list[str]) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    visible = visible_files(folder, notes)
-    other = [path.name for path in visible if not path.name.endswith(ending)]
-    if other:
-        notes.append(f"{len(other)} files in {folder.name} do not end in {ending}: {some_of(other)} ignored")
-    return [path for path in visible if path.name.endswith(ending)]

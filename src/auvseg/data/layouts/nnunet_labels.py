@@ -1,25 +1,25 @@
 """The `labels` of an nnU-Net v2 `dataset.json`: plain classes, regions (lists of values) and the ignore label.
 
 The rules are those of nnU-Net's label manager. What it would refuse at training time and auvseg can live with becomes a
-note; what contradicts itself is an error.
+finding; what contradicts itself is an error.
 """
 
 from typing import Any
 
 from auvseg.data.case import ClassDef
-from auvseg.data.layouts.description import take
+from auvseg.data.layouts.description import Remarks, take
 from auvseg.errors import DatasetError
 
 _Values = tuple[int, ...]
 
 
-def read_labels(content: dict[str, Any], where: str, notes: list[str]) -> tuple[tuple[ClassDef, ...], int | None]:
+def read_labels(content: dict[str, Any], where: str, remarks: Remarks) -> tuple[tuple[ClassDef, ...], int | None]:
     """Foreground classes and the ignore value.
 
     Args:
         content: the whole description.
         where: its file name, for messages.
-        notes: gets a sentence for what nnU-Net would not train with.
+        remarks: gets a finding for what nnU-Net would not train with.
 
     Raises:
         DatasetError: `labels` is missing or of the wrong type, names no foreground, or gives a value two meanings.
@@ -33,7 +33,7 @@ def read_labels(content: dict[str, Any], where: str, notes: list[str]) -> tuple[
         raise DatasetError(f"{where}: 'labels' names no foreground class")
     has_regions = any(len(values) > 1 for values in foreground.values())
     _refuse_two_meanings(foreground, ignore, where)
-    _note_what_nnunet_refuses(content, found, ignore, has_regions, notes)
+    _note_what_nnunet_refuses(content, found, ignore, has_regions, remarks)
     classes = tuple(
         ClassDef(position if has_regions else values[0], name, values)
         for position, (name, values) in enumerate(foreground.items(), start=1)
@@ -47,9 +47,19 @@ def _values(name: str, value: Any, where: str) -> _Values:
         raise DatasetError(f"{where}: the label {name!r} has no value")
     for item in listed:
         if isinstance(item, bool) or not isinstance(item, int) or item < 0:
-            turned = f'; write {{"{item}": {name}}}' if isinstance(item, str) and name.isdecimal() else ""
-            raise DatasetError(f"{where}: the label {name!r} must have a whole number from 0, not {item!r}{turned}")
+            raise DatasetError(
+                f"{where}: the label {name!r} must have a whole number from 0, not {item!r}{_instead(name, item)}"
+            )
     return tuple(listed)
+
+
+def _instead(name: str, value: object) -> str:
+    """What to write where name and number stand the wrong way round, as in decathlon's labels, or in quotes."""
+    if not isinstance(value, str):
+        return ""
+    if value.strip().isdecimal():
+        return f"; write {value.strip()} without quotes"
+    return f'; write {{"{value}": {name}}}, each name before its number' if name.isdecimal() else ""
 
 
 def _refuse_two_meanings(foreground: dict[str, _Values], ignore: _Values | None, where: str) -> None:
@@ -69,16 +79,20 @@ def _note_what_nnunet_refuses(
     labels: dict[str, _Values],
     ignore: _Values | None,
     has_regions: bool,
-    notes: list[str],
+    remarks: Remarks,
 ) -> None:
     if labels.get("background") != (0,):
-        notes.append("'labels' has no background of value 0, which nnU-Net wants")
+        remarks.refused("'labels' has no background of value 0", 'write "background": 0 under labels')
     values = sorted({value for label in labels.values() for value in label} | {0})
     if values != list(range(len(values))):
-        notes.append(f"the label values {values} have gaps, which nnU-Net refuses")
+        remarks.refused(f"the label values {values} have gaps", "number the classes 1, 2, 3 ..., in the labels too")
     elif ignore is not None and ignore[0] != len(values):
-        notes.append(f"the ignore label is {ignore[0]}; nnU-Net wants the highest value, {len(values)}")
+        remarks.refused(
+            f"the ignore label is {ignore[0]}, not the highest value", f"make it {len(values)}, in the labels too"
+        )
     order = content.get("regions_class_order")
     regions = sum(label != (0,) for label in labels.values())
     if has_regions and (not isinstance(order, list) or len(order) != regions):
-        notes.append(f"'regions_class_order' must list {regions} values, one a region, before nnU-Net can train")
+        remarks.refused(
+            f"'regions_class_order' does not list {regions} values, one a region", "write it, large regions first"
+        )

@@ -10,21 +10,32 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.layouts.description import path_below
+from auvseg.data.layouts.description import Remarks, is_there, path_below
 from auvseg.data.layouts.modality import modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
+from auvseg.text_files import decode
 
 NAME = "table of images and labels"
 _ENDINGS = (".csv", ".tsv")
 _SYNONYMS = {
-    "image": ("image", "img", "images", "imgs", "scan", "volume"),
-    "label": ("label", "labels", "mask", "masks", "seg", "segmentation", "annotation", "gt"),
-    "id": ("case_id", "id", "case"),
+    "image": ("image", "img", "images", "imgs", "scan", "scans", "volume", "volumes", "input"),
+    "label": (
+        *("label", "labels", "mask", "masks", "seg", "segs", "segmentation", "segmentations", "annotation"),
+        *("annotations", "gt", "gts", "ground_truth", "groundtruth", "labelmap", "target"),
+    ),
+    "id": (
+        *("case_id", "id", "case", "caseid", "case_name", "identifier", "subject_id", "subject", "subjectid"),
+        *("participant_id", "patient_id", "patient", "patientid"),
+    ),
     "subset": ("subset", "split"),
     "modality": ("modality",),
 }
-_PATH_SUFFIX = re.compile(r"_?(path|file|filename|file_name)$")
+_PATH_SUFFIX = re.compile(r"_?(path|paths|file|files|filename|file_name|fname)$")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+_SEPARATORS = ",;\t|"
+_NOTHING = ("", "na", "n/a", "nan", "none", "null", "-")
+"""What cells say where there is nothing."""
 _CHANNEL = re.compile(r"^(?:image|img|channel)s?_?(\d+)$")
 _SUBSETS: dict[str, Subset] = {
     "": "training",
@@ -63,11 +74,14 @@ def read(path: Path) -> Dataset:
         DatasetError: the table is no table, has no image column, a row without image, an unknown subset, or no rows.
     """
     header, rows = _rows(path)
-    columns = _columns(header, path.name)
-    images = [_images(row, columns, path) for row in rows]
+    columns = _columns(header, rows, path)
+    remarks = Remarks()
+    images = [_images(row, columns, path, remarks) for row in rows]
     stated = [_cell(row, columns.case_id) for row in rows]
     ids = stated_or_found(stated, [files[0] for files in images])
-    cases = [_case(row, columns, files, name, path) for row, files, name in zip(rows, images, ids, strict=True)]
+    cases = [
+        _case(row, columns, files, name, path, remarks) for row, files, name in zip(rows, images, ids, strict=True)
+    ]
     modality, note = modality_of_words(_cell(row, columns.modality) for row in rows)
     notes = [note] if note else []
     if columns.label is None:
@@ -81,21 +95,25 @@ def read(path: Path) -> Dataset:
         channel_names=columns.images if len(columns.images) > 1 else (),
         modality=modality,
         notes=tuple(notes),
+        findings=remarks.all_findings(),
     )
 
 
 def _rows(path: Path) -> tuple[list[str], list[_Row]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decode(path.read_bytes())
     except UnicodeDecodeError:
         raise DatasetError(f"{path.name}: is not UTF-8 text; save it as CSV UTF-8") from None
-    first = text.split("\n", 1)[0]
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # Excel's way of saying which character parts the cells.
+    stated = _SEPARATOR_LINE.match(text)
+    skipped = 1 if stated else 0
+    text = text[stated.end() :] if stated else text
+    separator = stated[1] if stated else _separator(text, path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
+        lines = [(reader.line_num + skipped, line) for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
-        raise DatasetError(f"{path.name} line {reader.line_num}: is no valid row ({error})") from None
+        raise DatasetError(f"{path.name} line {reader.line_num + skipped}: is no valid row ({error})") from None
     if not lines:
         raise DatasetError(f"{path.name}: the table is empty")
     header = [name.strip() for name in lines[0][1]]
@@ -105,25 +123,46 @@ def _rows(path: Path) -> tuple[list[str], list[_Row]]:
         raise DatasetError(f"{path.name}: two columns are called {twice[0]!r}; rename one")
     if len(lines) == 1:
         raise DatasetError(f"{path.name}: the table has a header and no rows")
-    for number, line in lines[1:]:
-        if len(line) != len(header):
-            raise DatasetError(f"{path.name} line {number}: has {len(line)} cells, the header {len(header)}")
-    return header, [_Row(number, dict(zip(header, line, strict=True))) for number, line in lines[1:]]
+    return header, [_row(number, line, header, path.name) for number, line in lines[1:]]
 
 
-def _columns(header: list[str], where: str) -> _Columns:
-    by_word = {_word(name): name for name in reversed(header)}
-    roles = {
-        role: next((by_word[name] for name in names if name in by_word), None) for role, names in _SYNONYMS.items()
-    }
+def _row(number: int, line: list[str], header: list[str], where: str) -> _Row:
+    """A row by its columns; empty cells beyond the header's last are nobody's."""
+    beyond = line[len(header) :]
+    if len(line) < len(header) or any(cell.strip() for cell in beyond):
+        raise DatasetError(f"{where} line {number}: has {len(line)} cells, the header {len(header)}")
+    return _Row(number, dict(zip(header, line, strict=False)))
+
+
+def _separator(text: str, path: Path) -> str:
+    """What parts the names of the columns most often; of equals, what the file's ending says."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    return max(usual + _SEPARATORS, key=first.count)
+
+
+def _columns(header: list[str], rows: list[_Row], path: Path) -> _Columns:
+    by_word = {_word(name): name for name in reversed(header) if name}
+    found = {role: [by_word[name] for name in names if name in by_word] for role, names in _SYNONYMS.items()}
     numbered = sorted((int(match[1]), name) for name in header if (match := _CHANNEL.match(_word(name))))
-    images = (roles["image"],) if roles["image"] is not None else tuple(name for _, name in numbered)
+    image = _of_files(found["image"], rows, path)
+    images = (image,) if image is not None else tuple(name for _, name in numbered)
     if not images:
         raise DatasetError(
-            f"{where}: no column is called image (or image_0, image_1 ... for channels); it has "
+            f"{path.name}: no column is called image (or image_0, image_1 ... for channels); it has "
             + " ".join(", ".join(header).split())
         )
-    return _Columns(images, roles["label"], roles["id"], roles["subset"], roles["modality"])
+    label = _of_files(found["label"], rows, path)
+    case_id, subset, modality = (next(iter(found[role]), None) for role in ("id", "subset", "modality"))
+    return _Columns(images, label, case_id, subset, modality)
+
+
+def _of_files(names: list[str], rows: list[_Row], path: Path) -> str | None:
+    """Of several columns that may be meant, the first that names a file; a column `label` may say what is in it."""
+    for name in names if len(names) > 1 else ():
+        if any(is_there(path.parent / cell) for row in rows if (cell := _cell(row, name))):
+            return name
+    return next(iter(names), None)
 
 
 def _word(column: str) -> str:
@@ -133,15 +172,18 @@ def _word(column: str) -> str:
 
 
 def _cell(row: _Row, column: str | None) -> str:
-    return "" if column is None else row.cells[column].strip()
+    """What a cell says; empty where it says that there is nothing."""
+    said = "" if column is None else row.cells[column].strip()
+    return "" if said.lower() in _NOTHING else said
 
 
-def _images(row: _Row, columns: _Columns, path: Path) -> tuple[Path, ...]:
+def _images(row: _Row, columns: _Columns, path: Path, remarks: Remarks) -> tuple[Path, ...]:
     where = f"{path.name} line {row.line}"
-    return tuple(path_below(path.parent, row.cells[column], f"{where}: {column}") for column in columns.images)
+    cells = [(column, _cell(row, column)) for column in columns.images]
+    return tuple(path_below(path.parent, cell, f"{where}: {column}", remarks) for column, cell in cells)
 
 
-def _case(row: _Row, columns: _Columns, images: tuple[Path, ...], name: str, path: Path) -> Case:
+def _case(row: _Row, columns: _Columns, images: tuple[Path, ...], name: str, path: Path, remarks: Remarks) -> Case:
     where = f"{path.name} line {row.line}"
     label = _cell(row, columns.label)
     word = _cell(row, columns.subset)
@@ -151,7 +193,7 @@ def _case(row: _Row, columns: _Columns, images: tuple[Path, ...], name: str, pat
     return Case(
         case_id=name,
         images=images,
-        label=path_below(path.parent, label, f"{where}: {columns.label}") if label else None,
+        label=path_below(path.parent, label, f"{where}: {columns.label}", remarks) if label else None,
         subset=_SUBSETS[word.lower()],
         attributes={key: value for key, value in row.cells.items() if key not in known},
     )

@@ -1,0 +1,147 @@
+"""Which files of a data set are not there, told once a folder, with the name that they are there under, if they are."""
+
+import difflib
+import unicodedata
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from auvseg.data.case import Case, Dataset
+from auvseg.data.findings import Finding, Kind, Problem
+from auvseg.data.formats.reasons import Reason
+from auvseg.data.layouts.description import is_there
+from auvseg.data.layouts.naming import some_of, stem
+
+_FEW = 3
+"""So many missing files of a folder are told one by one."""
+_CHANNEL = "_0000"
+_OWN_FOLDERS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
+
+_Part = Literal["image", "label"]
+
+
+class _Missing(NamedTuple):
+    case_id: str
+    path: Path
+    near: str
+
+
+def missing_files(dataset: Dataset) -> tuple[list[Finding], frozenset[Path]]:
+    """Look for every file that the data set names; no file is opened.
+
+    Returns:
+        A finding a missing file; where a folder lacks more than a few, one for all of them, with the counts. And the
+        files, which nobody need look for again.
+    """
+    named: Counter[tuple[Path, _Part]] = Counter()
+    missing: dict[tuple[Path, _Part], list[_Missing]] = defaultdict(list)
+    near = _Near(dataset.root)
+    for case, part, path in _files(dataset):
+        named[path.parent, part] += 1
+        if not is_there(path):
+            missing[path.parent, part].append(_Missing(case.case_id, path, near.of(path)))
+    findings: list[Finding] = []
+    for (folder, part), files in sorted(missing.items()):
+        if len(files) > _FEW:
+            findings.append(_all_of(folder, part, files, named[folder, part]))
+        else:
+            findings += map(_one_of, files)
+    return findings, frozenset(file.path for files in missing.values() for file in files)
+
+
+def _files(dataset: Dataset) -> list[tuple[Case, _Part, Path]]:
+    files: list[tuple[Case, _Part, Path]] = []
+    for case in dataset.cases:
+        files += ((case, "image", path) for path in case.images)
+        # One file may hold both.
+        if case.label is not None and case.label not in case.images:
+            files.append((case, "label", case.label))
+    return files
+
+
+def _one_of(file: _Missing) -> Finding:
+    what, advice = Reason.MISSING.in_words()
+    if file.near:
+        what, advice = f"{what}; {file.near} is there", "name that file, or rename it"
+    return Problem(Kind.MISSING_FILE, what, advice).at(file.case_id, file.path.name)
+
+
+def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Finding:
+    there = f"{named - len(files)} of {named} {part}s"
+    names = sorted(file.path.name for file in files)
+    near = sorted((file.path.name, file.near) for file in files if file.near)
+    advice = Kind.MISSING_FILE.advice
+    if is_there(folder):
+        message = f"{there} in {folder.name} are there; missing: {some_of(names)}"
+    else:
+        message = f"{folder.name} is missing: {there} are there"
+        if not near and (other := _near_folder(folder)):
+            message, advice = f"{message}; the folder {other} is", f"rename {other} to {folder.name}"
+    if near:
+        count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
+        message = f"{message}; for {near[0][0]} there is {near[0][1]}{count}"
+        advice = "name the files as they are called, or rename them"
+    return Problem(Kind.MISSING_FILE, message, advice).of_cases(tuple(sorted({file.case_id for file in files})))
+
+
+def _near_folder(folder: Path) -> str:
+    """A folder that may be the one that is meant, by its name; empty where there is none."""
+    beside = _folders_in(folder.parent)
+    others = {name.casefold(): name for name in beside if name not in _OWN_FOLDERS}
+    found = difflib.get_close_matches(folder.name.casefold(), others, n=1, cutoff=0.75)
+    return others[found[0]] if found else ""
+
+
+def _folders_in(folder: Path) -> list[str]:
+    try:
+        return sorted(one.name for one in folder.iterdir() if one.is_dir())
+    except OSError:
+        return []
+
+
+class _Near:
+    """Under which name a missing file may be there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._names = cache(_names_in)
+
+    def of(self, path: Path) -> str:
+        """A name beside the missing one, or a path below the data set's folder; empty where there is none."""
+        by_name, by_stem = self._names(path.parent)
+        own = stem(path.name)
+        candidates = [
+            by_name.get(_folded(path.name), []),
+            by_stem.get(_folded(own), []),
+            by_stem.get(_folded(own + _CHANNEL), []),
+            by_stem.get(_folded(own.removesuffix(_CHANNEL)), []),
+        ]
+        return next((names[0] for names in candidates if len(names) == 1), "") or self._tail(path)
+
+    def _tail(self, path: Path) -> str:
+        """The longest end of a path, of another machine perhaps, that is there below the data set's folder."""
+        parts = Path(str(path).replace("\\", "/")).parts
+        for start in range(1, len(parts)):
+            tail = Path(*parts[start:])
+            if self._root.joinpath(tail) != path and is_there(self._root / tail):
+                return tail.as_posix()
+        return ""
+
+
+def _names_in(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The files of a folder by name and by name without ending, capital letters and composition aside."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    try:
+        names = sorted(one.name for one in folder.iterdir() if one.is_file())
+    except OSError:
+        names = []
+    for name in names:
+        by_name[_folded(name)].append(name)
+        by_stem[_folded(stem(name))].append(name)
+    return by_name, by_stem
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
