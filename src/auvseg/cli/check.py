@@ -51,7 +51,7 @@ def _rows(findings: "Sequence[Finding]") -> list[tuple[str, ...]]:
     alike: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for found in findings:
         alike[found.severity, found.kind, found.message, found.advice].append(found)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for found in findings:
         severity, kind, message, advice = key = (found.severity, found.kind, found.message, found.advice)
         same = alike[key]

@@ -126,8 +126,8 @@ def arrange(
         of_images = [file for file in of_images if file not in taken]
         of_labels = [file for file in of_labels if file not in taken]
     found.add_rest(of_images, of_labels)
-    for files, folder in ((images, folders[0]), (labels, folders[1])):
-        notes += found.ignored(files, folder)
+    for paths, folder in ((images, folders[0]), (labels, folders[1])):
+        notes += found.ignored(paths, folder)
     return found.cases, found.findings(folders)
 
 
