@@ -189,3 +189,57 @@ def test_any_json_gives_a_data_set_or_one_line(place, name, content):
     dataset, refusal = outcome(write(place / name, content))
     assert dataset is None or dataset.cases
     assert refusal is None or refusal.startswith((name, place.name))
+
+
+TABLE = "image,label\nimages/a.nii,images/b.nii\n"
+
+
+def described(folder, name, content):
+    (folder / "images").mkdir(parents=True)
+    for file in ("images/a.nii", "images/b.nii"):
+        (folder / file).touch()
+    if name is not None:
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (lambda home: write_nnunet(home / "data"), ["data", "data/", "./data", "data/dataset.json", "data/../data"]),
+        (lambda home: described(home / "data", "dataset.json", DECATHLON), ["data", "data/dataset.json"]),
+        (lambda home: described(home / "data", "list.json", DATALIST), ["data/list.json"]),
+        (lambda home: described(home / "data", "a list.csv", TABLE), ["data/a list.csv"]),
+    ],
+)
+def test_a_data_set_is_found_again_from_any_folder_however_it_was_named(tmp_path, monkeypatch, written, named):
+    written(tmp_path / "née ü")
+    (tmp_path / "née ü" / "link").symlink_to(tmp_path / "née ü" / "data")
+    (tmp_path / "elsewhere").mkdir()
+    for name in (*named, *(path.replace("data", "link", 1) for path in named)):
+        monkeypatch.chdir(tmp_path / "née ü")
+        dataset = read_dataset(name)
+        place = dataset.place
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        again = read_dataset(place)
+        assert place.is_absolute()
+        assert again.place == place
+        assert [case.case_id for case in again.cases] == [case.case_id for case in dataset.cases]
+        assert again.name == dataset.name
+
+
+def test_a_description_that_is_a_link_is_read_beside_its_name(tmp_path):
+    described(tmp_path / "data", None, None)
+    (tmp_path / "elsewhere.csv").write_text(TABLE)
+    (tmp_path / "data" / "list.csv").symlink_to(tmp_path / "elsewhere.csv")
+    assert read_dataset(tmp_path / "data" / "list.csv").place == tmp_path / "data" / "list.csv"
+
+
+@pytest.mark.parametrize("name", ["7", "Dataset007_Liver", "dataset007_liver"])
+def test_of_what_is_not_below_nnunet_raw_the_names_near_it_are_said(tmp_path, monkeypatch, name):
+    write_nnunet(tmp_path / "Dataset017_Liver")
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    monkeypatch.chdir("/")
+    with pytest.raises(DatasetError, match="Dataset017_Liver"):
+        read_dataset(name)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +41,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it, as talkative as asked for; what was run and how it ended stands in the log, if it keeps one."""
+        ctx.params = {name: _from_home(value) for name, value in ctx.params.items()}
         with verbosity(ctx.meta.get(_VERBOSITY, Verbosity.normal)), running(RunLog()) as log, _told(log, ctx):
             return super().invoke(ctx)
 
@@ -128,6 +129,16 @@ def _shared_parameters() -> tuple[Any, ...]:
     carrier = typer.Typer(add_completion=False)
     carrier.command()(_shared)
     return tuple(get_command(carrier).params)
+
+
+def _from_home(value: Any) -> Any:
+    """A path without its `~`, which no shell replaces in `--output=~/runs` or in a file of options."""
+    if isinstance(value, list):
+        return [_from_home(one) for one in value]
+    if isinstance(value, Path):
+        with suppress(RuntimeError, ValueError):  # nobody's home: a file of that name is meant
+            return value.expanduser()
+    return value
 
 
 def _options(ctx: Any) -> Options | None:

@@ -38,6 +38,9 @@ def command(
     top: Annotated[int, typer.Option(min=0, help="So many cases, worst first, where none is named.")] = 3,
     pseudonymize: Annotated[bool, typer.Option("--pseudonymize", help="As for auvseg report.")] = False,
     whole_image: Annotated[bool, typer.Option("--whole-image", help="As for auvseg report.")] = False,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+    ] = None,
 ) -> None:
     """Draw the report's pictures as PNG, SVG or PDF: distributions, scatter, cut, thumbnails and single cases.
 
@@ -47,9 +50,8 @@ def command(
     """
     from auvseg.report import ReportOptions
     from auvseg.report.figures.folder import FigureOptions, write_figures
-    from auvseg.scoring.run import read_run
 
-    known = read_run(run)
+    known = dataset_of(run, dataset)
     if bench and not by:
         by = recommended(bench, run)
     options = FigureOptions(
@@ -62,7 +64,7 @@ def command(
     )
     folder = output or run / "figures"
     with progress("drawing") as step:
-        done = write_figures(run, folder, dataset_of(known.dataset_path), options, step)
+        done = write_figures(run, folder, known, options, step)
     for name, reason in done.left_out:
         say_warning(f"{name} is left out: {reason}")
     say(f"{len(done.files)} figures in {folder}")

@@ -85,6 +85,9 @@ def command(
         Path | None, typer.Option(help="nnU-Net's splits_final.json to filter; a backup is kept.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Where to write; the run folder by default.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, write nothing.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back everything that was exported from this run.")] = False,
 ) -> None:
@@ -98,13 +101,12 @@ def command(
     if undo:
         _undo(run)
         return
-    from auvseg.data.dataset import read_dataset
     from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.reviewed import obey
     from auvseg.filtering.selection import filter_cases, losses
     from auvseg.review.of_run import read_review_of
-    from auvseg.scoring.run import read_run
+    from auvseg.scoring.run import read_dataset_of
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
@@ -132,8 +134,8 @@ def command(
         if known.remark:
             say_warning(known.remark)
         selection = obey(selection, known.review.decisions)
-    dataset = read_dataset(read_run(run).dataset_path)
-    written = export_selection(export.value, selection, dataset, run, splits_path=splits, target=to, dry_run=dry_run)
+    scored = read_dataset_of(run, dataset)
+    written = export_selection(export.value, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
     _show_selection(selection, losses(selection, table))
     for warning in (*selection.warnings, *written.warnings):
         say_warning(warning)

@@ -42,6 +42,9 @@ def command(
     check: Annotated[
         Path | None, typer.Option(help="What auvseg check DATASET --json printed: its findings are shown too.")
     ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+    ] = None,
 ) -> None:
     """Make pages to look at: the suspicious cases with their images, why they stand out, and a place to decide.
 
@@ -51,9 +54,8 @@ def command(
     Example: [bold]auvseg report runs/hippocampus[/bold]
     """
     from auvseg.report import ReportOptions, write_report
-    from auvseg.scoring.run import read_run
 
-    known = read_run(run)
+    known = dataset_of(run, dataset)
     if bench and not by:
         by = recommended(bench, run)
     options = ReportOptions(
@@ -67,7 +69,7 @@ def command(
         bench=bench,
     )
     with progress("making the report") as step:
-        done = write_report(run, output or run / "report", dataset_of(known.dataset_path), options, step)
+        done = write_report(run, output or run / "report", known, options, step)
     for case_id, reason in done.without_images[:5]:
         say_warning(f"{case_id} has no images in the report: {reason}")
     if len(done.without_images) > 5:
@@ -79,14 +81,22 @@ def command(
     say(f"{done.cases} cases, {done.with_images} with images; open {done.index}")
 
 
-def dataset_of(path: Path) -> "Dataset | None":
-    """The data set that the run was made of; None where it is gone: numbers and thumbnails remain."""
-    from auvseg.data.dataset import read_dataset
-    from auvseg.errors import AuvsegError
+def dataset_of(run: Path, named: Path | None) -> "Dataset | None":
+    """The data set that a run was made of; None where it is gone: numbers and thumbnails remain.
 
+    Raises:
+        RunError: there is no run, or another data set was named.
+        DatasetError: what was named is none.
+    """
+    from auvseg.errors import AuvsegError
+    from auvseg.scoring.run import read_dataset_of, read_run
+
+    read_run(run)
     try:
-        return read_dataset(path)
+        return read_dataset_of(run, named)
     except AuvsegError as problem:
+        if named is not None:
+            raise
         say_warning(f"there will be no images: {problem}")
         return None
 

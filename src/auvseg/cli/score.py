@@ -234,7 +234,6 @@ def command(
             known,
             output,
             config,
-            dataset_path=dataset,
             # Which devices a cluster has its nodes know, not this machine.
             device=device if engine is EngineChoice.ray else choose_device(device),
             devices=choose_devices(devices),

@@ -55,7 +55,7 @@ _TRAINERS = {
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="nnU-Net's data set: its number, or DatasetXXX_Name.")],
+    dataset: Annotated[str, typer.Argument(help="nnU-Net's data set: its number, DatasetXXX_Name, or its folder.")],
     configuration: Annotated[str, typer.Argument(help="Configuration of the plans, such as 3d_fullres.")],
     fold: Annotated[str, typer.Argument(help="Fold, 0 to 4, or all.")],
     loss: Annotated[LossName, typer.Option(help="duo, or nnU-Net's own loss by the same protocol.")] = LossName.duo,
@@ -107,6 +107,7 @@ def train(
     """
     from auvseg.integrations.nnunet import with_search_folder
     from auvseg.integrations.nnunet.settings import PREFIX, Settings
+    from auvseg.nnunet.preprocessed import preprocessed_name
 
     given = {
         "keep": None if keep is None else keep.resolve(),
@@ -131,10 +132,15 @@ def train(
     Settings.read(os.environ, {})
     if resume and validate:
         raise UsageError("--continue and --validate exclude each other")
+    if fold != "all" and not fold.isdecimal():
+        raise UsageError(f"the fold is a number, or all; not {fold!r}")
+    if not os.environ.get("nnUNet_results"):  # noqa: SIM112
+        raise UsageError("nnUNet_results is not set: the folder for what nnU-Net trains; set it, or add --results")
+    name = preprocessed_name(dataset, configuration, plans, os.environ)
     trainer = _TRAINERS[loss.value, network.value]
     say(f"training with {trainer}")
     _run(
-        dataset, configuration, fold, trainer, plans,
+        name, configuration, fold, trainer, plans,
         pretrained_weights=None if pretrained is None else str(pretrained), num_gpus=num_gpus,
         export_validation_probabilities=npz, continue_training=resume, only_run_validation=validate,
         device=_device(device),

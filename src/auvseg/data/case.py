@@ -10,6 +10,9 @@ from typing import Literal
 
 from auvseg.data.findings import Finding
 
+_DESCRIPTION = "dataset.json"
+"""Of the folder that it lies in: the two stand for each other."""
+
 Subset = Literal["training", "validation", "test"]
 """What a case is for. Filtering touches `training` alone (METHOD section 4)."""
 
@@ -88,3 +91,11 @@ class Dataset:
     modality: Modality | None = None
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def place(self) -> Path:
+        """Where it is, absolute: what `read_dataset` finds it by from any folder, whatever it was named by."""
+        if self.source is None or self.source.name == _DESCRIPTION:
+            return self.root.resolve()
+        # Not the target of a link: relative paths start beside the name.
+        return self.source.parent.resolve() / self.source.name

@@ -8,7 +8,7 @@ from pathlib import Path
 from auvseg.data.case import Dataset
 from auvseg.data.layouts import datalist, decathlon, dicom, folders, nnunet, npz, table
 from auvseg.data.layouts.structures import number_structures
-from auvseg.errors import DatasetError
+from auvseg.errors import DatasetError, did_you_mean
 
 # The most specific first: a folder with an nnU-Net description also has imagesTr and labelsTr.
 _DESCRIBED = (nnunet, decathlon, datalist, table)
@@ -87,18 +87,26 @@ def _find(path: Path | str) -> Path:
         return place
     if len(place.parts) != 1:
         raise DatasetError(f"{path}: there is no such file or folder")
+    return _in_nnunet_raw(place.name)
+
+
+def _in_nnunet_raw(name: str) -> Path:
     raw = os.environ.get("nnUNet_raw")  # noqa: SIM112 - nnU-Net's own spelling
     if not raw:
-        raise DatasetError(f"{path}: there is no such file or folder here, and nnUNet_raw is not set")
-    prefix = f"Dataset{int(place.name):03d}_" if _NUMBER.fullmatch(place.name) else None
-    found = [
-        folder
-        for folder in (sorted(Path(raw).iterdir()) if Path(raw).is_dir() else [])
-        if folder.is_dir() and (folder.name == place.name if prefix is None else folder.name.startswith(prefix))
-    ]
+        raise DatasetError(
+            f"{name}: there is no such file or folder here, and nnUNet_raw is not set; set it if this is a data set's "
+            "name or number"
+        )
+    home = Path(raw).expanduser()
+    if not home.is_dir():
+        raise DatasetError(f"{name}: there is no such file or folder here, and nnUNet_raw, {raw}, is no folder")
+    folders = [folder for folder in sorted(home.iterdir()) if folder.is_dir()]
+    prefix = f"Dataset{int(name):03d}_" if _NUMBER.fullmatch(name) else None
+    found = [one for one in folders if (one.name == name if prefix is None else one.name.startswith(prefix))]
     if len(found) > 1:
         names = ", ".join(folder.name for folder in found)
-        raise DatasetError(f"{path}: nnUNet_raw has several data sets of this number; name one of {names}")
+        raise DatasetError(f"{name}: nnUNet_raw has several data sets of this number; name one of {names}")
     if not found:
-        raise DatasetError(f"{path}: there is no such file or folder here, and none in nnUNet_raw")
+        near = did_you_mean(name, [folder.name for folder in folders])
+        raise DatasetError(f"{name}: there is no such file or folder here, and none in nnUNet_raw; {near}")
     return found[0]

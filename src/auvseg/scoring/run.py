@@ -10,7 +10,7 @@ RUN/cache/            of a large run, tables made of the records, which may be d
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import RunError
 from auvseg.plain_values import of_shape
+from auvseg.scoring.record import file_name
 from auvseg.text_files import read_json
 
 RUN_VERSION = 1
@@ -36,7 +37,7 @@ class Run:
 
     Attributes:
         folder: the run folder.
-        dataset_path: what the user named as data set, absolute, so that `filter` and `report` find it again.
+        dataset_path: where the data set is, absolute (`Dataset.place`), so that `filter` and `report` find it again.
         setup: configuration, extractor settings, weights and version that every record carries.
         subset: `training` or `all`: which cases were to be scored.
     """
@@ -47,28 +48,74 @@ class Run:
     subset: str
 
 
-def open_run(folder: Path, dataset_path: Path, setup: dict[str, Any], subset: str) -> Run:
+def open_run(
+    folder: Path,
+    dataset_path: Path,
+    setup: dict[str, Any],
+    subset: str,
+    *,
+    case_ids: Iterable[str] = (),
+    on_note: Callable[[str], None] | None = None,
+) -> Run:
     """Make a run folder, or check that an existing one was made with the same setup.
+
+    Args:
+        folder: of the run.
+        dataset_path: where the data set is.
+        setup: of the run.
+        subset: which cases are to be scored.
+        case_ids: of the data set. A run whose data set is gone goes on with another one that has all of its cases;
+            files that are not the same are scored anew.
+        on_note: told of such a move.
 
     Raises:
         RunError: the folder belongs to another data set, another configuration or something else entirely.
     """
-    run = Run(folder, dataset_path.resolve(), setup, subset)
+    run = Run(folder, dataset_path, setup, subset)
     target = folder / "run.json"
     if not target.exists():
         # In this order: another process may be making the same run.
         if atomic.holds_something(folder) and not target.exists():
             raise RunError(f"{folder} exists and is no auvseg run; choose an empty or new folder with -o")
-        content = {"run_version": RUN_VERSION, "dataset": str(run.dataset_path), "subset": subset, "setup": setup}
-        if atomic.create_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"):
+        if _write_run(run, atomic.create_text):
             return run
     known = read_run(folder)
-    if known.dataset_path != run.dataset_path:
+    elsewhere = not _same_place(known.dataset_path, dataset_path)
+    if elsewhere and (_exists(known.dataset_path) or not _holds_all_of(folder, case_ids)):
         raise RunError(f"{folder} holds the scores of {known.dataset_path}; choose another folder with -o")
     differing = differences(known.setup, setup)
     if differing:
         raise RunError(f"{folder} was scored with {differing}; choose another folder with -o")
+    if elsewhere:
+        _write_run(run, atomic.write_text)
+        if on_note is not None:
+            on_note(f"the data set of {folder} was {known.dataset_path}, which is gone; it is {dataset_path} now")
     return run
+
+
+def read_dataset_of(run_folder: Path, named: Path | None = None) -> Dataset:
+    """The data set that a run was made of.
+
+    Args:
+        run_folder: of the run.
+        named: where it is now, or its nnU-Net name or number; None: where it was.
+
+    Raises:
+        RunError: there is no run, the data set is gone, or the one named is another.
+        DatasetError: it is there and cannot be read.
+    """
+    from auvseg.data.dataset import read_dataset  # every reader of images, which a table does not need
+
+    known = read_run(run_folder)
+    if named is None and not _exists(known.dataset_path):
+        raise RunError(
+            f"the data set of {run_folder} was {known.dataset_path}, which is gone; if it was moved, add --dataset "
+            "with its new place"
+        )
+    dataset = read_dataset(known.dataset_path if named is None else named)
+    if named is not None and not _recorded(run_folder) & _record_names(case.case_id for case in dataset.cases):
+        raise RunError(f"{named} has none of the cases of {run_folder}; its data set was {known.dataset_path}")
+    return dataset
 
 
 def read_run(folder: Path) -> Run:
@@ -88,6 +135,43 @@ def read_run(folder: Path) -> Run:
         raise RunError(f"{folder} is no auvseg run; make one with: auvseg score DATASET -o {folder}") from None
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{folder}/run.json is damaged; score into a new folder") from None
+
+
+def _write_run(run: Run, write: Callable[[Path, str], bool | None]) -> bool | None:
+    content = {"run_version": RUN_VERSION, "dataset": str(run.dataset_path), "subset": run.subset, "setup": run.setup}
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return write(run.folder / "run.json", text)
+
+
+def _same_place(known: Path, asked: Path) -> bool:
+    """Whether two paths name one data set; an earlier version noted the file that describes the one in a folder."""
+    if known == asked or (known.parent == asked and known.name == "dataset.json"):
+        return True
+    try:
+        return known.samefile(asked)
+    except OSError:
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that is closed to us
+        return False
+
+
+def _holds_all_of(folder: Path, case_ids: Iterable[str]) -> bool:
+    """Whether the recorded cases, of which there are some, are among these."""
+    recorded = _recorded(folder)
+    return bool(recorded) and recorded <= _record_names(case_ids)
+
+
+def _record_names(case_ids: Iterable[str]) -> set[str]:
+    return {file_name(case_id) for case_id in case_ids}
+
+
+def _recorded(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "records").glob("*.json")}
 
 
 def differences(known: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> str:

@@ -74,7 +74,6 @@ def score(
     run_folder: Path,
     config: ScoreConfig,
     *,
-    dataset_path: Path | None = None,
     device: str = "cpu",
     devices: Sequence[str] = (),
     engine: EngineName = "local",
@@ -96,7 +95,6 @@ def score(
         dataset: what to score.
         run_folder: new, empty, or of an earlier call with the same setup.
         config: how to score.
-        dataset_path: what `read_dataset` was given, so that later commands find it again.
         device: `cpu`, `cuda` or `cuda:N`.
         devices: several of this machine, with a worker process for each; they count instead of `device`.
         engine: `local`, or `ray` for a cluster, whose workers have a `device` each: `cpu`, `cuda` or `auto`.
@@ -139,7 +137,8 @@ def score(
             read_timeout_s=read_timeout_s,
             max_bytes=_bytes_a_worker(placement, max_memory_bytes),
         )
-        run = open_run(run_folder, dataset_path or dataset.source or dataset.root, job.setup, subset)
+        ids = [case.case_id for case in dataset.cases]
+        run = open_run(run_folder, dataset.place, job.setup, subset, case_ids=ids, on_note=say)
         reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
     complete = _all_recorded(run_folder, every_case)
     if complete:

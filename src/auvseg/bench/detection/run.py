@@ -78,7 +78,6 @@ def detect(
     config: ScoreConfig,
     plan: Plan,
     *,
-    dataset_path: Path | None = None,
     device: str = "cpu",
     num_parts: int = 1,
     part_id: int = 0,
@@ -95,7 +94,6 @@ def detect(
         folder: new, empty, or of an earlier call with the same seed and configuration; the plan may have grown.
         config: how to score.
         plan: what to plant.
-        dataset_path: what `read_dataset` was given.
         device: `cpu`, `cuda` or `cuda:N`.
         num_parts: number of shards.
         part_id: which of them this call does, from 0.
@@ -120,7 +118,6 @@ def detect(
         replace(dataset, cases=tuple(sorted(cases, key=lambda case: case.case_id))),
         folder / CLEAN,
         config,
-        dataset_path=dataset_path or dataset.source or dataset.root,
         device=device,
         num_parts=num_parts,
         part_id=part_id,

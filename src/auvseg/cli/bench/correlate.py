@@ -100,13 +100,12 @@ def command(
 
 def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
     """The classes of the run's data set, where that is still in its place."""
-    from auvseg.data.dataset import read_dataset
-    from auvseg.errors import DatasetError
-    from auvseg.scoring.run import read_run
+    from auvseg.errors import DatasetError, RunError
+    from auvseg.scoring.run import read_dataset_of
 
     try:
-        return read_dataset(read_run(run).dataset_path).classes
-    except DatasetError:
+        return read_dataset_of(run).classes
+    except (DatasetError, RunError):
         return None
 
 

@@ -124,7 +124,6 @@ def command(
             output,
             config,
             plan,
-            dataset_path=dataset,
             device=choose_device(device),
             num_parts=num_parts,
             part_id=part_id,
