@@ -75,17 +75,21 @@ def _packages() -> Iterator[Finding]:
 
 def _bytecode() -> Finding:
     """Whether Python finds its modules compiled, or compiles all that a command imports each time it starts."""
-    sources = [
-        spec.origin for name in ("auvseg", *_PACKAGES) if (spec := importlib.util.find_spec(name)) and spec.origin
-    ]
-    places = {Path(importlib.util.cache_from_source(one)) for one in sources if one.endswith(".py")}
-    missing = sorted(place for place in places if not place.exists() and not _can_be_written(place))
-    if not missing:
-        return Finding("bytecode", "ok", "compiled" if all(map(Path.exists, places)) else "compiled at first use")
-    package = missing[0].parent.parent
-    why = "PYTHONDONTWRITEBYTECODE is set" if sys.dont_write_bytecode else f"{package} cannot be written"
-    advice = f"{Path(sys.executable).name} -m compileall -q -j 0 {package.parent}"
-    return Finding("bytecode", "optional", f"none, and {why}: every command compiles first and starts slowly", advice)
+    sources = (spec.origin for name in ("auvseg", *_PACKAGES) if (spec := importlib.util.find_spec(name)))
+    compiled = {
+        Path(one): Path(importlib.util.cache_from_source(one)) for one in sources if one and one.endswith(".py")
+    }
+    never = {source for source, place in compiled.items() if not place.exists() and not _can_be_written(place)}
+    if not never:
+        return Finding("bytecode", "ok", "compiled" if all(map(Path.exists, compiled.values())) else "at first use")
+    why = "PYTHONDONTWRITEBYTECODE is set" if sys.dont_write_bytecode else "its folder cannot be written"
+    folders = " ".join(sorted({str(source.parent.parent) for source in never}))
+    return Finding(
+        "bytecode",
+        "optional",
+        f"none, and {why}: every command compiles what it imports before it begins",
+        f"{Path(sys.executable).name} -m compileall -q -j 0 {folders}",
+    )
 
 
 def _can_be_written(place: Path) -> bool:
