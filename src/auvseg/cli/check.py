@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import AsJson, progress, say, show_json, show_table
+from auvseg.cli.console import AsJson, progress, say, show, show_json, show_table
 from auvseg.wording import cases_in_words
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
         rows = _rows(report.findings)
         if rows:
             show_table("", ("case", "severity", "problem", "file", "what", "advice"), rows, left=6)
-        say(f"{len(known.cases)} cases checked: {report.errors} errors, {report.warnings} warnings")
+        show(f"{len(known.cases)} cases checked: {report.errors} errors, {report.warnings} warnings")
     raise typer.Exit(1 if report.errors else 0)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import progress, say, say_warning, show_table
+from auvseg.cli.console import AsJson, progress, say, say_warning, show_json, show_table
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def command(
     exclude_known_bad: Annotated[
         bool, typer.Option("--exclude-known-bad", help="Leave out cases that a public source names as wrong.")
     ] = False,
+    as_json: AsJson = False,
     workers: Annotated[int, typer.Option(min=0, help="Cases converted at the same time; 0: in this process.")] = 2,
 ) -> None:
     """Convert a public data set to nnU-Net v2 raw; images are referred to, not copied.
@@ -77,14 +78,22 @@ def command(
             num_workers=workers,
             progress=step,
         )
-    _show(result)
+    if as_json:
+        counts = {event: len({row.case for row in result.of(event)}) for _, event in _COUNTED}
+        show_json({"folder": result.folder, "cases": counts, "reused": result.kept, "events": result.rows})
+    else:
+        _show_counts(result)
+    _tell(result)
     if result.of("failed"):
         raise typer.Exit(1)
 
 
-def _show(result: "Conversion") -> None:
+def _show_counts(result: "Conversion") -> None:
     counts = [[name, str(len({row.case for row in result.of(event)}))] for name, event in _COUNTED]
     show_table("", ("cases", ""), counts)
+
+
+def _tell(result: "Conversion") -> None:
     if result.kept:
         say(f"{result.kept} were converted by an earlier run and are unchanged")
     for note in result.notes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import command_line, progress, say, say_warning, show_table
+from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show_json, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ def command(
     cases: Annotated[int, typer.Option(min=9, help="Cases; a third of them get a fault.")] = 24,
     seed: Annotated[int, typer.Option(min=0, help="What everything is drawn from.")] = 0,
     max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 4,
+    as_json: AsJson = False,
 ) -> None:
     """Make a small CT-like data set with known faults, then check, score, filter and show it. Offline, in minutes.
 
@@ -41,7 +42,8 @@ def command(
         write_planted_dataset(folder, cases=cases, seed=seed)
     dataset = read_dataset(folder / DATASET_NAME)
     truth = read_truth(truth_file)
-    _show_truth(truth)
+    if not as_json:
+        _show_truth(truth)
     say("2/6 checking every file")
     with progress("checking") as step:
         report = check_dataset(dataset, progress=step)
@@ -51,7 +53,8 @@ def command(
     table = _score(dataset, folder, run, max_slices)
     say("4/6 what was found against what was planted")
     found = compare(table, truth)
-    _show_found(found, truth)
+    if not as_json:
+        _show_found(found, truth)
     say("5/6 filtering by AUV, as the paper does, and by the measure that found most here")
     planted = set(truth.loc[truth["fault"] != "none", "case"])
     for by in ("auv", found[0].measure):
@@ -68,6 +71,9 @@ def command(
     say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: {go_on}")
     say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
     say(f"look at it: {made.index}")
+    if as_json:
+        planted_rows = truth[truth["fault"] != "none"]
+        show_json({"planted": planted_rows, "measures": found, "run": run, "report": made.index})
 
 
 def _score(dataset: "Dataset", folder: Path, run: Path, max_slices: int) -> "pd.DataFrame":

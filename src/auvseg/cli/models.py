@@ -1,34 +1,38 @@
 """`auvseg models`: what `--extractor` may be."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import say, show_table
+from auvseg.cli.console import AsJson, say, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from auvseg.extractors.catalogue import Facts
 
 
 def command(
     name: Annotated[
         str | None, typer.Argument(help="One of them: everything about it, and what its classes are called.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the models that --extractor may name: what each is told, its classes, its licence, its memory.
 
     Example: [bold]auvseg models vista3d[/bold]
     """
-    from auvseg.errors import UsageError, did_you_mean
-    from auvseg.extractors.catalogue import EXTRACTORS, facts_of
+    from auvseg.extractors.catalogue import EXTRACTORS
 
+    if as_json:
+        shown = EXTRACTORS if name is None else (_known(name),)
+        show_json({"extractors": [_described(one) for one in shown]})
+        return
     if name is None:
         rows = [(one.name, one.told, one.classes, one.modalities, one.licence, one.memory) for one in EXTRACTORS]
         columns = ("extractor", "told", "classes", "trained on", "licence of the weights", "memory")
         show_table("", columns, rows, left=len(columns))
         say("one of them in full: auvseg models NAME; weights: auvseg weights list")
         return
-    facts = facts_of(name)
-    if facts is None:
-        known = did_you_mean(name, (one.name for one in EXTRACTORS), "auvseg models")
-        raise UsageError(f"there is no extractor {name!r}; {known}")
+    facts = _known(name)
     described = {
         "told": facts.told,
         "classes": facts.classes,
@@ -40,4 +44,29 @@ def command(
     show_table("", ("", ""), [*described.items()], left=2)
     if names := facts.class_names():
         which = "such as" if facts.told == "the class's name" else "called"
-        say(f"classes {which} {', '.join(names)}")
+        show(f"classes {which} {', '.join(names)}")
+
+
+def _known(name: str) -> "Facts":
+    from auvseg.errors import UsageError, did_you_mean
+    from auvseg.extractors.catalogue import EXTRACTORS, facts_of
+
+    facts = facts_of(name)
+    if facts is None:
+        hint = did_you_mean(name, (one.name for one in EXTRACTORS), "auvseg models")
+        raise UsageError(f"there is no extractor {name!r}; {hint}")
+    return facts
+
+
+def _described(facts: "Facts") -> dict[str, object]:
+    """What `--json` prints of a model; its shape stands in docs/command-line.md."""
+    return {
+        "name": facts.name,
+        "told": facts.told,
+        "classes": facts.classes,
+        "class_names": facts.class_names(),
+        "modalities": facts.modalities,
+        "licence": facts.licence,
+        "memory": facts.memory,
+        "model_option": facts.takes,
+    }

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import command_line, say, say_warning, show_table
+from auvseg.cli.console import AsJson, command_line, say, say_warning, show, show_json, show_table
 
 if TYPE_CHECKING:
-    from auvseg.review import Agreement
+    from auvseg.review import Agreement, Merged
 
 _MOST_SHOWN = 30
 
@@ -25,6 +25,7 @@ def merge_command(
     reviews: Annotated[list[Path], typer.Argument(help="Files that the report exported, one a rater.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the merged review here, as CSV.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="What the agreement's interval is drawn from.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Agreement between raters (Cohen's or Fleiss' kappa), where they differ, and one review out of all.
 
@@ -38,7 +39,38 @@ def merge_command(
     if output is not None and output.exists():
         raise UsageError(f"{output} exists already; choose another name with -o")
     merged = merge([read_review(path) for path in reviews], seed=seed)
-    found = merged.agreement
+    if as_json:
+        show_json(_result(merged))
+    else:
+        _show(merged)
+    if not merged.one_run:
+        say_warning("these reviews were made in reports of different files; are they about the same cases?")
+    if output is not None:
+        write_review(output, merged.review)
+        say(f"wrote {output}; go on with: {command_line('filter', 'RUN', '--reviewed', output)}")
+
+
+def _result(merged: "Merged") -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    return {
+        "raters": merged.raters,
+        "agreement": merged.agreement,
+        "one_run": merged.one_run,
+        "conflicts": [
+            {
+                "case": one.case_id,
+                "verdicts": dict(zip(merged.raters, one.verdicts, strict=True)),
+                "merged": one.merged,
+            }
+            for one in merged.conflicts
+        ],
+        "merged": [
+            {"case": case, "verdict": one.verdict, "note": one.note} for case, one in merged.review.decisions.items()
+        ],
+    }
+
+
+def _show(merged: "Merged") -> None:
     if merged.conflicts:
         rows = [
             (one.case_id, *(verdict or "–" for verdict in one.verdicts), one.merged)
@@ -49,12 +81,7 @@ def merge_command(
     more = len(merged.conflicts) - _MOST_SHOWN
     if more > 0:
         say(f"and {more} more")
-    if not merged.one_run:
-        say_warning("these reviews were made in reports of different files; are they about the same cases?")
-    say(_in_words(found))
-    if output is not None:
-        write_review(output, merged.review)
-        say(f"wrote {output}; go on with: {command_line('filter', 'RUN', '--reviewed', output)}")
+    show(_in_words(merged.agreement))
 
 
 def _in_words(found: "Agreement") -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.command import options_file
-from auvseg.cli.console import command_line, progress, say, say_error
+from auvseg.cli.console import AsJson, command_line, progress, say, say_error, show_json
 from auvseg.cli.run_log import keep_log
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
     from auvseg.data.case import Dataset
     from auvseg.scoring.config import ModelFile, ModelFolder
+    from auvseg.scoring.score import ScoreSummary
 
 
 class ModalityName(str, Enum):
@@ -184,6 +185,7 @@ def command(
             "its container or its job allows."
         ),
     ] = None,
+    as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
 ) -> None:
@@ -262,6 +264,8 @@ def command(
         if scored:
             say(f"worst first: {command_line('rank', output)}")
             say(f"look at them: {command_line('report', output)}")
+    if as_json:
+        show_json(_result(summary, without))
     raise typer.Exit(1 if summary.failed else 0)
 
 
@@ -271,6 +275,21 @@ def said_of_many(dataset: "Dataset") -> list[str]:
 
     findings = (*dataset.findings, *missing_files(dataset)[0])
     return [f"{found.message}; {found.advice}" for found in findings if not found.case_id]
+
+
+def _result(summary: "ScoreSummary", without: int) -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    return {
+        "run": summary.run_folder,
+        "cases": summary.cases,
+        "new": summary.new,
+        "reused": summary.reused,
+        "failed": [{"case": case_id, "reason": reason} for case_id, reason in summary.failed],
+        "without_classes": without,
+        "elapsed_s": summary.elapsed_s,
+        "complete": summary.complete,
+        "table": summary.run_folder / "scores.csv" if summary.complete else None,
+    }
 
 
 def named_extractor(name: str | None, *, quick: bool) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import say, say_error, show_table, transfer
+from auvseg.cli.console import AsJson, say, say_error, show_json, show_table, transfer
 
 if TYPE_CHECKING:
     from auvseg.weights.cache import Holding
@@ -21,7 +21,7 @@ _IN_PLACE = {"missing": "not here", "not recorded": "{}, sha256 not recorded yet
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """Show every model with its size, its licence and where its weights are; files that are here are hashed.
 
     Example: [bold]auvseg weights list[/bold]
@@ -29,8 +29,13 @@ def list_() -> None:
     from auvseg.weights.cache import cache_folder, examine
     from auvseg.weights.catalogue import MODELS
 
+    held = [examine(model) for model in MODELS]
+    if as_json:
+        show_json({"cache": cache_folder(), "weights": [_described(one) for one in held]})
+        return
     rows = [
-        (model.name, _size(model), model.research_only, _whereabouts(examine(model)), model.licence) for model in MODELS
+        (one.model.name, _size(one.model), one.model.research_only, _whereabouts(one), one.model.licence)
+        for one in held
     ]
     show_table("", ("model", "size", "research only", "where", "licence"), rows, left=5)
     say(f"cache: {cache_folder()}; fetch one: auvseg weights pull MODEL")
@@ -71,6 +76,7 @@ def pull(
 @app.command("verify")
 def verify(
     models: Annotated[list[str] | None, typer.Argument(help="Names; without them, all that are here.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hash weights again; exit status 1 if one is another file than it should be, or is named and missing.
 
@@ -81,8 +87,11 @@ def verify(
 
     held = [examine(model) for model in ([find_model(name) for name in models] if models else MODELS)]
     shown = [one for one in held if models or one.condition != "missing"]
-    rows = [(one.model.name, _whereabouts(one), one.found) for one in shown]
-    show_table("", ("model", "", "sha256"), rows, left=3)
+    if as_json:
+        show_json({"weights": [_described(one) for one in shown]})
+    else:
+        rows = [(one.model.name, _whereabouts(one), one.found) for one in shown]
+        show_table("", ("model", "", "sha256"), rows, left=3)
     for one in shown:
         if one.condition == "differs":
             say_error(difference(one))
@@ -120,6 +129,23 @@ def someone_is_here() -> bool:
 def _whereabouts(held: "Holding") -> str:
     place = "in the package" if held.model.package else "in the cache"
     return _IN_PLACE.get(held.condition, "{}, " + held.condition).format(place)
+
+
+def _described(held: "Holding") -> dict[str, object]:
+    """What `--json` prints of a file; its shape stands in docs/command-line.md."""
+    model = held.model
+    return {
+        "name": model.name,
+        "title": model.title,
+        "size_bytes": model.size_bytes,
+        "licence": model.licence,
+        "licence_url": model.licence_url,
+        "research_only": model.research_only,
+        "condition": held.condition,
+        "path": held.path,
+        "sha256": held.found or None,
+        "expected_sha256": held.expected or None,
+    }
 
 
 def _size(model: "Model") -> str:

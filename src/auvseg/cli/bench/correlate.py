@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.bench.shortlist import Full, shortlist
+from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def command(
     plots: Annotated[bool, typer.Option(help="A scatter plot a measure.")] = True,
     resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    full: Full = False,
+    as_json: AsJson = False,
 ) -> None:
     """Does a measure go along with the Dice that a network reached, and beyond the structure's size?
 
@@ -58,7 +61,6 @@ def command(
     Example: [bold]auvseg bench correlate runs/hippocampus fold_0/validation/metrics.csv[/bold]
     """
     from auvseg.bench.correlation.correlate import correlate
-    from auvseg.bench.correlation.findings import sentences
     from auvseg.bench.correlation.output import TABLE, check_folder, write
     from auvseg.bench.correlation.reading import read_metrics
     from auvseg.scoring.table import load_scores
@@ -84,12 +86,12 @@ def command(
     settings: dict[str, object] = {"metrics": list(known.files), "seed": seed, "resamples": resamples}
     with progress("drawing") as step:
         write(folder, result, settings=settings, plots=plots, progress=step)
-    _show(result)
+    if as_json:
+        show_json(_result(result))
+    else:
+        _show(result, full=full)
     for note in (*known.notes, *result.pairs.sentences()[1:]):
         say_warning(note)
-    say(result.pairs.sentences()[0])
-    for sentence in sentences(result):
-        say(sentence)
     say(f"table: {folder / TABLE}" + (f"; a scatter plot a measure: {folder}" if plots else ""))
     if result.pairs.failed:
         for case, reason in result.pairs.failed.items():
@@ -109,10 +111,30 @@ def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
         return None
 
 
-def _show(result: "Correlations") -> None:
-    from auvseg.bench.correlation.findings import overview
+def _result(result: "Correlations") -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    from auvseg.bench.correlation.findings import overview, sentences
 
+    return {
+        "metric": result.pairs.metric,
+        "higher_is_better": result.higher_is_better,
+        "given": result.given,
+        "sentences": [result.pairs.sentences()[0], *sentences(result)],
+        "measures": overview(result),
+        "correlations": result.table,
+        "failed": [{"case": case, "reason": reason} for case, reason in result.pairs.failed.items()],
+    }
+
+
+def _show(result: "Correlations", *, full: bool) -> None:
+    from auvseg.bench.correlation.findings import overview, sentences
+
+    for sentence in (result.pairs.sentences()[0], *sentences(result)):
+        show(sentence)
+    out.print()
     table = overview(result)
+    strongest = [str(name) for name in table["measure"]]
+    table = shortlist(table, full=full, always=_BESIDE)
     names = ("spearman_given", "spearman", "pearson_given", "pearson")
     shown = [name for name in names if result.given or not name.endswith("_given")]
     rows = [
@@ -132,7 +154,7 @@ def _show(result: "Correlations") -> None:
         title += f"; given: {', '.join(result.given)}"
     show_table(title, columns, rows, left=3)
     if len(result.pairs.classes) > 1:
-        _show_classes(result, [str(name) for name in table["measure"]])
+        _show_classes(result, strongest)
 
 
 def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:

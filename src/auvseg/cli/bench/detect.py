@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.cli.bench.shortlist import shortlist
 from auvseg.cli.command import options_file
-from auvseg.cli.console import out, progress, say, say_warning, show_table
+from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
 from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import (
     InputName,
@@ -71,6 +72,8 @@ def command(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
+    full: Annotated[bool, typer.Option("--full", help="Show every measure, and fault by fault.")] = False,
+    as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Which shard this call does, from 0.")] = 0,
 ) -> None:
@@ -142,28 +145,47 @@ def command(
             seed=seed,
             on_copy=lambda done, total: step(done, total, ""),
         )
-    _show(findings, budget, faulty_share)
+    if as_json:
+        show_json(_result(findings, summary.left))
+    else:
+        _show(findings, budget, faulty_share, full=full)
     say(f"tables: {output / 'detection.csv'}, {output / 'measures.csv'}; weights: {output / 'combined.json'}")
 
 
-def _show(findings: "Findings", budget: float, faulty_share: float) -> None:
+def _result(findings: "Findings", left: int) -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    return {
+        "recommended": findings.recommended,
+        "sentences": findings.sentences(),
+        "measures": findings.overall,
+        "faults": findings.by_fault,
+        "stability": findings.stability,
+        "impossible": findings.evidence.impossible,
+        "left": left,
+    }
+
+
+def _show(findings: "Findings", budget: float, faulty_share: float, *, full: bool) -> None:
     from auvseg.bench.detection.findings import largest_weights
 
-    _show_measures(findings)
+    for sentence in findings.sentences():
+        show(sentence)
     out.print()
-    _show_faults(findings, f"when {budget:.0%} are reviewed and {faulty_share:.0%} are faulty")
-    if findings.stability == findings.stability:
-        say(f"order of the measures between draws: Spearman {findings.stability:.2f}")
-    weights = ", ".join(f"{name} {end} {weight:.2f}" for name, end, weight in largest_weights(findings.combination))
-    say(f"combined weighs most: {weights}")
+    _show_measures(findings, full=full)
     impossible = {name: count for name, count in findings.evidence.impossible.items() if count}
     if impossible:
         say("not planted where it cannot be: " + ", ".join(f"{name} {count}x" for name, count in impossible.items()))
-    for sentence in findings.sentences():
-        say(sentence)
+    if not full:
+        return
+    out.print()
+    _show_faults(findings, f"when {budget:.0%} are reviewed and {faulty_share:.0%} are faulty")
+    if findings.stability == findings.stability:
+        show(f"order of the measures between draws: Spearman {findings.stability:.2f}")
+    weights = ", ".join(f"{name} {end} {weight:.2f}" for name, end, weight in largest_weights(findings.combination))
+    show(f"combined weighs most: {weights}")
 
 
-def _show_measures(findings: "Findings") -> None:
+def _show_measures(findings: "Findings", *, full: bool) -> None:
     numbers = ("image", "label", "worst", "rises", "best_share")
     rows = [
         (
@@ -173,7 +195,7 @@ def _show_measures(findings: "Findings") -> None:
             _area(row),
             *(_number(row[name]) for name in numbers),
         )
-        for row in findings.overall.to_dict("records")
+        for row in shortlist(findings.overall, full=full, always=_BESIDE).to_dict("records")
     ]
     columns = ("measure", "verdict", "worst fault", "AUROC [95 %]", "image", "label", "worst", "rises", "best in")
     show_table("every measure, mean over the faults of the highest severity", columns, rows, left=3)

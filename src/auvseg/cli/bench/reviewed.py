@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auvseg.cli.console import say, say_warning, show_table
+from auvseg.cli.bench.shortlist import Full, shortlist
+from auvseg.cli.console import AsJson, say, say_warning, show, show_json, show_table
+from auvseg.measures.catalogue import MEASURES
 
 if TYPE_CHECKING:
     from auvseg.bench.reviewed import Reviewed
@@ -20,6 +22,8 @@ def command(
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    full: Full = False,
+    as_json: AsJson = False,
 ) -> None:
     """Which measure finds the cases that people would not learn from?
 
@@ -46,15 +50,31 @@ def command(
     if known.remark:
         say_warning(known.remark)
     found = judge_by_review(table, known.review.decisions, seed=seed)
-    _show(found)
-    for sentence in found.sentences():
-        say(sentence)
+    if as_json:
+        show_json(_result(found))
+    else:
+        for sentence in found.sentences():
+            show(sentence)
+        _show(found, full=full)
     if output is not None:
         atomic.write_text(output, table_as_csv(found.measures))
         say(f"wrote {output}")
 
 
-def _show(found: "Reviewed") -> None:
+def _result(found: "Reviewed") -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    return {
+        "verdicts": found.counts,
+        "training": found.training,
+        "unscored": found.unscored,
+        "elsewhere": found.elsewhere,
+        "sentences": found.sentences(),
+        "measures": found.measures,
+    }
+
+
+def _show(found: "Reviewed", *, full: bool) -> None:
+    trivial = {name for name, measure in MEASURES.items() if measure.group == "trivial"}
     rows = [
         (
             str(row["measure"]),
@@ -64,7 +84,7 @@ def _show(found: "Reviewed") -> None:
             _interval(row, "beyond", "beyond_low", "beyond_high", sign="+"),
             str(row["missing"] or ""),
         )
-        for row in found.measures.to_dict("records")
+        for row in shortlist(found.measures, full=full, always={*trivial, "S"}).to_dict("records")
     ]
     columns = ("measure", "verdict", "AUROC [95 %]", "exclude", "fix", "above the best trivial [95 %]", "missing")
     title = f"{found.faulty} cases to exclude or fix against {found.counts['keep']} to keep"

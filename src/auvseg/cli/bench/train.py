@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import out, progress, say, say_error, say_warning, show_table
+from auvseg.cli.console import AsJson, progress, say, say_error, say_warning, show, show_json, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
@@ -81,6 +81,7 @@ def command(
     input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
     modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
+    as_json: AsJson = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Plant faults into training cases, filter, train every way with nnU-Net, and judge on clean cases.
@@ -149,7 +150,10 @@ def command(
             minutes=minutes,
             on_step=lambda what, done, total, which: step(done, total, f"{what} {which}".strip()),
         )
-    _show(result, protocol.epochs * protocol.iterations)
+    if as_json:
+        show_json(_result(result))
+    else:
+        _show(result, protocol.epochs * protocol.iterations)
     say(f"tables: {output / 'table.md'}, trainings.csv, arms.csv and differences.csv beside it")
     failed = [end for end in result.ends if end.status == "failed"]
     for end in failed:
@@ -161,6 +165,21 @@ def command(
         raise typer.Exit(1)
 
 
+def _result(result: "TrainingBench") -> dict[str, object]:
+    """What `--json` prints; its shape stands in docs/command-line.md."""
+    from auvseg.bench.training.report import sentences
+
+    return {
+        "faulty": result.faulty,
+        "training": result.training,
+        "held_out": result.held_out,
+        "sentences": sentences(result.comparison),
+        "arms": result.comparison.by_class,
+        "differences": result.comparison.differences,
+        "trainings": [{"name": end.cell.name, "status": end.status, "reason": end.reason} for end in result.ends],
+    }
+
+
 def _show(result: "TrainingBench", steps: int) -> None:
     from auvseg.bench.training.report import sentences
 
@@ -168,7 +187,6 @@ def _show(result: "TrainingBench", steps: int) -> None:
         f"Dice on {result.held_out} clean cases, in %, ± over seeds; {result.faulty} of {result.training} training "
         f"cases faulty; {steps} steps"
     )
-    show_table(title, result.headings, result.rows)
-    out.print()
     for sentence in sentences(result.comparison):
-        say(sentence)
+        show(sentence)
+    show_table(title, result.headings, result.rows)
