@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 
@@ -15,7 +15,8 @@ def _checked_modules() -> list[str]:
     return sorted({f"auvseg.{path.stem}" for path in Path(folder).iterdir() if path.stem not in ("cli", "__init__")})
 
 
-settings.register_profile("auvseg", deadline=None)  # a busy machine is slow, not wrong
+# A busy machine is slow, not wrong.
+settings.register_profile("auvseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("auvseg")
 install_import_hook(_checked_modules(), "typechecked.check")
 

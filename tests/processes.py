@@ -4,7 +4,7 @@ import os
 import time
 
 
-def wait_until_gone(process_ids, patience_s=5.0):
+def wait_until_gone(process_ids, patience_s=60.0):
     """The processes that still run after some patience."""
     until = time.monotonic() + patience_s
     alive = set(process_ids)

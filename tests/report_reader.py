@@ -119,7 +119,7 @@ class ReportReader:
     def until_images(self):
         self.until("document.querySelector('#case .viewer')?.dataset.ready")
 
-    def until(self, expression, timeout_s=60):
+    def until(self, expression, timeout_s=300):
         """Wait until an expression holds."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -180,7 +180,7 @@ class ReportReader:
     def saved(self, name):
         """A file that the browser saves, once it is whole."""
         path = self.downloads / name
-        end = time.monotonic() + 10
+        end = time.monotonic() + 300
         while not path.is_file() and time.monotonic() < end:
             time.sleep(0.02)
         return path

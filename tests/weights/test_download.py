@@ -163,8 +163,8 @@ def test_a_server_error_is_tried_again(model, server, patience):
 
 
 def test_a_silent_server_is_given_up(model, server):
-    server.delay_s = 0.6
-    impatient = Patience(connect_s=1.0, read_s=0.15, attempts=2, pause_s=0.0)
+    server.delay_s = 600.0
+    impatient = Patience(connect_s=60.0, read_s=0.15, attempts=2, pause_s=0.0)
     with pytest.raises(WeightsError, match="too long"):
         pull(model, patience=impatient)
 

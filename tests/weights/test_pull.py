@@ -28,7 +28,7 @@ def test_two_processes_at_once_download_once(unpublished, server):
     server.delay_s = 1.0
     command = [sys.executable, "-c", FETCH, server.url]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = sorted(process.communicate(timeout=30)[0].strip() for process in both)
+    said = sorted(process.communicate(timeout=300)[0].strip() for process in both)
     assert said == ["downloaded", "here"]
     assert len(server.requests) == 1
     assert location(unpublished).read_bytes() == server.content

@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 _START_S = 120.0
 """A process that has not begun its task after this long, beyond the task's own time, is given up."""
+DEATH_S = 60.0
+"""A process whose pipe has ended is dying, which takes time on a busy machine, or while its memory goes to disk."""
 _BEGUN = "begun"
 _STDERR = 2
 
@@ -124,7 +126,7 @@ class Worker:
         return f"the reader crashed ({cause}); the file is damaged"
 
     def _cause_of_death(self) -> str:
-        self._process.join(timeout=5)
+        self._process.join(timeout=DEATH_S)
         return exit_in_words(self._process.exitcode)
 
 

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from auvseg.data.case import Case
-from auvseg.data.worker import end_with_parent, exit_in_words, interrupts_blocked
+from auvseg.data.worker import DEATH_S, end_with_parent, exit_in_words, interrupts_blocked
 from auvseg.errors import AuvsegError, UsageError
 from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, WorkerPlan, answered
 from auvseg.scoring.extractor import ExtractorFacts
@@ -45,7 +45,7 @@ class _Process:
 
     def cause_of_death(self) -> str:
         """How a process whose pipe has ended did."""
-        self._process.join(timeout=_PATIENCE_S)
+        self._process.join(timeout=DEATH_S)
         cause = exit_in_words(self._process.exitcode)
         self.stop()
         return cause
