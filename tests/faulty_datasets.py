@@ -10,8 +10,10 @@ from PIL import Image
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.check import check_dataset
 from auvseg.data.dataset import read_dataset
+from auvseg.data.findings import Kind
 from deadly_path import DeadlyPath
 from dicom_files import AXIAL, Scan, rectangle, write_contours, write_series
+from slicer_files import write_slicer
 
 SHAPE = (6, 5, 4)
 PAIR = {"faulty": 1, "other": 2}
@@ -145,6 +147,46 @@ def altered_label(folder):
     curves = [rectangle(scan, (0.5, 3.5), (0.5, 3.5), plane) for plane in (0, 2)]
     label = write_contours(folder.root / "faulty_label.dcm", scan, {"liver": curves})
     return folder.dataset(replace(folder.case("faulty", 1), label=label, label_values={"liver": 1}))
+
+
+def crossing_contours(folder):
+    scan = Scan(origin=(0.0, 0.0, 0.0), axes=-AXIAL, pixel_mm=(1.0, 1.0), step_mm=2.0)
+    curves = [rectangle(scan, (0.5, 3.5), (0.5, 3.5), 1), rectangle(scan, (1.5, 4.5), (1.5, 3.5), 1)]
+    label = write_contours(folder.root / "faulty_label.dcm", scan, {"liver": curves})
+    return folder.dataset(replace(folder.case("faulty", 1), label=label, label_values={"liver": 1}))
+
+
+def of_slicer(folder, segments, **more):
+    label = write_slicer(folder.root / "faulty_label.seg.nrrd", folder.label(1), segments, folder.affine, **more)
+    return folder.dataset(replace(folder.case("faulty", 1), label=label, label_values={"liver": 1, "tumour": 2}))
+
+
+def renumbered_label(folder):
+    return of_slicer(folder, [("tumour", 1, 0), ("liver", 2, 0)])
+
+
+def needs_export(folder):
+    label = np.zeros(SHAPE, np.int16)
+    label[1:5, 1:4, 1:3] = 1 + np.indices((4, 3, 2)).sum(axis=0) % 2
+    path = folder.root / "faulty_label.seg.nrrd"
+    write_slicer(path, label[1:5, 1:4, 1:3], [("liver", 1, 0), ("tumour", 2, 0)], folder.affine, first=(1, 1, 1))
+    return folder.dataset(replace(folder.case("faulty", 1), label=path, label_values={"liver": 1, "tumour": 2}))
+
+
+def refused(folder, kind):
+    return folder.dataset(replace(folder.case("faulty", 1), problem="a reason", problem_kind=kind))
+
+
+def unnamed_label(folder):
+    return refused(folder, Kind.UNNAMED_LABEL)
+
+
+def contradicting_names(folder):
+    return refused(folder, Kind.CONTRADICTING_NAMES)
+
+
+def other_frame_of_reference(folder):
+    return refused(folder, Kind.OTHER_FRAME_OF_REFERENCE)
 
 
 def reader_crashed(folder):
@@ -343,6 +385,12 @@ FAULTS = [
     ambiguous_case,
     unusable_series,
     altered_label,
+    crossing_contours,
+    renumbered_label,
+    needs_export,
+    unnamed_label,
+    contradicting_names,
+    other_frame_of_reference,
     reader_crashed,
     too_many_axes,
     channel_mismatch,

@@ -251,3 +251,12 @@ def test_structures_that_one_side_lacks_are_named(one_sided):
     held = held_by_one(evaluate(*one_sided, num_workers=0).table)
     assert held[1] == {"absent": [], "missed": [], "extra": []}
     assert held[2] == {"absent": ["e"], "missed": ["b", "c"], "extra": ["d"]}
+
+
+def test_a_case_that_the_data_set_cannot_read_is_a_failed_row_with_its_reason(three):
+    dataset, predictions = three
+    first, *others = dataset.cases
+    refused = replace(dataset, cases=(replace(first, problem="its label names no structures"), *others))
+    table = evaluate(refused, predictions, tolerance_mm=None, num_workers=0).table
+    (row,) = table[table["status"] == "failed"].to_dict("records")
+    assert (row["case"], row["reason"]) == ("case_0", "its label names no structures")

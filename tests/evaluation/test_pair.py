@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from auvseg.errors import CaseError, ReadError
-from auvseg.evaluation.pair import read_pair
+from auvseg.evaluation.pair import Names, read_pair
+from slicer_files import write_slicer
 
 AFFINE = np.array([[1.5, 0, 0, -7], [0, 1.0, 0, 4], [0, 0, 3.0, 9], [0, 0, 0, 1]])
 
@@ -71,3 +72,29 @@ def test_other_shapes_axes_and_values_are_refused(tmp_path, voxels):
         read_pair(label, write(tmp_path / "soft.nii.gz", voxels.astype(np.float32) + 0.3))
     with pytest.raises(ReadError, match=r"nowhere\.nii\.gz"):
         read_pair(label, tmp_path / "nowhere.nii.gz")
+
+
+NAMES = [("tumour", 1, 0), ("liver", 2, 0)]
+VALUES = {"liver": 1, "tumour": 2}
+
+
+@pytest.mark.parametrize("named", ["label", "prediction", "both"])
+def test_files_that_name_their_structures_are_compared_by_name_on_the_images_grid(tmp_path, voxels, named):
+    voxels[0], voxels[:, :, -1] = 0, 0
+    numbered = write(tmp_path / "numbers.nii.gz", voxels)
+    stored = np.array([0, 2, 1], np.uint8)[voxels[1:, :, :-1]]
+    drawn = write_slicer(tmp_path / "names.seg.nrrd", stored, NAMES, AFFINE, first=(1, 0, 0))
+    label, prediction = (drawn if named in (what, "both") else numbered for what in ("label", "prediction"))
+    names = Names(VALUES if label == drawn else {}, VALUES, write(tmp_path / "image.nii.gz", voxels))
+    pair = read_pair(label, prediction, names=names)
+    np.testing.assert_array_equal(pair.reference, voxels)
+    np.testing.assert_array_equal(pair.prediction, voxels)
+
+
+def test_of_a_prediction_for_a_data_set_without_names_its_own_values_count(tmp_path, voxels):
+    label = write(tmp_path / "label.nii.gz", voxels)
+    prediction = write_slicer(tmp_path / "predicted.seg.nrrd", voxels, [("a", 1, 0), ("b", 2, 0)], AFFINE)
+    pair = read_pair(label, prediction, names=Names({}, {}, label))
+    np.testing.assert_array_equal(pair.prediction, voxels)
+    with pytest.raises(ReadError, match=r"names its segments \(a, b\), and none of them is a class"):
+        read_pair(label, prediction, names=Names({}, VALUES, label))

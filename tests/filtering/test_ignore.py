@@ -9,9 +9,11 @@ import pytest
 
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.errors import ReadError, UsageError
+from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.ignore import export_ignore
 from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.undo import undo
+from slicer_files import write_slicer
 
 
 @pytest.fixture
@@ -274,3 +276,27 @@ def test_the_real_decathlon_layout_becomes_an_nnunet_data_set(tmp_path, real_dat
     before = nibabel.load(cases[0].label).get_fdata()
     after = nibabel.load(content["dataset"][ids[0]]["label"]).get_fdata()
     np.testing.assert_array_equal(after, np.where(before == 1, 3, before))
+
+
+@pytest.mark.parametrize(
+    ("segments", "crop", "reason"),
+    [
+        ([("tumour", 1, 0), ("liver", 2, 0)], 0, r"in the data set 'tumour' 2 \(1 here\).*nnU-Net reads values and no"),
+        ([("liver", 1, 0), ("tumour", 2, 0)], 1, r"other voxels than its image"),
+        ([("liver", 1, 0), ("tumour", 2, 0)], 0, ""),
+    ],
+)
+def test_labels_that_go_by_name_stay_only_where_their_values_say_the_same(tmp_path, segments, crop, reason):
+    case = Case("a", (tmp_path / "a.nrrd",), tmp_path / "a.seg.nrrd", label_values={"liver": 1, "tumour": 2})
+    voxels = np.zeros((4, 4, 4), np.uint8)
+    voxels[1:3, 1:3, 1:3] = np.arange(8).reshape(2, 2, 2) % 2 + 1
+    write_slicer(case.images[0], voxels, [], np.eye(4))
+    first = (crop, crop, crop)
+    write_slicer(case.label, voxels[crop:, crop:, crop:], segments, np.eye(4), first=first)
+    classes = (ClassDef(1, "liver", (1,)), ClassDef(2, "tumour", (2,)))
+    dataset = Dataset("toy", tmp_path, "", None, (case,), classes, modality="ct")
+    if reason:
+        with pytest.raises(UsageError, match=reason):
+            describe_for_nnunet(dataset, dataset.cases, ())
+    else:
+        assert describe_for_nnunet(dataset, dataset.cases, ()).file_ending == ".nrrd"

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from auvseg.data.formats.slicer import Segment, segments_of
 from auvseg.errors import ReadError
 from auvseg.filtering.relabel import replace_values
+from slicer_files import write_slicer
 
 
 def draw() -> np.ndarray:
@@ -164,3 +166,11 @@ def test_a_colour_image_is_no_label(tmp_path):
     SimpleITK.WriteImage(image, str(tmp_path / "label.png"))
     with pytest.raises(ReadError, match="one component"):
         replace_values(tmp_path / "label.png", [1], 3)
+
+
+def test_ignored_voxels_get_a_name_where_all_others_have_one(tmp_path):
+    path = write_slicer(tmp_path / "a.seg.nrrd", draw(), [("liver", 1, 0), ("tumour", 2, 0)], np.eye(4))
+    (tmp_path / "copy.nrrd").write_bytes(replace_values(path, [2], 3))
+    read_back = SimpleITK.ReadImage(str(tmp_path / "copy.nrrd"))
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(read_back).transpose(), expected([2], 3))
+    assert segments_of(tmp_path / "copy.nrrd")[2:] == (Segment("ignore", 3, 0),)

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
 from auvseg.data.formats.header import Header
-from auvseg.data.reading import read_array, read_header, read_label
+from auvseg.data.reading import names_structures, needed_export, own_values, read_array, read_header, read_label
 from auvseg.errors import AuvsegError, ReadError
 from auvseg.scoring import kept
 from auvseg.scoring.record import file_name
@@ -86,6 +89,23 @@ def _read_structures(path: Path) -> None:
     assert read_label(path, {"liver": 1}, _grid()).array.shape == _grid().shape
 
 
+def _read_segments(path: Path) -> None:
+    """By name on the grid of an image, and on its own, as `check` reads it where the image cannot be read."""
+    grid = seeds.SLICER_GRID
+    named = names_structures(path)
+    values = {"liver": 1, "tumour": 2} if named else {}
+    if named:
+        own_values(path)
+        needed_export(path, values, path.parent / "grid.nii")
+    try:
+        alone = read_label(path, values, None)
+        assert alone.array.shape == alone.header.shape
+    finally:
+        raw = read_label(path, values, grid)
+        assert not named or raw.array.shape == grid.shape
+        assert not named or set(np.unique(raw.array).tolist()) <= {0, 1, 2}
+
+
 def _read_view(path: Path) -> None:
     run = path.parent.parent
     whole, outline = read_view(run, "a"), read_view(run, "a", masks=False)
@@ -104,6 +124,10 @@ def _read_kept(path: Path) -> None:
     assert len(tables) == 1
 
 
+_GRID = {
+    "a.raw": (seeds.VOXELS % 3).tobytes(),
+    "grid.nii": nib.Nifti1Image(seeds.VOXELS, seeds.SLICER_GRID.affine).to_bytes(),
+}
 _RAW = {"a.raw": seeds.VOXELS.tobytes(), "b.raw": seeds.VOXELS.tobytes()}
 
 IMAGES = {
@@ -116,6 +140,8 @@ IMAGES = {
     "meta-header": Target("a.mhd", _read_image, seeds.meta_header, text=True, beside=lambda: _RAW),
     "nrrd": Target("a.nrrd", _read_image, seeds.nrrd, text=True),
     "nrrd-header": Target("a.nhdr", _read_image, seeds.nrrd_header, text=True, beside=lambda: _RAW),
+    "slicer": Target("a.seg.nrrd", _read_segments, seeds.slicer, text=True, beside=lambda: _GRID),
+    "slicer-header": Target("a.seg.nhdr", _read_segments, seeds.slicer_header, text=True, beside=lambda: _GRID),
     "png": Target("a.png", _read_image, partial(seeds.flat, ".png")),
     "tiff": Target("a.tif", _read_image, partial(seeds.flat, ".tif")),
     "bmp": Target("a.bmp", _read_image, partial(seeds.flat, ".bmp")),

@@ -18,9 +18,11 @@ import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
 import dicom_files
+from auvseg.data.formats.header import make_header
 from auvseg.scoring import kept
 from auvseg.scoring.view import CaseView, ClassView, Thumbnail, view_path, write_view
 from dicom_files import Scan, circle, plane_file, write_contours, write_enhanced, write_segmentation, write_series
+from slicer_files import write_slicer
 
 VOXELS = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 
@@ -103,6 +105,35 @@ def nrrd_header() -> list[bytes]:
     one = _by_itk("a.nhdr")
     several = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 4 3 2\nencoding: raw\nendian: little\n"
     return [one, several + b"data file: LIST\na.raw\nb.raw\n"]
+
+
+SLICER_GRID = make_header(Path("grid.nii"), VOXELS.shape, np.diag([1.0, 1.0, 2.0, 1.0]), VOXELS.dtype)
+
+
+def _by_slicer(name: str, layers: np.ndarray | list[np.ndarray], segments: list, **more) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return write_slicer(Path(folder) / name, layers, segments, SLICER_GRID.affine, **more).read_bytes()
+
+
+@cache
+def slicer() -> list[bytes]:
+    """Of one layer, cropped, of two layers, and as versions of before 2019 wrote them."""
+    label = (VOXELS % 3).astype(np.uint8)
+    names, apart = [("liver", 1, 0), ("tumour", 2, 0)], [("liver", 1, 0), ("tumour", 1, 1)]
+    layers = [(label == value).astype(np.uint8) for value in (1, 2)]
+    old = [("liver", None, None), ("tumour", None, None)]
+    return [
+        _by_slicer("a.seg.nrrd", label, names),
+        _by_slicer("a.seg.nrrd", label[:, 1:, 1:3], names, first=(0, 1, 1), encoding="raw"),
+        _by_slicer("a.seg.nrrd", layers, apart, encoding="raw"),
+        _by_slicer("a.seg.nrrd", layers, old),
+    ]
+
+
+@cache
+def slicer_header() -> list[bytes]:
+    label = (VOXELS % 3).astype(np.int16)
+    return [_by_slicer("a.seg.nhdr", label, [("liver", 1, 0), ("x", 2, 0)], encoding="raw", data_file="a.raw")]
 
 
 @cache

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.command import options_file
-from auvseg.cli.console import AsJson, command_line, progress, say, say_error, show_json
+from auvseg.cli.console import AsJson, command_line, progress, say, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
-    from auvseg.data.case import Dataset
+    from auvseg.data.case import Dataset, Modality
     from auvseg.scoring.config import ModelFile, ModelFolder
     from auvseg.scoring.score import ScoreSummary
 
@@ -198,7 +198,7 @@ def command(
     from auvseg.data.dataset import read_dataset
     from auvseg.data.memory_limit import parse_size
     from auvseg.measures.catalogue import ScaleOptions
-    from auvseg.scoring.config import ScoreConfig, resolve_modality
+    from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device, choose_devices
 
     extractor = named_extractor(extractor, quick=quick)
@@ -208,7 +208,7 @@ def command(
     for note in (*known.notes, *said_of_many(known)):
         say(f"  {note}")
     config = ScoreConfig(
-        modality=resolve_modality(known, modality.value if modality else None),
+        modality=named_modality(known, modality, channel),
         extractor=extractor,
         prompt=prompt.value,
         input=input_kind.value,
@@ -317,6 +317,21 @@ def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     if extractor == _WITHOUT_MODEL:
         without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
     return tuple(name for name in CASE_MEASURES if name not in without)
+
+
+def named_modality(dataset: "Dataset", named: ModalityName | None, channel: int) -> "Modality":
+    """The modality of the option, else of the data set; a warning where they contradict each other.
+
+    Raises:
+        UsageError: neither says it.
+    """
+    from auvseg.scoring.config import modality_conflict, resolve_modality
+
+    modality = resolve_modality(dataset, named.value if named else None)
+    conflict = modality_conflict(dataset, modality, channel)
+    if conflict:
+        say_warning(conflict)
+    return modality
 
 
 def planes_to_look_at(extractor: str, given: int | None) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from auvseg.data.findings import Finding
+from auvseg.data.findings import Finding, Kind
 
 _DESCRIPTION = "dataset.json"
 """Of the folder that it lies in: the two stand for each other."""
@@ -48,9 +48,10 @@ class Case:
         subset: what the case is for.
         attributes: further columns of the data set's table or datalist (site, scanner, fold ...), as text.
         label_values: label value by the structure's name, for labels that name their structures instead of numbering
-            them (DICOM SEG and RTSTRUCT); structures that are not in it are left out. Empty for other labels.
+            them (DICOM, 3D Slicer); structures that are not in it are left out. Empty for other labels.
         problem: why the case cannot be read whatever its files hold, such as several series and nothing that says
             which; empty where nothing stands against it.
+        problem_kind: what sort of problem that is for `check`.
     """
 
     case_id: str
@@ -60,6 +61,7 @@ class Case:
     attributes: Mapping[str, str] = field(default_factory=dict)
     label_values: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    problem_kind: Kind = Kind.AMBIGUOUS_CASE
 
 
 @dataclass(frozen=True)

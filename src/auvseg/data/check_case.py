@@ -90,7 +90,7 @@ def read_only(task: FileTask) -> str:
 def check_case(task: CheckTask) -> CaseCheck:
     """Read a case's files one by one and list everything that is wrong with them."""
     if task.case.problem:
-        refused = Problem(Kind.AMBIGUOUS_CASE, task.case.problem).at(task.case.case_id, "")
+        refused = Problem(task.case.problem_kind, task.case.problem).at(task.case.case_id, "")
         return CaseCheck((refused,), (), None, None, None)
     findings: list[Finding] = []
     images = _check_images(task, findings)

@@ -41,6 +41,21 @@ class Kind(str, Enum):
     UNREADABLE = "unreadable", "error", "copy it again from its source, or take the case out of the data set"
     READER_CRASHED = "reader_crashed", "error", "copy it again from its source, or take the case out of the data set"
     AMBIGUOUS_CASE = "ambiguous_case", "error", "say which by a table (CSV) with the columns image and label"
+    UNNAMED_LABEL = (
+        "unnamed_label",
+        "error",
+        "store it with names as well, or declare the classes, in a datalist or an nnU-Net dataset.json",
+    )
+    CONTRADICTING_NAMES = (
+        "contradicting_names",
+        "error",
+        "rename the segment where it was drawn (3D Slicer), or correct the description",
+    )
+    OTHER_FRAME_OF_REFERENCE = (
+        "other_frame_of_reference",
+        "error",
+        "name the label that was drawn on this image; or, if it was, store it with the image's FrameOfReferenceUID",
+    )
     UNUSABLE_SERIES = "unusable_series", "error", "export the series again, or take the case out of the data set"
     TOO_MANY_AXES = "too_many_axes", "error", "split it into one 3-D file a channel or time point"
     CHANNEL_MISMATCH = "channel_mismatch", "error", "make image and description agree on the channels"
@@ -48,6 +63,17 @@ class Kind(str, Enum):
     CONSTANT_IMAGE = "constant_image", "warning", "check the export; there is nothing to see in it"
     IMPLAUSIBLE_INTENSITY = "implausible_intensity", "warning", "check the conversion and the stated modality"
     ALTERED_LABEL = "altered_label", "warning", "look at it overlaid on the image before you train on it"
+    NEEDS_EXPORT = "needs_export", "warning", "export it as one label on the image's grid before nnU-Net reads it"
+    RENUMBERED_LABEL = (
+        "renumbered_label",
+        "error",
+        "store it with the data set's values before nnU-Net, which reads values and no names",
+    )
+    CROSSING_CONTOURS = (
+        "crossing_contours",
+        "warning",
+        "look at the planes, and draw anew what crosses",
+    )
     UNSTATED_SPACING = "unstated_spacing", "warning", "find out the voxel size; volumes and distances depend on it"
     UNSTATED_ORIENTATION = "unstated_orientation", "warning", "restore the orientation from the original"
     CONTRADICTORY_SPACING = "contradictory_spacing", "error", "find out which is right, and write only that one"

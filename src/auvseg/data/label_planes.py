@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Int32
-from scipy import ndimage
 
 _LARGEST_DENSE_VALUE = 1 << 12
 """Up to this label value, tables as long as the largest value are shorter than a plane."""
@@ -30,6 +29,8 @@ def values_on_plane(plane: Int32[np.ndarray, "H W"]) -> frozenset[int]:
 
 def boxes_on_plane(plane: Int32[np.ndarray, "H W"]) -> dict[int, tuple[slice, slice]]:
     """Rows and columns of the tight box around every value of a plane but 0, the background."""
+    from scipy import ndimage
+
     if not plane.any():
         return {}
     values, numbers = numbered(plane)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auvseg.data.formats import itk, nifti, npz
+from auvseg.data.formats import itk, nifti, npz, slicer
 from auvseg.data.formats.dicom import image as dicom
 from auvseg.data.formats.dicom.instance import is_dicom
 from auvseg.data.formats.dicom.label import read_label as read_dicom_label
@@ -34,6 +34,9 @@ __all__ = [
     "is_supported",
     "label_sha256",
     "make_header",
+    "names_structures",
+    "needed_export",
+    "own_values",
     "read_array",
     "read_header",
     "read_label",
@@ -50,6 +53,34 @@ def is_supported(path: Path) -> bool:
 def is_dicom_source(path: Path) -> bool:
     """Whether a path is read as DICOM: a folder, or a DICOM file whose ending says nothing else."""
     return _is_folder(path) or (not is_supported(path) and is_dicom(path))
+
+
+def names_structures(path: Path) -> bool:
+    """Whether a label says what its structures are called: a DICOM object, or a segmentation of 3D Slicer."""
+    return is_dicom_source(path) or slicer.names_segments(path)
+
+
+def needed_export(path: Path, values: Mapping[str, int], image: Path) -> str:
+    """Why a program that knows no names of structures would not see a label as `read_label` does; empty if it would.
+
+    Args:
+        path: the label; no DICOM.
+        values: label value by structure, as `Case.label_values`.
+        image: the image that it belongs to.
+
+    Raises:
+        ReadError: a header cannot be read.
+    """
+    return slicer.needed_export(path, values, read_header(image)) if values else ""
+
+
+def own_values(path: Path) -> dict[str, int]:
+    """Label value by structure as the file itself numbers them; empty where its names have no numbers (DICOM).
+
+    Raises:
+        ReadError: a segmentation of 3D Slicer whose names or values do not tell its segments apart.
+    """
+    return {segment.name: segment.value for segment in slicer.segments_of(path)} if not is_dicom_source(path) else {}
 
 
 def files_of_volume(path: Path, part: Part) -> tuple[Path, ...]:
@@ -127,9 +158,11 @@ def read_label(path: Path, values: Mapping[str, int], image: Header | None) -> R
     Raises:
         ReadError: as `read_array`; or a DICOM label does not fit the image's grid, or there is no image.
     """
-    if image is None or not is_dicom_source(path):
-        return read_array(path, part="label")
-    return read_dicom_label(path, values, image)
+    if image is not None and is_dicom_source(path):
+        return read_dicom_label(path, values, image)
+    if slicer.names_segments(path):
+        return slicer.read_label(path, values, image)
+    return read_array(path, part="label")
 
 
 def read_header(path: Path, *, part: Part = "image") -> Header:
@@ -149,7 +182,9 @@ def read_header(path: Path, *, part: Part = "image") -> Header:
     ending = _ending(path)
     if ending in nifti.ENDINGS:
         return nifti.read_header(path)
-    return (npz if ending in npz.ENDINGS else itk).read_header(path, part)
+    if ending in npz.ENDINGS:
+        return npz.read_header(path, part)
+    return itk.read_header(path, part, layered=part == "label" and slicer.names_segments(path))
 
 
 def read_array(path: Path, *, part: Part = "image", max_bytes: int | None = None) -> RawArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from auvseg.data.case import ClassDef
 from auvseg.evaluation.overlap import Contingency
-from auvseg.evaluation.pair import Pair, read_pair
+from auvseg.evaluation.pair import Names, Pair, read_pair
 from auvseg.evaluation.surface import SurfaceAgreement, surface_agreement
 
 
@@ -24,6 +24,7 @@ class EvaluationTask:
         declared: values that a prediction may hold; None where the data set does not say.
         ignore_value: label value of voxels that do not count; None without one.
         tolerance_mm: of the surface Dice; None leaves surfaces out.
+        names: what the names of structures in the files mean.
     """
 
     case_id: str
@@ -33,6 +34,7 @@ class EvaluationTask:
     declared: frozenset[int] | None
     ignore_value: int | None
     tolerance_mm: float | None
+    names: Names | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def evaluate_case(task: EvaluationTask) -> CaseEvaluation:
         ReadError: a file cannot be read.
         CaseError: a file is no label map, or the shapes differ.
     """
-    pair = read_pair(task.label, task.prediction, task.ignore_value)
+    pair = read_pair(task.label, task.prediction, task.ignore_value, task.names)
     counts = Contingency(pair.reference, pair.prediction)
     notes = list(pair.notes)
     if task.declared is not None and (unknown := counts.predicted_values - task.declared - {0}):

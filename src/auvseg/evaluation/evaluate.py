@@ -12,6 +12,7 @@ from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.isolation import IsolatedPool
 from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.evaluation.case import CaseEvaluation, ClassEvaluation, EvaluationTask, evaluate_case
+from auvseg.evaluation.pair import Names
 from auvseg.evaluation.predictions import Matches, match_predictions
 
 METRICS = ("dice", "iou", "surface_dice", "hd95_mm", "volume_ml", "predicted_ml")
@@ -82,8 +83,9 @@ def evaluate(
         raise DatasetError(f"{dataset.name}: has no labels to compare with")
     matches = match_predictions(predictions, cases)
     cases, notes = _to_compare(cases, matches, only_predicted)
-    tasks = [_task(dataset, case, matches, asked, tolerance_mm) for case in cases if case.case_id in matches.found]
-    rows = [_failed(case, matches) for case in cases if case.case_id not in matches.found]
+    usable = {case.case_id for case in cases if case.case_id in matches.found and not case.problem}
+    tasks = [_task(dataset, case, matches, asked, tolerance_mm) for case in cases if case.case_id in usable]
+    rows = [_failed(case, matches) for case in cases if case.case_id not in usable]
     evaluated: dict[str, CaseEvaluation] = {}
     with IsolatedPool(num_workers, timeout_s) as pool:
         for done, outcome in enumerate(pool.map(evaluate_case, tasks), start=1):
@@ -201,6 +203,7 @@ def _task(
     dataset: Dataset, case: Case, matches: Matches, asked: tuple[ClassDef, ...] | None, tolerance_mm: float | None
 ) -> EvaluationTask:
     assert case.label is not None
+    by_name = {one.name: one.values[0] for one in dataset.classes or () if len(one.values) == 1}
     return EvaluationTask(
         case_id=case.case_id,
         label=case.label,
@@ -209,13 +212,14 @@ def _task(
         declared=None if dataset.classes is None else frozenset(v for one in dataset.classes for v in one.values),
         ignore_value=dataset.ignore_value,
         tolerance_mm=tolerance_mm,
+        names=Names(case.label_values, by_name, case.images[0]),
     )
 
 
 def _failed(case: Case, matches: Matches) -> dict[str, object]:
     several = matches.ambiguous.get(case.case_id)
     reason = f"several predictions: {', '.join(several)}; keep one" if several else "there is no prediction"
-    return _failed_row(case.case_id, reason)
+    return _failed_row(case.case_id, case.problem or reason)
 
 
 def _failed_row(case_id: str, reason: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ Nothing is resampled. A prediction that was stored with other axes than its labe
 where that brings it onto the label's grid.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from auvseg.data.label_values import as_label
-from auvseg.data.reading import Header, RawArray, read_array
+from auvseg.data.reading import Header, RawArray, names_structures, own_values, read_array, read_header, read_label
 from auvseg.data.volume import grid_difference
 from auvseg.errors import CaseError
 
@@ -39,19 +40,35 @@ class Pair:
     notes: tuple[str, ...] = ()
 
 
-def read_pair(label: Path, prediction: Path, ignore_value: int | None = None) -> Pair:
+@dataclass(frozen=True)
+class Names:
+    """What is needed of files that name their structures instead of numbering them (DICOM, 3D Slicer).
+
+    Attributes:
+        label_values: label value by the structure's name, of the label; empty where it names none.
+        class_values: label value by class, of the data set, for a prediction; empty where the data set has no classes.
+        image: the case's image, on whose grid such a label lies.
+    """
+
+    label_values: Mapping[str, int]
+    class_values: Mapping[str, int]
+    image: Path
+
+
+def read_pair(label: Path, prediction: Path, ignore_value: int | None = None, names: Names | None = None) -> Pair:
     """Read a label and its prediction onto the label's grid.
 
     Args:
         label: the label file.
         prediction: the predicted file.
         ignore_value: label value of voxels that do not count, whatever is predicted there; None without one.
+        names: what their structures' names mean; None for files of numbers.
 
     Raises:
         ReadError: a file cannot be read.
         CaseError: a file is not three-dimensional or not of whole numbers, or the shapes differ.
     """
-    stored, predicted = _read(label), _read(prediction)
+    stored, predicted = _read_both(label, prediction, names)
     predicted, notes = _onto(stored.header, predicted, prediction.name)
     reference = as_label(stored.array, label.name)
     values = as_label(predicted.array, prediction.name)
@@ -62,8 +79,18 @@ def read_pair(label: Path, prediction: Path, ignore_value: int | None = None) ->
     return Pair(reference, np.ascontiguousarray(values), stored.header.spacing_mm, stored.header.voxel_mm3, notes)
 
 
-def _read(path: Path) -> RawArray:
-    raw = read_array(path, part="label")
+def _read_both(label: Path, prediction: Path, names: Names | None) -> tuple[RawArray, RawArray]:
+    if names is None:
+        return _read(label), _read(prediction)
+    by_name = names_structures(label)
+    stored = _read(label, names.label_values, read_header(names.image)) if by_name else _read(label)
+    if not names_structures(prediction):
+        return stored, _read(prediction)
+    return stored, _read(prediction, names.class_values or own_values(prediction), stored.header)
+
+
+def _read(path: Path, values: Mapping[str, int] | None = None, grid: Header | None = None) -> RawArray:
+    raw = read_array(path, part="label") if values is None else read_label(path, values, grid)
     if len(raw.header.shape) != 3:
         shape = "×".join(map(str, raw.header.shape))
         raise CaseError(f"{path.name}: has {len(raw.header.shape)} axes {shape}; a label map has 3")

@@ -43,7 +43,7 @@ def export_datalist(
             series that only one of its files names.
     """
     target = (target or folder / DATALIST_NAME).resolve()
-    warnings = [*check_belongs(selection, dataset), *_dicom_remarks(dataset)]
+    warnings = [*check_belongs(selection, dataset), *_reading_remarks(dataset)]
     original = _own_datalist(dataset)
     if original is None:
         content = _from_cases(dataset, selection, target.parent)
@@ -56,8 +56,8 @@ def export_datalist(
     return Export(write_files(folder, plan, selection.rule.in_words(), dry_run), tuple(warnings))
 
 
-def _dicom_remarks(dataset: Dataset) -> list[str]:
-    """What MONAI makes of DICOM.
+def _reading_remarks(dataset: Dataset) -> list[str]:
+    """What MONAI makes of DICOM, and of labels that name their structures.
 
     Raises:
         UsageError: a series shares its folder with others, which MONAI's readers cannot tell apart.
@@ -70,6 +70,8 @@ def _dicom_remarks(dataset: Dataset) -> list[str]:
         )
     if any(case.label is not None and is_dicom_source(case.label) for case in dataset.cases):
         return ["labels are DICOM objects: auvseg reads them from this datalist, MONAI's own readers no RTSTRUCT"]
+    if any(case.label_values for case in dataset.cases):
+        return ["labels name their segments: auvseg reads them by name, MONAI's own readers by value"]
     return []
 
 

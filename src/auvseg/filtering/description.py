@@ -14,7 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.reading import is_dicom_source
+from auvseg.data.reading import is_dicom_source, needed_export
 from auvseg.errors import ReadError, UsageError
 from auvseg.filtering.export import read_json
 from auvseg.filtering.relabel import NIFTI_ENDINGS, SIMPLEITK_ENDINGS
@@ -136,6 +136,13 @@ def _check_case(case: Case, ending: str, channels: int) -> None:
         raise UsageError(
             f"case {case.case_id!r} has {len(case.images)} image files for {channels} channels; nnU-Net wants one file "
             "a channel: split the images first (nnUNetv2_convert_MSD_dataset does for decathlon)"
+        )
+    unlike = needed_export(case.label, case.label_values, case.images[0]) if case.label else ""
+    if case.label and unlike:
+        raise UsageError(
+            f"case {case.case_id!r}: {case.label.name}: {unlike}; nnU-Net reads values and no names: export it with "
+            "the data set's values on the image's grid (3D Slicer: Segmentations, Export to labelmap), or take "
+            "--export exclude, datalist or weights"
         )
     if ending in NIFTI_ENDINGS:
         for image in case.images:

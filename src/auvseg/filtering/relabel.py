@@ -18,6 +18,7 @@ from jaxtyping import Shaped
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from auvseg.data.formats.slicer import segments_of
 from auvseg.data.label_values import INTEGER_TOLERANCE
 from auvseg.errors import ReadError
 
@@ -107,7 +108,17 @@ def _simpleitk(path: Path, values: Collection[int], new_value: int) -> bytes:
         raise ReadError(f"{path}: a label has two or three axes and one component; this one is a colour or 4-D image")
     voxels = SimpleITK.GetArrayFromImage(image)
     _replace(voxels, values, new_value, _Scaling(), path)
+    _name_segment(image, path, new_value)
     return simpleitk_copy(image, voxels, "".join(path.suffixes[-1:]))
+
+
+def _name_segment(image: "SimpleITK.Image", path: Path, value: int) -> None:
+    """Name the ignored voxels where 3D Slicer names those of every other value."""
+    segments = segments_of(path)
+    if segments and all(segment.value != value for segment in segments):
+        fields = {"ID": "ignore", "Name": "ignore", "LabelValue": str(value), "Layer": "0"}
+        for key, stated in fields.items():
+            image.SetMetaData(f"Segment{len(segments)}_{key}", stated)
 
 
 def simpleitk_copy(image: "SimpleITK.Image", voxels: Shaped[np.ndarray, "..."], suffix: str) -> bytes:

@@ -2,16 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from auvseg.data.case import Dataset, Modality
+from auvseg.data.layouts.modality import modality_of_channel
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.extractors import check_name
 from auvseg.extractors.catalogue import Prompt, facts_of
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 
+_MEANING: Mapping[Modality, str] = {
+    "ct": "Hounsfield units",
+    "mri": "arbitrary, each image by its percentiles",
+    "windowed": "0 to 255, as they are",
+}
 InputKind = Literal["raw", "mask"]
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -122,6 +129,27 @@ def resolve_modality(dataset: Dataset, wanted: Modality | None) -> Modality:
             f"{dataset.name}: nothing in the data set says whether it is CT or MRI; add --modality ct or --modality mri"
         )
     return modality
+
+
+def modality_conflict(dataset: Dataset, modality: Modality, channel: int) -> str:
+    """In a sentence, how the modality contradicts the data set's own word for it; empty if it does not.
+
+    Args:
+        dataset: the data set.
+        modality: how its intensities are read.
+        channel: the channel that is looked at.
+    """
+    name = dataset.channel_names[channel] if 0 <= channel < len(dataset.channel_names) else ""
+    stated = modality_of_channel(name)
+    own = stated or (None if name else dataset.modality)
+    if own is None or own == modality:
+        return ""
+    called = f"calls this channel {name!r}" if stated else f"says that it is {own}"
+    nnunet = "by numbers of all cases, as HU" if own == "ct" else "each image by its own mean and spread"
+    return (
+        f"--modality {modality}, but {dataset.name} {called}: intensities are read as {_MEANING[modality]}; nnU-Net "
+        f"goes by the name and normalises {nnunet}"
+    )
 
 
 def check_config(config: ScoreConfig, dataset: Dataset) -> None:

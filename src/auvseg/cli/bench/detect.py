@@ -17,6 +17,7 @@ from auvseg.cli.score import (
     PromptName,
     measures_named,
     named_class_map,
+    named_modality,
     named_model,
     planes_to_look_at,
 )
@@ -89,7 +90,7 @@ def command(
     from auvseg.bench.detection.plan import Plan
     from auvseg.bench.detection.run import BENCH_FILE, detect
     from auvseg.data.dataset import read_dataset
-    from auvseg.scoring.config import ScoreConfig, resolve_modality
+    from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device
     from auvseg.scoring.score import CaseDone
 
@@ -97,7 +98,7 @@ def command(
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
     config = ScoreConfig(
-        modality=resolve_modality(known, modality.value if modality else None),
+        modality=named_modality(known, modality, channel),
         extractor=extractor,
         prompt=prompt.value,
         input=input_kind.value,

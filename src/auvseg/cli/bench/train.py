@@ -10,7 +10,7 @@ from auvseg.cli.console import AsJson, progress, say, say_error, say_warning, sh
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
-from auvseg.cli.score import InputName, ModalityName, measures_named, named_model, planes_to_look_at
+from auvseg.cli.score import InputName, ModalityName, measures_named, named_modality, named_model, planes_to_look_at
 from auvseg.cli.train import NetworkName
 from auvseg.cli.values import names, numbers, share
 
@@ -100,7 +100,7 @@ def command(
     from auvseg.bench.training.removal import FilterOptions
     from auvseg.bench.training.run import BENCH_FILE, bench_training
     from auvseg.data.dataset import read_dataset
-    from auvseg.scoring.config import ScoreConfig, resolve_modality
+    from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device
 
     keep_log(output, BENCH_FILE)
@@ -113,7 +113,7 @@ def command(
     noise = NoisePlan(cases or None, held_out, noise_level, kinds, numbers(severities, float), seed)
     filters = FilterOptions(
         auv=ScoreConfig(
-            modality=resolve_modality(known, modality.value if modality else None),
+            modality=named_modality(known, modality, 0),
             extractor=extractor,
             input=input_kind.value,
             window_hu=window,

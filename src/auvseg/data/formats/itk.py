@@ -55,18 +55,18 @@ _RAISED = (RuntimeError, UnicodeError)
 """What SimpleITK raises; the second where ITK's words quote bytes of the file."""
 
 
-def read_header(path: Path, part: Part) -> Header:
-    """Read what a file promises."""
+def read_header(path: Path, part: Part, *, layered: bool = False) -> Header:
+    """Read what a file promises; several numbers a voxel are a fourth axis where they are layers."""
     source = _source(path)
-    return _header(path, _open(path), source, part)
+    return _header(path, _open(path), source, part, layered)
 
 
-def read_array(path: Path, part: Part) -> RawArray:
-    """Read a file's voxels; the checksum of a compressed file must fit."""
+def read_array(path: Path, part: Part, *, layered: bool = False) -> RawArray:
+    """Read a file's voxels, layers along the fourth axis; the checksum of a compressed file must fit."""
     # First of all where the voxels are: ITK opens whatever file a header names.
     source = _source(path)
     reader = _open(path)
-    header = _header(path, reader, source, part)
+    header = _header(path, reader, source, part, layered)
     if source.compressed:
         promised = math.prod(header.shape) * np.dtype(header.dtype).itemsize
         # Over several files the promise cannot be shared out, but every stream must be whole.
@@ -80,7 +80,7 @@ def read_array(path: Path, part: Part) -> RawArray:
         raise unreadable(path, error) from None
     if array.ndim > reader.GetDimension():
         # SimpleITK gives (y, x, colour); a grey BMP comes as three equal colours.
-        if part == "label" and len(header.shape) > 3:
+        if part == "label" and len(header.shape) > 3 and not layered:
             raise _colour_label(path, array)
         array = np.moveaxis(array, -1, 0) if len(header.shape) > 3 else array[..., 0]
     # SimpleITK gives (z, y, x), and now the colour before them.
@@ -122,11 +122,12 @@ def _reason(error: Exception) -> Exception:
     return RuntimeError(lines[-1].removeprefix("sitk::ERROR: ").removeprefix("ITK ERROR: ") if lines else "unreadable")
 
 
-def _header(path: Path, reader: Any, source: VoxelSource, part: Part) -> Header:
+def _header(path: Path, reader: Any, source: VoxelSource, part: Part, layered: bool) -> Header:
     import SimpleITK as sitk
 
     colours = reader.GetNumberOfComponents()
-    if colours > 1 and (reader.GetDimension() > 2 or path.name.lower().endswith((*_NRRD, *_META))):
+    textual = path.name.lower().endswith((*_NRRD, *_META))
+    if colours > 1 and not layered and (reader.GetDimension() > 2 or textual):
         raise Reason.VECTORS.of(path, count=colours)
     pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
     dtype = _DTYPES.get(pixel)
@@ -147,7 +148,7 @@ def _header(path: Path, reader: Any, source: VoxelSource, part: Part) -> Header:
         affine, more = picture_geometry(path, part, math.prod(shape[2:]))
     if colours > 1 and not _is_grey_bmp(path):
         # The channels of a picture are where those of any image in one file are: along the fourth axis.
-        shape = (*shape, 1, colours)
+        shape = (*shape, *[1] * (3 - len(shape)), colours)
     header = make_header(path, shape, affine, dtype, (*notes, *more))
     held = sum(file.stat().st_size for file in source.files)
     check_promise(path, math.prod(shape) * dtype.itemsize, held, source.most_compression)

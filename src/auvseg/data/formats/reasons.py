@@ -149,6 +149,31 @@ class Reason(Enum):
         "is neither a DICOM segmentation (SEG) nor a structure set (RTSTRUCT)",
         "name the SEG or the RTSTRUCT as the label",
     )
+    SEGMENT_WITHOUT_NAME = "segment {number} has no name", "name it where it was drawn (3D Slicer), and save it again"
+    SEGMENT_TWICE = (
+        "two of its segments are called {name!r}",
+        "rename one of them where they were drawn (3D Slicer), or make them one",
+    )
+    SEGMENTS_ALIKE = (
+        "its segments {one!r} and {other!r} have the same value, {value}, in the same layer",
+        "draw them apart (3D Slicer), and save it again",
+    )
+    ODD_SEGMENT = "segment {number} has an odd value or layer: {stated!r}", "save it again where it was drawn"
+    NO_SUCH_LAYER = "segment {name!r} lies in layer {layer}, and there are {count}", _AGAIN
+    FRACTIONAL_SEGMENTS = "holds fractional segments", "export them as a binary labelmap (3D Slicer)"
+    VALUE_WITHOUT_NAME = (
+        "voxels hold {value}, which no segment of its header names",
+        "name the segment (3D Slicer), or take the fields Segment... out of the header",
+    )
+    NO_WANTED_SEGMENT = (
+        "names its segments ({names}), and none of them is a class of the data set",
+        "rename them, or name them in the column structures of a table (CSV): CLASS = NAME",
+    )
+    OTHER_GRID = (
+        "lies on another grid than the image",
+        "resample it onto the image's (3D Slicer: export it with the image as reference volume)",
+    )
+    OUTSIDE_IMAGE = "{count} voxels of its segments lie outside the image", "is it the label of another image?"
     MEMORY = "not enough memory to read it", "free some, or crop or resample the image"
     TOO_LARGE = "holds more than {most} MiB", "crop or resample it"
     OVER_LIMIT = "needs {size} bytes of memory, {allowed} are allowed", "crop or resample it"

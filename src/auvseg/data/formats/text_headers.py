@@ -18,7 +18,10 @@ MOST_PACKED = 4096
 """No packing of PNG, TIFF, BMP or JPEG reaches this; LZW comes closest, with some 1300."""
 
 _LONGEST_HEADER = 1 << 20
+_BLOCK = 1 << 14
 _LONGEST_FIELD = 512
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_ESCAPED = re.compile(r"\\n|\\\\")
 _PLACE_OF_NUMBER = re.compile(r"%\d*d")
 
 
@@ -54,11 +57,42 @@ def voxel_source(path: Path) -> VoxelSource:
     return _meta_source(path, text)
 
 
-def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
+def nrrd_key_values(path: Path) -> dict[str, str]:
+    """The free pairs (`key:=value`) of an NRRD file's header, beside the fields of the format.
+
+    Raises:
+        ReadError: it is no NRRD.
+    """
+    text = b""
+    with path.open("rb") as handle:
+        # A block is enough for most: data sets have thousands of such files.
+        while len(text) < _LONGEST_HEADER and (block := handle.read(_BLOCK)):
+            text += block
+            if _BLANK_LINE.search(text):
+                break
+    header = text[: _nrrd_end(path, text)]
+    try:
+        lines = header.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        lines = header.decode("latin-1").splitlines()
+    pairs = (line.partition(":=") for line in lines if not line.startswith("#"))
+    return {key.strip(): _ESCAPED.sub(_unescaped, value) for key, separator, value in pairs if separator}
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "\n" if found[0] == r"\n" else "\\"
+
+
+def _nrrd_end(path: Path, text: bytes) -> int:
+    """Where the header of an NRRD file ends."""
     if not text.startswith(b"NRRD"):
         raise unreadable(path, ValueError("it does not begin like one"))
-    blank = re.search(rb"\r?\n\r?\n", text)
-    end = blank.end() if blank else len(text)
+    blank = _BLANK_LINE.search(text)
+    return blank.end() if blank else len(text)
+
+
+def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
+    end = _nrrd_end(path, text)
     lines = text[:end].decode("latin-1").splitlines()
     _refuse_long_fields(path, lines)
     fields: dict[str, str] = {}

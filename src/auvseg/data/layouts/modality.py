@@ -26,13 +26,19 @@ def modality_of_channels(names: Sequence[str]) -> Verdict:
         return "ct", None
     if any(is_ct):
         return None, f"channels {', '.join(names)}: some are CT and some are not; name one by --channel and --modality"
-    unknown = [name for name in names if not name.strip().lower().startswith(_MRI_LIKE)]
+    unknown = [name for name in names if modality_of_channel(name) is None]
     if not unknown:
         return "mri", None
     return "mri", (
         f"channel {', '.join(unknown)} is neither CT nor a known MRI sequence: read as arbitrary intensities like MRI, "
         "as nnU-Net does; if it holds Hounsfield units say --modality ct"
     )
+
+
+def modality_of_channel(name: str) -> Modality | None:
+    """What the name of one channel says for certain; None where it is neither CT nor a known MRI sequence."""
+    word = name.strip().casefold()
+    return "ct" if word == "ct" else "mri" if word.startswith(_MRI_LIKE) else None
 
 
 def modality_of_words(words: Iterable[str]) -> Verdict:

@@ -128,6 +128,55 @@ def test_empty_planes_between_others_are_noted(label):
     assert raw.header.notes == (Problem(Kind.ALTERED_LABEL, "'a' is drawn on 3 planes, and 2 between them are empty"),)
 
 
+def bent(scan, points, plane=2):
+    """A closed contour through these columns and rows."""
+    return np.array([scan.point(column, row, plane) for column, row in points])
+
+
+SQUARE = [(9.5, 9.5), (29.5, 9.5), (29.5, 29.5), (9.5, 29.5)]
+INNER = [(14.5, 14.5), (24.5, 14.5), (24.5, 24.5), (14.5, 24.5)]
+
+
+@pytest.mark.parametrize(
+    ("curves", "voxels", "note"),
+    [
+        # Two that overlap by 10×20.
+        (
+            [SQUARE, [(19.5, 9.5), (39.5, 9.5), (39.5, 29.5), (19.5, 29.5)]],
+            400,
+            "on 1 planes contours of 'a' cross themselves or each other; 200 voxels inside two of them count as",
+        ),
+        # A hole that reaches out of what it is a hole of.
+        ([SQUARE, [(14.5, 14.5), (34.5, 14.5), (34.5, 24.5), (14.5, 24.5)]], 300, "; 150 voxels inside two of them"),
+        # An eight crosses itself and leaves no hole.
+        ([[(9.5, 9.4), (29.5, 29.6), (29.5, 9.4), (9.5, 29.6)]], 220, "; 0 voxels inside two of them"),
+        # A contour that goes on over its beginning.
+        ([[*SQUARE, (9.5, 9.5), (19.5, 9.5), (19.5, 29.5), (9.5, 29.5)]], 200, "; 200 voxels inside two of them"),
+        # The same contour again, from another point on, counts once.
+        ([SQUARE, [*SQUARE[2:], *SQUARE[:2]]], 400, "1 contours of 'a' are drawn twice on their plane and count once"),
+        # Holes, islands, neighbours and keyholes are how structures are drawn.
+        ([SQUARE, INNER], 300, ""),
+        ([SQUARE, [(29.5, 9.5), (39.5, 9.5), (39.5, 29.5), (29.5, 29.5)]], 600, ""),
+        ([[*SQUARE, SQUARE[0], INNER[0], *INNER[:0:-1], INNER[0]]], 300, ""),
+    ],
+)
+def test_contours_that_cross_are_found_and_those_that_make_holes_are_none(label, curves, voxels, note):
+    scan = Scan()
+    raw = label({"a": [bent(scan, points) for points in curves]}, scan)
+    assert (raw.array > 0).sum() == voxels
+    assert [one.kind for one in raw.header.notes] == [Kind.CROSSING_CONTOURS] * bool(note)
+    assert all(note in one.message for one in raw.header.notes)
+
+
+def test_contours_of_several_planes_and_structures_do_not_cross(label):
+    scan = Scan()
+    rois = {
+        "a": [bent(scan, SQUARE, plane) for plane in (1, 2)],
+        "b": [bent(scan, [(29.5, 9.5), (39.5, 9.5), (39.5, 29.5), (29.5, 29.5)], 1)],
+    }
+    assert label(rois, scan).header.notes == ()
+
+
 def test_points_are_no_structure(label):
     scan = Scan()
     raw = label({"a": [rectangle(scan, (1, 4), (1, 4), 1)]}, scan, geometry="POINT")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from auvseg.data.formats.dicom.parsing import parse
 from auvseg.data.formats.dicom.quiet import quietly
+from auvseg.data.formats.painting import structure_name
 
 InstanceKind = Literal["image", "segmentation", "contours", "other"]
 """`image`: a plane, or many, of CT, MR or PET; `segmentation`: a DICOM SEG; `contours`: an RTSTRUCT."""
@@ -56,6 +57,7 @@ class Instance:
         study: StudyInstanceUID.
         series: SeriesInstanceUID.
         frame_of_reference: of its positions; empty where it states none.
+        frames_of_reference: for labels, all that it states for its structures; empty where it states none.
         modality: such as `CT`.
         is_localizer: whether it is a scout view.
         frames: planes in the file.
@@ -72,6 +74,7 @@ class Instance:
     is_localizer: bool
     frames: int
     refers_to: tuple[str, ...] = ()
+    frames_of_reference: frozenset[str] = frozenset()
     identity: frozenset[str] = field(default=frozenset(), repr=False)
 
 
@@ -110,6 +113,7 @@ def read_instance(path: Path) -> Instance | None:
         is_localizer="LOCALIZER" in _as_list(header.get("ImageType")),
         frames=int(header.get("NumberOfFrames") or 1),
         refers_to=_refers_to(path, kind),
+        frames_of_reference=_frames_of_reference(path, kind, header),
         identity=_identity(header),
     )
 
@@ -153,11 +157,6 @@ def structures_of(path: Path) -> list[tuple[str, str]]:
     return [(structure_name(roi.get("ROIName")), types.get(int(roi.ROINumber), "")) for roi in rois]
 
 
-def structure_name(stated: Any) -> str:
-    """A structure's name without padding and doubled spaces, which DICOM does not count."""
-    return " ".join(str(stated or "").split())
-
-
 def _refers_to(path: Path, kind: InstanceKind) -> tuple[str, ...]:
     if kind not in ("segmentation", "contours"):
         return ()
@@ -167,6 +166,16 @@ def _refers_to(path: Path, kind: InstanceKind) -> tuple[str, ...]:
         for study in frame.get("RTReferencedStudySequence") or ():
             found += [one.get("SeriesInstanceUID") for one in study.get("RTReferencedSeriesSequence") or ()]
     return tuple(dict.fromkeys(str(uid) for uid in found if uid))
+
+
+def _frames_of_reference(path: Path, kind: InstanceKind, header: Any) -> frozenset[str]:
+    """A SEG has one for all of its frames; a structure set may have one a structure, and none of its own."""
+    found = [header.get("FrameOfReferenceUID")]
+    if kind == "contours":
+        labels = _read_tags(path, _LABEL_TAGS)
+        found += [one.get("FrameOfReferenceUID") for one in labels.get("ReferencedFrameOfReferenceSequence") or ()]
+        found += [roi.get("ReferencedFrameOfReferenceUID") for roi in labels.get("StructureSetROISequence") or ()]
+    return frozenset(str(uid) for uid in found if uid)
 
 
 def _identity(header: Any) -> frozenset[str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from auvseg.data.formats.dicom import contours, segmentation
 from auvseg.data.formats.dicom.instance import read_instance
-from auvseg.data.formats.dicom.painting import label_map
 from auvseg.data.formats.dicom.series import damaged_error
 from auvseg.data.formats.header import Header, RawArray
+from auvseg.data.formats.painting import label_map
 from auvseg.data.formats.reasons import Reason
 
 

@@ -15,17 +15,13 @@ from numpy.typing import NDArray
 
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.dicom.image import header_of
-from auvseg.data.formats.dicom.instance import structure_name
-from auvseg.data.formats.dicom.painting import Voxels
 from auvseg.data.formats.dicom.pixels import check_pixels, pixels_of
 from auvseg.data.formats.dicom.planes import Plane, planes_of
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error
 from auvseg.data.formats.header import LPS_TO_RAS, Header, Notes
+from auvseg.data.formats.painting import GRID_TOLERANCE, Voxels, structure_name
 from auvseg.errors import ReadError
-
-GRID_TOLERANCE = 0.1
-"""How far, in voxels, a pixel of the segmentation may lie from a voxel of the image."""
 
 FRACTION_THRESHOLD = 0.5
 """From this share of the largest possible value on, a pixel of a fractional segmentation is foreground."""

@@ -15,11 +15,19 @@ from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Notes, RawArray
 from auvseg.errors import ReadError
 
+GRID_TOLERANCE = 0.1
+"""How far, in voxels, a pixel of a segmentation may lie from a voxel of the image."""
+
 OVERLAP_TOLERANCE = 0.05
 """The share of the smaller structure that may also belong to others."""
 
 Voxels = Int64[np.ndarray, " V"]
 """Where a structure is: positions in the flattened (column, row, plane) array, each once."""
+
+
+def structure_name(stated: Any) -> str:
+    """A structure's name without padding and doubled spaces, which do not count."""
+    return " ".join(str(stated or "").split())
 
 
 def label_map(
