@@ -38,6 +38,13 @@ def test_names_as_nnunet_wants_them_give_no_finding():
     assert all(sorted(case.images) == [0, 1] and case.label is not None for case in cases.values())
 
 
+@pytest.mark.parametrize(("ending", "told"), [(".tif", 0), (".nii.gz", 1)])
+def test_json_files_beside_tiffs_state_the_voxel_size_and_are_not_reported(ending, told):
+    images, sidecars = named("{c}_0000" + ending), named("{c}.json")
+    cases, findings, notes = arranged([*images, *sidecars], named("{c}" + ending), ending)
+    assert (sorted(cases), findings, len(notes)) == (CASES, [], told)
+
+
 @pytest.mark.parametrize(
     ("images", "words", "right"),
     [

@@ -169,7 +169,9 @@ class _Arrangement:
     def ignored(self, files: Iterable[Path], folder: str) -> list[str]:
         """A sentence for each sort of files that were not taken."""
         left = [path.name for path in files if path not in self.taken]
-        others = [name for name in left if not has_ending(name, self._ending)]
+        # Beside a TIFF, a JSON file states the voxel size.
+        beside = (".json",) if self._ending.casefold() in (".tif", ".tiff") else ()
+        others = [name for name in left if not has_ending(name, self._ending) and not name.endswith(beside)]
         seconds = [name for name in left if has_ending(name, self._ending)]
         sorts = ((others, f"do not end in {self._ending}"), (seconds, "are a second file of their case"))
         return [f"{len(names)} files in {folder} {said}: {some_of(names)} ignored" for names, said in sorts if names]
