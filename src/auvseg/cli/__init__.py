@@ -31,7 +31,8 @@ app = typer.Typer(
     name="auvseg",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    add_completion=False,
+    # Values of variables may be other people's data.
+    pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "Find the cases and structures of a segmentation data set that are too noisy or ambiguous to learn from.\n\n"
@@ -43,24 +44,28 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 done, but cases failed or have errors (all listed), 2 wrong usage or input.",
 )
 app.callback()(callback)
-app.command("demo")(demo)
-app.command("check")(check)
-app.command("convert")(convert)
-app.command("score")(score)
-app.command("rank")(rank)
-app.command("filter")(filter_)
-app.command("report")(report)
-app.command("figures")(figures)
-app.add_typer(review, name="review")
-app.add_typer(bench, name="bench")
-app.command("evaluate")(evaluate)
-app.command("train")(train)
-app.command("nnunet-path")(nnunet_path)
-app.command("nnunet-export")(nnunet_export)
-app.command("models")(models)
-app.command("measures")(measures)
-app.add_typer(weights_app, name="weights")
-app.command("doctor")(doctor)
+_FIRST = "First steps"
+_EVIDENCE = "Evidence, verdicts, figures"
+_TRAINING = "Training"
+_REST = "Data sets, models, installation"
+app.command("demo", rich_help_panel=_FIRST)(demo)
+app.command("check", rich_help_panel=_FIRST)(check)
+app.command("score", rich_help_panel=_FIRST)(score)
+app.command("rank", rich_help_panel=_FIRST)(rank)
+app.command("report", rich_help_panel=_FIRST)(report)
+app.command("filter", rich_help_panel=_FIRST)(filter_)
+app.command("evaluate", rich_help_panel=_EVIDENCE)(evaluate)
+app.add_typer(bench, name="bench", rich_help_panel=_EVIDENCE)
+app.add_typer(review, name="review", rich_help_panel=_EVIDENCE)
+app.command("figures", rich_help_panel=_EVIDENCE)(figures)
+app.command("train", rich_help_panel=_TRAINING)(train)
+app.command("nnunet-path", rich_help_panel=_TRAINING)(nnunet_path)
+app.command("nnunet-export", rich_help_panel=_TRAINING)(nnunet_export)
+app.command("convert", rich_help_panel=_REST)(convert)
+app.command("models", rich_help_panel=_REST)(models)
+app.command("measures", rich_help_panel=_REST)(measures)
+app.add_typer(weights_app, name="weights", rich_help_panel=_REST)
+app.command("doctor", rich_help_panel=_REST)(doctor)
 with_shared_options(app)
 
 

@@ -56,6 +56,11 @@ def with_shared_options(app: typer.Typer) -> typer.Typer:
     return app
 
 
+def typed(ctx: typer.Context) -> tuple[str, ...]:
+    """What was typed after the command's name."""
+    return tuple(ctx.meta.get(_ARGUMENTS, ()))
+
+
 def options_file(ctx: typer.Context) -> dict[str, Any] | None:
     """What the file of options says that this command was given, as written there; None without one."""
     options = _options(ctx)
@@ -155,7 +160,7 @@ def _told(log: RunLog, ctx: Any) -> Iterator[None]:
     """Tell the log what is run, and how it ends."""
     begun = time.perf_counter()
     options = _options(ctx)
-    log.begin(ctx.command_path, ctx.meta.get(_ARGUMENTS, ()), ctx.params, options)
+    log.begin(ctx.command_path, typed(ctx), ctx.params, options)
     try:
         yield
     except typer.Exit as end:

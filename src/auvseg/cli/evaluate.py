@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show_json, show_table
 from auvseg.cli.values import names
 from auvseg.spreadsheet import table_as_csv
@@ -26,7 +27,9 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV to write; without it, metrics.csv in the folder.")
     ] = None,
-    classes: Annotated[str, typer.Option(help="Comma-separated names or numbers; all if not given.")] = "",
+    classes: Annotated[
+        str, typer.Option(autocompletion=completion.classes, help="Comma-separated names or numbers; all if not given.")
+    ] = "",
     tolerance_mm: Annotated[float, typer.Option(min=0, help="Distance at which surfaces still agree.")] = 1.0,
     surfaces: Annotated[bool, typer.Option(help="Surface Dice and HD95, which take most of the time.")] = True,
     only_predicted: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended
 from auvseg.cli.report import dataset_of
@@ -26,9 +27,17 @@ def command(
         Path | None, typer.Option("--output", "-o", help="Where they are drawn; RUN/figures by default.")
     ] = None,
     kind: Annotated[KindName, typer.Option("--format", help="Of the files.")] = KindName.png,
-    by: Annotated[str | None, typer.Option(help="What cases are ranked by, as for auvseg report.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(autocompletion=completion.ranked_by, help="What cases are ranked by, as for auvseg report."),
+    ] = None,
     bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
-    measures: Annotated[str, typer.Option(help="Of the distributions, comma-separated; the first six if empty.")] = "",
+    measures: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completion.measures, help="Of the distributions, comma-separated; the first six if empty."
+        ),
+    ] = "",
     keep: Annotated[
         float, typer.Option(parser=share(0.01, 1), help="Where the cut is drawn, as for auvseg filter.")
     ] = 0.95,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import command_line, progress, say, say_warning, show_table
 from auvseg.cli.rank import DirectionName, ScopeName, recommended
 from auvseg.cli.values import share
@@ -56,8 +57,9 @@ def command(
     by: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completion.ranked_by,
             help="AUV, a measure, or any numeric column of scores.csv; not given: what --bench recommends, else "
-            "outlier."
+            "outlier.",
         ),
     ] = None,
     scope: Annotated[

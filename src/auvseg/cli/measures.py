@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import AsJson, say, show_json, show_table
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(help="Some of them; all if not given.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(autocompletion=completion.measures, help="Some of them; all if not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the measures: what each says, which end is the suspicious one, and what it needs.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import AsJson, say, show, show_json, show_table
 
 if TYPE_CHECKING:
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="One of them: everything about it, and what its classes are called.")
+        str | None,
+        typer.Argument(
+            autocompletion=completion.extractors,
+            help="One of them: everything about it, and what its classes are called.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

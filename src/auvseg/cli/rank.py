@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import out, say, say_warning, show_table
 from auvseg.measures.catalogue import COMBINED, MEASURES
 from auvseg.measures.default import AUV, default_measure
@@ -44,8 +45,9 @@ def command(
     by: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completion.ranked_by,
             help="AUV, a measure, combined (with --bench), or any numeric column of scores.csv; the suspicious end "
-            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV."
+            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV.",
         ),
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,

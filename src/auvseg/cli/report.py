@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended
 from auvseg.text_files import read_json
@@ -20,7 +21,10 @@ def command(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="What cases are ranked by: AUV or a measure; what --bench recommends, else outlier."),
+        typer.Option(
+            autocompletion=completion.ranked_by,
+            help="What cases are ranked by: AUV or a measure; what --bench recommends, else outlier.",
+        ),
     ] = None,
     bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
     images: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, command_line, progress, say, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
@@ -97,6 +98,7 @@ def command(
     extractor: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completion.extractors,
             help="Told boxes from the label: lite-medsam (the default), medsam2. Told a name: segvol, voxtell. Told "
             "nothing: vista3d, clip-driven, totalsegmentator; nnunet or module, a network of your own. none: image and "
             "label alone. What each is trained on, needs and allows: auvseg models.",
@@ -144,7 +146,9 @@ def command(
     max_slices: Annotated[
         int | None, typer.Option(min=1, help="At most so many planes a structure, evenly spaced.")
     ] = None,
-    measures: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
+    measures: Annotated[
+        str, typer.Option(autocompletion=completion.measures, help="Comma-separated names, or all.")
+    ] = "all",
     unfold: Annotated[UnfoldName, typer.Option(help="Unfolding for S.")] = UnfoldName.D_HW,
     energy: Annotated[
         EnergyName, typer.Option(help="Energy for S: the paper's squared, or the authors' code.")

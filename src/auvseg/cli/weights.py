@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import AsJson, say, say_error, show_json, show_table, transfer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command("pull")
 def pull(
-    model: Annotated[str, typer.Argument(help="A name of auvseg weights list.")],
+    model: Annotated[str, typer.Argument(autocompletion=completion.weights, help="A name of auvseg weights list.")],
     source: Annotated[
         Path | None, typer.Option("--from", help="The file, fetched by hand, where there is no connection.")
     ] = None,
@@ -75,7 +76,10 @@ def pull(
 
 @app.command("verify")
 def verify(
-    models: Annotated[list[str] | None, typer.Argument(help="Names; without them, all that are here.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=completion.weights, help="Names; without them, all that are here."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hash weights again; exit status 1 if one is another file than it should be, or is named and missing.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import Full, shortlist
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
 from auvseg.cli.values import names
@@ -42,7 +43,11 @@ def command(
         ),
     ] = None,
     given: Annotated[
-        str, typer.Option(help="Comma-separated measures whose part is taken out; not given: volume_ml,slices.")
+        str,
+        typer.Option(
+            autocompletion=completion.measures,
+            help="Comma-separated measures whose part is taken out; not given: volume_ml,slices.",
+        ),
     ] = "",
     bench: Annotated[
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")

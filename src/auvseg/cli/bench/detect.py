@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import shortlist
 from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
@@ -46,7 +47,9 @@ def command(
     faulty_share: Annotated[
         float, typer.Option(parser=share(0.001, 0.999), help="Share of faulty ones for which precision is stated.")
     ] = 0.1,
-    extractor: Annotated[str, typer.Option(help="As for auvseg score.")] = "lite-medsam",
+    extractor: Annotated[
+        str, typer.Option(autocompletion=completion.extractors, help="As for auvseg score.")
+    ] = "lite-medsam",
     model: Annotated[
         Path | None,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.cli import completion
 from auvseg.cli.console import AsJson, progress, say, say_error, say_warning, show, show_json, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
@@ -67,12 +68,15 @@ def command(
     learning_rate: Annotated[float | None, typer.Option(help="At the start; the paper's 0.01.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 1,
     minutes: Annotated[float | None, typer.Option(min=0, help="Begin no training after so many minutes.")] = None,
-    extractor: Annotated[str, typer.Option(help="Foundation model of the AUV filter.")] = "lite-medsam",
+    extractor: Annotated[
+        str, typer.Option(autocompletion=completion.extractors, help="Foundation model of the AUV filter.")
+    ] = "lite-medsam",
     model: Annotated[
         Path | None, typer.Option(help="What the AUV filter's extractor needs: weights, or nnU-Net's model folder.")
     ] = None,
     combined_extractor: Annotated[
-        str, typer.Option(help="Foundation model of the combined measure, or none.")
+        str,
+        typer.Option(autocompletion=completion.extractors, help="Foundation model of the combined measure, or none."),
     ] = "none",
     detect_cases: Annotated[int, typer.Option(min=6, help="Cases to fit the combined measure on.")] = 40,
     max_slices: Annotated[
