@@ -1,6 +1,8 @@
 """JSON and YAML of which nothing is believed: whatever is wrong with the text is one kind of error."""
 
 import json
+from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +45,34 @@ def read_yaml(path: Path) -> Any:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no YAML, is no UTF-8, or is nested too deep; in one line.
+        ValueError: it is no YAML, is no UTF-8, is nested too deep, or has a key twice; in one line.
     """
     import yaml
 
     text = path.read_text(encoding="utf-8-sig")
     try:
-        # The one in C does not become slower with every bracket that is open.
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(text, Loader=_loader())
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         # What PyYAML makes of damaged numbers and dates is whatever Python makes of them.
         raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
+
+
+@cache
+def _loader() -> Any:
+    """YAML's safe loader, but that it refuses a key that stands twice, of which PyYAML takes the last."""
+    import yaml
+
+    # The one in C does not become slower with every bracket that is open.
+    safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(safe):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+            twice = [name for name, times in Counter(names).items() if times > 1]
+            if twice:
+                raise ValueError(f"{twice[0]!r} stands there twice")
+            return super().construct_mapping(node, deep)
+
+    return Loader

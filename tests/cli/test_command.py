@@ -1,6 +1,7 @@
 """What every command has: a file of options, more or less to be told, and a log; tried on a command of two lines."""
 
 import json
+import warnings
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +38,8 @@ def work(
     say("a note")
     say_warning("a warning")
     say_error("an error")
+    if measures == "old":
+        warnings.warn("measures are old", DeprecationWarning, stacklevel=1)
     with progress("working") as step:
         step(1, 1, "case")
     if measures == "none":
@@ -166,6 +169,7 @@ def test_what_a_file_says_is_known_as_it_stands_there(invoke):
         ("4: 5", "one a line"),
         ("max-slices 4", "one a line"),
         ("max-slices: [4", "is no YAML"),
+        ("views: true\nmax-slices: 4\nviews: false", "'views' stands there twice"),
         ("measures: !!python/object/apply:os.getcwd []", "is no YAML"),
     ],
 )
@@ -214,6 +218,15 @@ def test_verbose_says_details_too_and_the_next_command_says_what_is_usual(invoke
     told = ("a detail", "a note", "warning: a warning", "error: an error", "1/1 case")
     assert invoke("-v").stderr.splitlines() == [*told]
     assert invoke().stderr.splitlines() == [*told[1:]]
+
+
+def test_warnings_of_python_are_told_in_a_line_and_logged_where_quiet_hides_them(invoke, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        told = invoke("--measures", "old").stderr
+        assert "warning: DeprecationWarning: measures are old (test_command.py, line " in told
+        assert "DeprecationWarning" not in invoke("--measures", "old", "--quiet").stderr
+    assert (folder / "auvseg.log").read_text().count("measures are old") == 2
 
 
 def test_verbose_and_quiet_exclude_each_other(invoke):

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from auvseg.cli.console import Verbosity, say_detail, verbosity
+from auvseg.cli.console import Verbosity, say_detail, verbosity, warnings_said
 from auvseg.cli.options_file import Options, read_options
 from auvseg.cli.run_log import RunLog, running
 
@@ -42,7 +42,8 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it, as talkative as asked for; what was run and how it ended stands in the log, if it keeps one."""
         ctx.params = {name: _from_home(value) for name, value in ctx.params.items()}
-        with verbosity(ctx.meta.get(_VERBOSITY, Verbosity.normal)), running(RunLog()) as log, _told(log, ctx):
+        level = ctx.meta.get(_VERBOSITY, Verbosity.normal)
+        with verbosity(level), warnings_said(), running(RunLog()) as log, _told(log, ctx):
             return super().invoke(ctx)
 
 

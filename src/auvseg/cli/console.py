@@ -11,6 +11,7 @@ import math
 import shlex
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -87,6 +88,25 @@ def verbosity(level: Verbosity) -> Iterator[None]:
         yield
     finally:
         _screen.setLevel(Verbosity.normal)
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Say in one line what Python, and packages that auvseg stands on, warn of, as long as the `with` block."""
+
+    def say_it(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: object = None,
+        line: str | None = None,
+    ) -> None:
+        LOGGER.warning("%s: %s (%s, line %d)", category.__name__, message, PurePath(filename).name, lineno)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say_it
+        yield
 
 
 def say(message: str) -> None:

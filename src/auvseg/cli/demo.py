@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show_json, show_table
+from auvseg.cli.run_log import keep_log
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ def command(
     from auvseg.filtering.selection import filter_cases
     from auvseg.report import ReportOptions, write_report
 
+    keep_log(folder / "run", "run.json")
     truth_file = folder / "truth.csv"
     if truth_file.exists():
         say(f"1/6 the phantom in {folder / DATASET_NAME} is there already")

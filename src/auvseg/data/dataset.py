@@ -1,5 +1,6 @@
 """Find out what kind of data set a path is, and list its cases. No voxel is read; of DICOM files the headers are."""
 
+import logging
 import os
 import re
 from dataclasses import replace
@@ -15,6 +16,7 @@ _DESCRIBED = (nnunet, decathlon, datalist, table)
 # The least specific last: any folder may hold a DICOM file somewhere.
 _PLAIN = (npz, folders, dicom)
 _DESCRIPTION = "dataset.json"
+_log = logging.getLogger(__name__)
 _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
@@ -34,10 +36,12 @@ def read_dataset(path: Path | str) -> Dataset:
     """
     try:
         place = _find(path)
-        return number_structures(_read_described(place) or _read_plain(place))
+        dataset = number_structures(_read_described(place) or _read_plain(place))
     except OSError as error:
         named = Path(error.filename).name if error.filename else str(path)
         raise DatasetError(f"{named}: cannot be read ({error.strerror or error})") from None
+    _log.debug("%s is %s: %s", path, place.resolve(), dataset.layout)
+    return dataset
 
 
 def _read_described(place: Path) -> Dataset | None:

@@ -6,6 +6,7 @@ of the table too: who looks at cases in a spreadsheet can rank and filter by wha
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from auvseg.spreadsheet import table_as_csv, unguarded, unguarded_texts
 
 __all__ = ["KEY_COLUMNS", "load_cases", "load_run", "load_scores", "recorded_scores", "scores_table", "write_tables"]
 
+_log = logging.getLogger(__name__)
 _CSV, _PARQUET = "scores.csv", "scores.parquet"
 _TABLE, _CASES = "table", "cases"
 _ROW = ["case", "class_id"]
@@ -56,6 +58,7 @@ def recorded_scores(run_folder: Path) -> pd.DataFrame:
         RunError: the folder holds no records.
     """
     known = kept(run_folder, (_TABLE,))
+    _log.debug("%s: the table was %s", run_folder, "made of the records" if known is None else "kept in cache/")
     return known[0] if known is not None else _made(run_folder)[0]
 
 
