@@ -67,6 +67,10 @@ def _read_image(path: Path, part: str = "image") -> None:
     assert array.dtype.kind in "biuf", array.dtype
 
 
+def _read_with_sidecar(path: Path) -> None:
+    _read_image(path.with_suffix(".tif"))
+
+
 def _read_both(path: Path) -> None:
     for part in ("image", "label"):
         try:
@@ -144,6 +148,10 @@ IMAGES = {
     "slicer-header": Target("a.seg.nhdr", _read_segments, seeds.slicer_header, text=True, beside=lambda: _GRID),
     "png": Target("a.png", _read_image, partial(seeds.flat, ".png")),
     "tiff": Target("a.tif", _read_image, partial(seeds.flat, ".tif")),
+    "tiff-stack": Target("a.tif", _read_image, seeds.tiff_stack),
+    "tiff-sidecar": Target(
+        "a.json", _read_with_sidecar, seeds.tiff_sidecar, text=True, beside=lambda: {"a.tif": seeds.tiff_stack()[2]}
+    ),
     "bmp": Target("a.bmp", _read_image, partial(seeds.flat, ".bmp")),
     "jpeg": Target("a.jpg", _read_image, partial(seeds.flat, ".jpg")),
     "npz": Target("a.npz", _read_both, seeds.npz),

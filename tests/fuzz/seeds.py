@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from PIL import Image
 from pydicom.uid import generate_uid
 
 import dicom_files
@@ -139,6 +140,29 @@ def slicer_header() -> list[bytes]:
 @cache
 def flat(ending: str) -> list[bytes]:
     return [_by_itk(f"a{ending}", flat=True)]
+
+
+@cache
+def tiff_stack() -> list[bytes]:
+    """Stacks whose first page says how large voxels are, as ImageJ and as microscopes do."""
+    ome = (
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        '<Image ID="Image:0"><Pixels ID="Pixels:0" PhysicalSizeX="0.75" PhysicalSizeY="0.5" PhysicalSizeZ="2.5"/>'
+        "</Image></OME>"
+    )
+    planes = [Image.fromarray(plane.astype(np.uint16)) for plane in VOXELS]
+    found = []
+    for description in (ome, "ImageJ=1.54f\nimages=2\nslices=2\nunit=um\nspacing=2.5\n", ""):
+        content = io.BytesIO()
+        options = {"tiffinfo": {270: description}, "x_resolution": 4.0, "y_resolution": 2.0, "resolution_unit": 1}
+        planes[0].save(content, "TIFF", save_all=True, append_images=planes[1:], **options)
+        found.append(content.getvalue())
+    return found
+
+
+@cache
+def tiff_sidecar() -> list[bytes]:
+    return [b'{"spacing": [2.5, 0.5, 0.75]}']
 
 
 @cache

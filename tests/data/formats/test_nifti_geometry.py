@@ -196,6 +196,11 @@ def test_voxels_that_make_a_body_of_ten_metres_are_an_error_whatever_the_unit(tm
     assert kinds(header) == {Kind.IMPLAUSIBLE_SPACING}
 
 
+def test_voxels_thinner_than_an_atom_are_an_error(tmp_path):
+    path = written(tmp_path / "a.nii", np.diag([0.75, 0.5, 1e-30, 1.0]))
+    assert kinds(read_header(path)) == {Kind.IMPLAUSIBLE_SPACING}
+
+
 @pytest.mark.parametrize("quaternion", [(0.9, 0.9, 0.9), (np.nan, 0, 0), (np.inf, 0, 0)])
 def test_a_quaternion_that_is_no_rotation_is_refused_where_the_affine_hangs_on_it(tmp_path, quaternion):
     parts = dict(zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True))

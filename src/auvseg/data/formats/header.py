@@ -37,6 +37,7 @@ _ORIGIN_TOLERANCE_MM = 1e-2
 LONGEST_SIDE_MM = 1e4
 """No scan of a body is longer than this: where a header makes it so, its unit of length is wrong."""
 
+_ATOM_MM = 1e-7
 _LEAST_VOLUME_OF_UNIT_AXES = 1e-6
 """Three axes of length 1 that span less than this lie in one plane, apart from rounding."""
 
@@ -215,6 +216,8 @@ def _notes_on_grid(affine: Float64[np.ndarray, "4 4"], shape: tuple[int, ...], n
     if _longest_side(spacing, shape) > LONGEST_SIDE_MM and not known & {Kind.UNSTATED_SPACING, Kind.PIXELS_ONLY}:
         metres = _longest_side(spacing, shape) / 1000
         yield Problem(Kind.IMPLAUSIBLE_SPACING, f"voxels of {millimetres(spacing)} make the volume {metres:.3g} m long")
+    if spacing.min() < _ATOM_MM:
+        yield Problem(Kind.IMPLAUSIBLE_SPACING, f"voxels of {millimetres(spacing)} are thinner than an atom")
 
 
 def _largest_cosine(affine: Float64[np.ndarray, "4 4"]) -> float:
