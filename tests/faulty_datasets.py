@@ -108,6 +108,24 @@ def refused_by_nnunet(folder):
     return nnunet(folder, declared=7)
 
 
+def with_split(folder, *folds):
+    known = nnunet(folder)
+    (folder.root / "splits_final.json").write_text(json.dumps(folds))
+    return known
+
+
+def split_overlap(folder):
+    return with_split(folder, {"train": ["sound_a", "sound_b", "faulty"], "val": ["faulty"]})
+
+
+def unusable_split(folder):
+    return with_split(folder, {"train": ["sound_a", "sound_b.nii"], "val": ["faulty"]})
+
+
+def doubtful_split(folder):
+    return with_split(folder, {"train": ["sound_a"], "val": ["sound_b"]})
+
+
 def inexact_path(folder):
     folder.dataset(folder.case("faulty", 1))
     rows = [f"{name},.\\{name}_image.nii,{name}_label.nii" for name in ("sound_a", "sound_b", "faulty")]
@@ -379,6 +397,9 @@ FAULTS = [
     misnamed_file,
     inexact_path,
     refused_by_nnunet,
+    split_overlap,
+    unusable_split,
+    doubtful_split,
     missing_label,
     unreadable,
     unsupported_format,

@@ -16,6 +16,7 @@ from auvseg.data.check_dataset import (
     missing_classes,
     mixed_orientations,
 )
+from auvseg.data.findings import Kind
 from auvseg.data.reading import Header
 
 
@@ -53,6 +54,14 @@ def test_equal_ids_are_found_and_named(ids, expected):
 
 def test_ids_that_look_the_same_are_the_same():
     assert len(blamed(duplicate_ids(Case(case_id, (), None) for case_id in ("caf\u00e9", "cafe\u0301")))) == 2
+
+
+def test_a_case_that_is_listed_for_training_and_for_validation_is_no_matter_of_its_id():
+    twice = [Case("a", (Path("a.nii"),), None, subset) for subset in ("training", "validation")]
+    (found,) = duplicate_ids(twice)
+    assert (found.kind, found.message) == (Kind.SPLIT_OVERLAP, "it is listed for training and for validation")
+    (found,) = duplicate_ids([twice[0], twice[0]])
+    assert (found.kind, found.advice) == (Kind.DUPLICATE_ID, "list it once")
 
 
 def test_copies_name_each_other():

@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,9 +206,11 @@ def test_a_fold_without_training_cases_is_refused_and_nothing_is_written(
 
 def test_unknown_and_untouched_cases_are_said(tmp_path, nnunet_dataset, selection, splits_path):
     splits_path.write_text(json.dumps([{"train": ["liver_003", "liver_001", "old_1"], "val": ["old_2"]}]))
-    unknown, untouched = export_splits(selection, nnunet_dataset, tmp_path / "filter", splits_path=splits_path).warnings
-    assert "names 2 cases that Dataset007_Liver does not have: 'old_1', 'old_2'" in unknown
-    assert "1 removed cases are in no training list of the split: 'liver_005'" in untouched
+    export = export_splits(selection, nnunet_dataset, tmp_path / "filter", splits_path=splits_path)
+    unknown, left_out, untouched = export.warnings
+    assert "names 2 cases that Dataset007_Liver does not have: old_1, old_2" in unknown
+    assert "8 cases in no fold" in left_out
+    assert "1 removed case in no training list of the split: 'liver_005'" in untouched
     assert json.loads(splits_path.read_text())[0]["train"] == ["liver_001", "old_1"]
 
 
@@ -236,15 +239,78 @@ def test_cases_that_were_never_scored_are_said(tmp_path, nnunet_dataset, scores)
         ("{}", "no nnU-Net split"),
         ("[]", "no nnU-Net split"),
         ('[{"train": ["a"]}]', "fold 0"),
-        ('[{"train": ["a"], "val": [1]}]', "fold 0"),
+        ('[{"train": ["a"], "val": [1]}]', 'fold 0 .* val holds 1, and ids are texts; write "1"'),
         ("[3]", "fold 0"),
+        ('{"train": ["a"], "val": ["b"]}', "one fold without a list around it"),
+        ('{"fold_0": {"train": ["a"], "val": ["b"]}}', "an object, with the keys 'fold_0'"),
+        ('[{"training": ["a"], "validation": []}]', "fold 0 .*it has 'training', 'validation'"),
+        ('[{"train": "a", "val": []}]', "train is a str, not a list"),
+        ('[{"train": ["a",], "val": []}]', "line 1 column 17: a comma before a closing bracket"),
+        ('[{"train": ["ä"], "val": []}]'.encode("cp1252"), "not UTF-8"),
+        (pickle.dumps([{"train": ["a"], "val": ["b"]}]), "a pickle"),
     ],
 )
 def test_what_is_no_split_is_refused(tmp_path, nnunet_dataset, selection, splits_path, content, message):
-    splits_path.write_text(content)
+    splits_path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = splits_path.read_bytes()
     for option in ("splits_path", "source"):
         with pytest.raises(DatasetError, match=message):
             export_splits(selection, nnunet_dataset, tmp_path / "filter", **{option: splits_path})
+    assert splits_path.read_bytes() == before
+
+
+OTHER_NAMES = {
+    "ending": "{}.nii.gz",
+    "suffix": "{}_0000",
+    "file": "{}_0000.nii.gz",
+    "path": "imagesTr/{}_0000.nii.gz",
+    "windows": "imagesTr\\{}.nii.gz",
+    "space": " {} ",
+    "dot": "{}.0000",
+    "letters": "{}",
+}
+
+
+@pytest.mark.parametrize("way", OTHER_NAMES)
+@pytest.mark.parametrize("every", [1, 2], ids=["all", "half"])
+def test_a_removed_case_that_would_stay_by_another_name_is_an_error_and_nothing_is_written(
+    tmp_path, nnunet_dataset, selection, splits_path, snapshot, way, every
+):
+    folds = json.loads(splits_path.read_text())
+    for fold in folds:
+        for key in ("train", "val"):
+            named = [OTHER_NAMES[way].format(one.upper() if way == "letters" else one) for one in fold[key]]
+            changed = [number % every == 0 or one in selection.removed for number, one in enumerate(fold[key])]
+            fold[key] = [new if yes else old for old, new, yes in zip(fold[key], named, changed, strict=True)]
+    splits_path.write_text(json.dumps(folds))
+    before = snapshot(tmp_path)
+    with pytest.raises(UsageError, match=r"calls case liver_00.* 2 removed cases would stay in training: 'liver_003'"):
+        export_splits(selection, nnunet_dataset, tmp_path / "filter", splits_path=splits_path)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_split_in_another_encoding_is_filtered_as_nnunet_reads_it_and_comes_back(
+    tmp_path, nnunet_dataset, selection, splits_path, encoding
+):
+    original = splits_path.read_text().encode(encoding)
+    splits_path.write_bytes(original)
+    export_splits(selection, nnunet_dataset, tmp_path / "filter", splits_path=splits_path)
+    folds = json.loads(splits_path.read_text(encoding="utf-8"))
+    assert all(not set(fold["train"]) & set(selection.removed) for fold in folds)
+    undo(tmp_path / "filter")
+    assert splits_path.read_bytes() == original
+
+
+def test_overlap_and_cases_that_are_named_twice_are_said(tmp_path, nnunet_dataset, selection, splits_path):
+    ids = [f"liver_{number:03d}" for number in range(10)]
+    splits_path.write_text(json.dumps([{"train": [*ids, *ids[:3]], "val": ids[:4]}, {"train": ids, "val": []}]))
+    warnings = export_splits(selection, nnunet_dataset, tmp_path / "filter", splits_path=splits_path).warnings
+    assert any("fold 0 trains on 4 cases that it validates on" in warning for warning in warnings)
+    assert any("train of fold 0 names 3 cases more than once" in warning for warning in warnings)
+    assert any("val of fold 1 is empty" in warning for warning in warnings)
+    first = json.loads(splits_path.read_text())[0]["train"]
+    assert not set(first) & set(selection.removed)
 
 
 names = st.lists(st.text(min_size=1, max_size=6), min_size=2, max_size=8, unique=True)

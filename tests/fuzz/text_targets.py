@@ -15,16 +15,17 @@ from auvseg.bench.correlation.reading import read_metrics
 from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import read_plan
 from auvseg.cli.report import _findings
+from auvseg.data.case import Case, Dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.data.public.classes import read_class_map as read_target_classes
 from auvseg.data.public.record import read_record as read_conversion
 from auvseg.data.public.target_folder import open_target
+from auvseg.data.splits import parse_folds, split_findings
 from auvseg.demo.found import read_truth
 from auvseg.extractors.class_map import read_class_map
 from auvseg.extractors.module_description import _content
 from auvseg.extractors.nnunet_model import read_model_json
 from auvseg.filtering.manifest import read_manifest
-from auvseg.filtering.splits import _parse
 from auvseg.filtering.undo import undo
 from auvseg.integrations.nnunet.case_list import read_case_list
 from auvseg.report.folder import ReportFolder
@@ -59,6 +60,12 @@ def _json(content: object) -> Callable[[], list[bytes]]:
 
 def _text(*contents: str) -> Callable[[], list[bytes]]:
     return lambda: [content.encode() for content in contents]
+
+
+def _folds(path: Path) -> None:
+    folds = parse_folds(path.read_bytes(), path.name)
+    for found in split_findings(folds, Dataset("d", path.parent, "", None, (Case("a", (), path),)), path.name):
+        assert found.message.isprintable()
 
 
 def _dataset(path: Path) -> None:
@@ -201,7 +208,7 @@ OBJECTS: dict[str, tuple[Target, object]] = {
         ("nnunet-listed", "dataset.json", _dataset, LISTED),
         ("decathlon", "dataset.json", _dataset, DECATHLON),
         ("datalist", "list.json", _dataset, DATALIST),
-        ("splits", "splits_final.json", lambda p: _parse(p.read_bytes(), p), [{"train": ["a"], "val": ["b"]}]),
+        ("splits", "splits_final.json", _folds, [{"train": ["a"], "val": ["b"]}]),
         ("record", file_name("a"), _record, _record_of("a")),
         (
             "timings",

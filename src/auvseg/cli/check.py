@@ -21,6 +21,13 @@ def command(
         Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
     ],
     as_json: AsJson = False,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            help="nnU-Net's splits_final.json to check, too; by default the one beside the images or in "
+            "nnUNet_preprocessed, if there is one."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files read at the same time.")] = 2,
 ) -> None:
     """Look for unreadable, mismatched, empty and duplicate files; stops at none, changes none.
@@ -35,7 +42,7 @@ def command(
     for note in known.notes:
         say(f"  {note}")
     with progress("checking") as step:
-        report = check_dataset(known, num_workers=workers, progress=step)
+        report = check_dataset(known, num_workers=workers, splits=splits, progress=step)
     if as_json:
         show_json(report.to_json())
     else:

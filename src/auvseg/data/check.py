@@ -15,6 +15,7 @@ from auvseg.data.check_label import LabelRules
 from auvseg.data.findings import CheckReport, Finding, Kind, Problem, make_report
 from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.data.missing import missing_files
+from auvseg.data.splits import check_splits, find_splits
 
 READ_TIMEOUT_S = 600.0
 
@@ -24,6 +25,7 @@ def check_dataset(
     *,
     num_workers: int = 2,
     timeout_s: float | None = READ_TIMEOUT_S,
+    splits: Path | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CheckReport:
     """Look for every problem of every case; nothing stops at the first problem.
@@ -33,6 +35,7 @@ def check_dataset(
         num_workers: cases read at the same time, each in a process of its own; 0 reads them in this process, where a
             damaged file may end it.
         timeout_s: a case that takes longer is reported; None waits for ever.
+        splits: nnU-Net's splits_final.json; None takes the one beside the images, or in `nnUNet_preprocessed`, if any.
         progress: called with (done, total, case id) after every case.
 
     Returns:
@@ -59,6 +62,8 @@ def check_dataset(
     findings += (found for _, check in checked for found in check.findings)
     findings += (found for look in COHORT_CHECKS for found in look(checked))
     findings += missing_classes(dataset.classes, checked)
+    if (split := splits or find_splits(dataset)) is not None:
+        findings += check_splits(split, dataset)
     return make_report(dataset.name, dataset.layout, [case.case_id for case in cases], findings, dataset.notes)
 
 

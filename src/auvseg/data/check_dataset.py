@@ -21,14 +21,26 @@ Checked = Sequence[tuple[Case, CaseCheck]]
 
 def duplicate_ids(cases: Iterable[Case]) -> Iterator[Finding]:
     """Ids that are equal, also where only case or composition of letters differs, which file systems do not see."""
-    by_id: dict[str, list[str]] = defaultdict(list)
+    by_id: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        by_id[unicodedata.normalize("NFC", case.case_id).casefold()].append(case.case_id)
+        by_id[unicodedata.normalize("NFC", case.case_id).casefold()].append(case)
     for same in by_id.values():
-        for case_id in sorted(set(same)) if len(same) > 1 else ():
-            others = sorted(set(same) - {case_id})
+        ids = sorted({case.case_id for case in same})
+        if len(same) > 1 and same[0].images and len({case.images for case in same}) == 1:
+            yield _listed_again(same).at(ids[0], "")
+            continue
+        for case_id in ids if len(same) > 1 else ():
+            others = [other for other in ids if other != case_id]
             also = f", if capital letters do not count ({some_of(others)})" if others else ""
             yield Problem(Kind.DUPLICATE_ID, f"{len(same)} cases have this id{also}").at(case_id, "")
+
+
+def _listed_again(same: Sequence[Case]) -> Problem:
+    """One case that a description lists several times."""
+    subsets = sorted({case.subset for case in same})
+    if len(subsets) > 1:
+        return Problem(Kind.SPLIT_OVERLAP, f"it is listed for {' and for '.join(subsets)}")
+    return Problem(Kind.DUPLICATE_ID, f"it is listed {len(same)} times", "list it once")
 
 
 def duplicate_images(checked: Checked) -> Iterator[Finding]:

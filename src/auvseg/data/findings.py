@@ -118,6 +118,9 @@ class Kind(str, Enum):
     CLASS_NEVER_PRESENT = "class_never_present", "warning", "correct the declared value, or drop the class"
     DUPLICATE_IMAGE = "duplicate_image", "error", "keep one: copies leak from training to validation"
     DUPLICATE_LABEL = "duplicate_label", "warning", "check that each label belongs to its image"
+    SPLIT_OVERLAP = "split_overlap", "error", "keep them in one: what is trained on proves nothing"
+    UNUSABLE_SPLIT = "unusable_split", "error", "correct the split file"
+    DOUBTFUL_SPLIT = "doubtful_split", "warning", "look at the split file"
     DUPLICATE_ID = "duplicate_id", "error", "give every case an id of its own"
     MIXED_ORIENTATION = "mixed_orientation", "warning", "reorient before nnU-Net, which keeps axes as they are stored"
 
@@ -140,9 +143,9 @@ class Problem:
         """The finding of this problem in a file of a case; both may be empty."""
         return Finding(case_id, file, self.kind, self.kind.severity, self.message, self.advice or self.kind.advice)
 
-    def of_cases(self, cases: tuple[str, ...]) -> "Finding":
+    def of_cases(self, file: str, cases: Iterable[str]) -> "Finding":
         """The finding of this problem in many cases, or with none in the data set as a whole, told once."""
-        return replace(self.at("", ""), cases=cases)
+        return replace(self.at("", file), cases=tuple(sorted(set(cases))))
 
 
 @dataclass(frozen=True)

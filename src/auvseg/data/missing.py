@@ -82,7 +82,7 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
         message = f"{message}; for {near[0][0]} there is {near[0][1]}{count}"
         advice = "name the files as they are called, or rename them"
-    return Problem(Kind.MISSING_FILE, message, advice).of_cases(tuple(sorted({file.case_id for file in files})))
+    return Problem(Kind.MISSING_FILE, message, advice).of_cases("", (file.case_id for file in files))
 
 
 def _near_folder(folder: Path) -> str:

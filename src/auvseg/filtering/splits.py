@@ -7,21 +7,17 @@ once. Where there is none, the split is the one that nnU-Net itself would make.
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from auvseg.data.case import Dataset
+from auvseg.data.splits import SPLITS_NAME, Fold, near_ids, near_in_words, parse_folds, split_findings
 from auvseg.errors import DatasetError, UsageError
-from auvseg.filtering.export import Export, check_belongs, read_json, some_of
+from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import Manifest, PlannedFile, backup_path, read_manifest, write_files
 from auvseg.filtering.selection import Selection
-from auvseg.text_files import parse_json
+from auvseg.wording import counted
 
-Fold = dict[str, Any]
-"""One fold: `train` and `val`, lists of case ids; other keys stay as they are."""
-
-SPLITS_NAME = "splits_final.json"
 _NNUNET_FOLDS = 5
 _NNUNET_SEED = 12345
 
@@ -50,8 +46,9 @@ def export_splits(
         What was written.
 
     Raises:
-        UsageError: the scores belong to another data set, a fold would have no training case left, or `splits_path` was
-            changed by someone else since auvseg replaced it.
+        UsageError: the scores or the split belong to another data set, the split calls a case by another name than its
+            id, a fold would have no training case left, or `splits_path` was changed by someone else since auvseg
+            replaced it.
         DatasetError: the split is no nnU-Net split.
     """
     if splits_path is not None and source is not None:
@@ -61,9 +58,9 @@ def export_splits(
     original: bytes | None = None
     if splits_path is not None and (target.exists() or backup_path(target).exists()):
         original = _original_of(target, read_manifest(folder))
-        folds = _parse(original, target)
+        folds = parse_folds(original, str(target))
     elif source is not None:
-        folds = _check(read_json(source), source)
+        folds = parse_folds(_content_of(source), str(source))
     else:
         folds = fresh_split(dataset)
         if splits_path is not None:
@@ -139,36 +136,35 @@ def _original_of(target: Path, manifest: Manifest) -> bytes:
     return original
 
 
-def _parse(content: bytes, path: Path) -> list[Fold]:
+def _content_of(source: Path) -> bytes:
     try:
-        return _check(parse_json(content), path)
-    except ValueError:
-        raise DatasetError(f"{path} is no JSON file") from None
-
-
-def _check(content: object, path: Path) -> list[Fold]:
-    advice = 'a list with one {"train": [ids], "val": [ids]} a fold'
-    if not isinstance(content, list) or not content:
-        raise DatasetError(f"{path} is no nnU-Net split; it should be {advice}")
-    for number, fold in enumerate(content):
-        lists = [fold.get(key) for key in ("train", "val")] if isinstance(fold, dict) else [None]
-        if not all(isinstance(ids, list) and all(isinstance(one, str) for one in ids) for ids in lists):
-            raise DatasetError(f"fold {number} of {path} is no fold; a split is {advice}")
-    return content
+        return source.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{source} cannot be read: {error.strerror}") from None
 
 
 def _doubts(folds: Sequence[Fold], selection: Selection, dataset: Dataset) -> list[str]:
+    """What a person should know of the split.
+
+    Raises:
+        UsageError: it names cases otherwise than by their ids, so that removed ones would stay in it, or none at all.
+    """
     known = {case.case_id for case in dataset.cases}
     trained = {case for fold in folds for case in fold["train"]}
     named = trained | {case for fold in folds for case in fold["val"]}
+    if near := near_ids(named, known):
+        staying = sorted(set(selection.removed) & {near[name] for name in trained & near.keys()})
+        removed = (
+            f"; {counted(len(staying), 'removed case')} would stay in training: {some_of(staying)}" if staying else ""
+        )
+        raise UsageError(f"{near_in_words(near)}{removed}. Write the ids of the cases into the split")
     if not named & known:
         raise UsageError(f"the split names none of the cases of {dataset.name}; it belongs to another data set")
-    doubts = []
-    if named - known:
-        unknown = sorted(named - known)
-        doubts.append(f"the split names {len(unknown)} cases that {dataset.name} does not have: {some_of(unknown)}")
+    doubts = [found.message for found in split_findings(folds, dataset, SPLITS_NAME)]
     if untouched := sorted(set(selection.removed) - trained):
-        doubts.append(f"{len(untouched)} removed cases are in no training list of the split: {some_of(untouched)}")
+        doubts.append(
+            f"{counted(len(untouched), 'removed case')} in no training list of the split: {some_of(untouched)}"
+        )
     return doubts
 
 

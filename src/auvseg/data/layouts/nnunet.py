@@ -160,7 +160,7 @@ def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: 
             f"declares, and nnU-Net takes them all: {some_of(sorted(surplus.values()))}"
         )
         advice = "declare the channel under channel_names, or take its files out of the folder"
-        remarks.findings.append(Problem(Kind.CHANNEL_MISMATCH, message, advice).of_cases(tuple(sorted(surplus))))
+        remarks.findings.append(Problem(Kind.CHANNEL_MISMATCH, message, advice).of_cases("", surplus))
     # A single file may hold every channel, as of a colour picture; where any case has several files, all need them.
     one_file = channel_count > 1 and all(case.images.keys() <= {0} for case in found.values())
     return [

@@ -199,8 +199,7 @@ class _Arrangement:
             same_format = ending_of(first.name).casefold() == self._ending.casefold()
             verb = "rename" if same_format else "convert"
             advice = f"{verb} {first.name} to {first.right}" + (", and the others likewise" if len(odd) > 1 else "")
-            cases = tuple(sorted({one.case_id for one in odd}))
-            found.append(Problem(Kind.MISNAMED_FILE, message, advice).of_cases(cases))
+            found.append(Problem(Kind.MISNAMED_FILE, message, advice).of_cases("", (one.case_id for one in odd)))
         return found
 
 

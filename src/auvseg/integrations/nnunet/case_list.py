@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from auvseg.errors import UsageError
-from auvseg.text_files import read_yaml
+from auvseg.text_files import decode, read_yaml
 
 _SHOWN = 5
 
@@ -17,7 +17,7 @@ def read_case_list(path: Path) -> list[str]:
     """
     try:
         if path.suffix.lower() not in (".yaml", ".yml"):
-            return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            return [line.strip() for line in decode(path.read_bytes()).splitlines() if line.strip()]
         return [_case_of(entry) for entry in read_yaml(path)["exclude"]]
     except OSError as error:
         raise UsageError(f"the case list {path} cannot be read: {error.strerror or error}") from None
