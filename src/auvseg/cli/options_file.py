@@ -31,12 +31,13 @@ class Options:
     values: dict[str, Any]
 
 
-def read_options(path: Path, parameters: Sequence[Any]) -> Options:
+def read_options(path: Path, parameters: Sequence[Any], listed_by: str) -> Options:
     """The options in a file.
 
     Args:
         path: YAML: long names, with hyphens or underscores, and values; of arguments the name.
         parameters: of the command, Click's.
+        listed_by: the command that shows them.
 
     Raises:
         UsageError: the file cannot be read, is no YAML, or names what the command does not know; or a value has no form
@@ -47,7 +48,7 @@ def read_options(path: Path, parameters: Sequence[Any]) -> Options:
     for key, value in content.items():
         found = known.get(key.replace("_", "-").removeprefix("--"))
         if found is None:
-            raise UsageError(f"{path}: there is no option {key!r}; {did_you_mean(key.replace('_', '-'), known)}")
+            raise UsageError(f"{path}: there is no option {key!r}; {did_you_mean(key, known, listed_by)}")
         parameter, inverted = found
         if parameter.name in values:
             raise UsageError(f"{path}: {key} is given twice; keep one of them")
