@@ -14,6 +14,7 @@ from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES, Suspicious
 from auvseg.measures.default import AUV
 from auvseg.ranking import Criterion, Scope, find_criterion, rank
+from auvseg.scoring.columns import KEY_COLUMNS
 
 WORST_SHARE = 0.1
 
@@ -94,13 +95,19 @@ def _ranks(
     column = "distance" if criterion.suspicious == "both" else criterion.name
     sign = -1.0 if criterion.suspicious == "low" else 1.0
     for side, table in (("first", first), ("second", second)):
-        ranking = rank(table, by=criterion.name, scope=scope, suspicious=criterion.suspicious)
+        # All other measures would be averaged over the classes too, for every measure anew.
+        needed = [name for name in table.columns if name in (*KEY_COLUMNS, criterion.column) or _judges_absence(name)]
+        ranking = rank(table[needed], by=criterion.name, scope=scope, suspicious=criterion.suspicious)
         known = ranking[ranking[column].notna()]
         numbers.append(known[keys].assign(**{side: sign * known[column].astype(np.float64)}))
     pair = numbers[0].merge(numbers[1], on=keys)
     for side in ("first", "second"):
         pair[side] = pair[side].rank(ascending=False)
     return pair
+
+
+def _judges_absence(name: str) -> bool:
+    return name in MEASURES and MEASURES[name].judges_absence
 
 
 def _worst_in_both(pair: pd.DataFrame) -> float:

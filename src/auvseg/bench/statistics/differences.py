@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import stdtrit
 
 from auvseg.bench.statistics.estimate import (
     CONFIDENCE,
@@ -145,6 +144,8 @@ def _pigeonhole(complete: Float64[np.ndarray, "K C"], seed: int, resamples: int)
 
 
 def _quantile(confidence: float, freedom: float) -> float:
+    from scipy.special import stdtrit  # most benches have no use for it
+
     return float(stdtrit(freedom, (1 + check_confidence(confidence)) / 2))
 
 
