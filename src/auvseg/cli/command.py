@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from auvseg.cli.console import Verbosity, say_detail, verbosity, warnings_said
 from auvseg.cli.options_file import Options, read_options
+from auvseg.cli.panels import group_options
 from auvseg.cli.run_log import RunLog, running
 
 _PANEL = "Options of every command"
@@ -26,6 +27,7 @@ class Command(TyperCommand):
 
     def __init__(self, *args: Any, params: Any = None, **settings: Any) -> None:
         super().__init__(*args, params=[*(params or ()), *_shared_parameters()], **settings)
+        group_options(self.params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Remember what was typed; say of a wrong value that it stands in the file of options, if it does."""

@@ -42,6 +42,10 @@ class ScaleOnName(str, Enum):
     probabilities = "probabilities"
 
 
+_DUO = "DUO"
+_SCALE = "The scale S of DUO"
+_VALIDATION = "Validation"
+
 _TRAINERS = {
     ("baseline", "nnunet"): "nnUNetTrainerAuvsegBaseline",
     ("duo", "nnunet"): "nnUNetTrainerDUO",
@@ -70,19 +74,30 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the paper's 100.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Steps an epoch; nnU-Net's 250.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At the start; the paper's 0.01.")] = None,
-    alpha: Annotated[float | None, typer.Option(min=0, help="DUO: how much a class of high S counts less.")] = None,
-    beta: Annotated[float | None, typer.Option(min=0, max=1, help="DUO: share of Dice; the rest is BCE.")] = None,
-    noise: Annotated[NoiseName | None, typer.Option(help="DUO: noise of every case, sampled, or none.")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(min=0, rich_help_panel=_DUO, help="How much a class of high S counts less.")
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Share of Dice; the rest is BCE.")
+    ] = None,
+    noise: Annotated[
+        NoiseName | None, typer.Option(rich_help_panel=_DUO, help="Noise of every case, sampled, or none.")
+    ] = None,
     correction_limit: Annotated[
-        float | None, typer.Option(min=0, max=1, help="DUO: largest change of a label; below 0.5 none turns over.")
+        float | None,
+        typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Largest change of a label; below 0.5 none turns over."),
     ] = None,
     correction_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="DUO: share of a structure that corrections may add up to.")
+        float | None,
+        typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Share of a structure that corrections may add up to."),
     ] = None,
     scale_gradient: Annotated[
-        bool | None, typer.Option("--scale-gradient/--scale-detached", help="DUO: gradient through S, or not.")
+        bool | None,
+        typer.Option("--scale-gradient/--scale-detached", rich_help_panel=_SCALE, help="Gradient through S, or not."),
     ] = None,
-    scale_on: Annotated[ScaleOnName | None, typer.Option(help="DUO: S of logits or probabilities.")] = None,
+    scale_on: Annotated[
+        ScaleOnName | None, typer.Option(rich_help_panel=_SCALE, help="S of logits or probabilities.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Reproducible with nnUNet_n_proc_DA=0.")] = None,
     results: Annotated[
         Path | None, typer.Option(help="Instead of nnUNet_results: one folder for each seed or setting.")
@@ -90,12 +105,30 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cuda, cpu or mps.")] = "auto",
     num_gpus: Annotated[int, typer.Option(min=1, help="GPUs of this machine.")] = 1,
     resume: Annotated[bool, typer.Option("--continue", help="Go on from the latest checkpoint.")] = False,
-    validate: Annotated[bool, typer.Option("--validate", help="Only validate a finished training.")] = False,
+    validate: Annotated[
+        bool,
+        typer.Option(
+            "--validate",
+            rich_help_panel=_VALIDATION,
+            help="Only validate a finished training.",
+        ),
+    ] = False,
     mirroring: Annotated[
         bool | None,
-        typer.Option("--mirroring/--no-mirroring", help="Validate over mirrored copies, or in an eighth of the time."),
+        typer.Option(
+            "--mirroring/--no-mirroring",
+            rich_help_panel=_VALIDATION,
+            help="Validate over mirrored copies, or in an eighth of the time.",
+        ),
     ] = None,
-    npz: Annotated[bool, typer.Option("--npz", help="Save the validation's probabilities.")] = False,
+    npz: Annotated[
+        bool,
+        typer.Option(
+            "--npz",
+            rich_help_panel=_VALIDATION,
+            help="Save the validation's probabilities.",
+        ),
+    ] = False,
     pretrained: Annotated[Path | None, typer.Option(help="Weights to start from, nnU-Net's or ours.")] = None,
 ) -> None:
     """Train nnU-Net with DUO: as nnUNetv2_train, after nnUNetv2_plan_and_preprocess.

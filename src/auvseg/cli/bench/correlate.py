@@ -33,11 +33,14 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write into; without it, RUN/correlation.")
     ] = None,
-    column: Annotated[str, typer.Option(help="The number: a column, or one of nnU-Net's metrics.")] = "dice",
+    column: Annotated[
+        str, typer.Option(rich_help_panel="The number", help="A column, or one of nnU-Net's metrics.")
+    ] = "dice",
     higher_is_better: Annotated[
         bool | None,
         typer.Option(
             "--higher-is-better/--lower-is-better",
+            rich_help_panel="The number",
             help="Which end of the number is the good one; not given: the high one, but for hd95_mm.",
             show_default=False,
         ),
