@@ -22,6 +22,7 @@ STAGES = (
     ("scoring",),
     ("aleatoric",),
     ("ranking",),
+    ("cohort",),
     ("review",),
     ("filtering",),
     ("evaluation",),

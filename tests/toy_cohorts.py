@@ -5,9 +5,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from auvseg.cli import app
+from auvseg.data.isolation import IsolatedPool
+from auvseg.scoring import local
 
 SHAPE = (20, 22, 12)
 ORGANS = ("liver", "spleen")
@@ -46,8 +49,10 @@ def auvseg(*arguments):
 
 
 def scored(home: Path, cases, **options):
-    """The run folder of a data set of these cases, scored without a model."""
+    """The run folder of a data set of these cases, scored without a model and without a process of its own."""
     dataset, run = draw_dataset(home, cases, **options), home / "run"
-    result = auvseg("score", dataset, "-o", run, "--quick")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
+        result = auvseg("score", dataset, "-o", run, "--quick")
     assert result.exit_code == 0, result.output
     return run

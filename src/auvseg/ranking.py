@@ -105,11 +105,13 @@ def rank(
         suspicious: the suspicious end of a column that is no measure; measures know theirs.
 
     Returns:
-        Columns `rank` (from 1), `case`, with scope `class` also `class_id` and `class`, then `AUV` (where the table
-        has `S`), the measures, and `by` where it is none of them. Where both ends of `by` are suspicious, `distance`
-        stands before the measures: how far it lies from the median of its class, in robust standard deviations, for
-        scope `case` the mean over the case's classes. Rows whose `by` is missing come last. Cases without any score
-        are not in it; a class that a case lacks is in it where `by` judges that (`label_outlier`).
+        Columns `rank` (from 1; missing where `by` is), `case`, with scope `class` also `class_id` and `class`, then
+        `AUV` (where the table has `S`), the measures, and `by` where it is none of them. Where both ends of `by` are
+        suspicious, `distance` stands before the measures: how far it lies from the median of its class, in robust
+        standard deviations, for scope `case` the mean over the case's classes. Rows whose `by` is missing come last.
+        Where no two rows differ in `by`, none has a rank, and they stand in order of their ids
+        (`auvseg.cohort.order.no_order` says why). Cases without any score are not in it; a class that a case lacks is
+        in it where `by` judges that (`label_outlier`).
 
     Raises:
         UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
@@ -133,10 +135,15 @@ def rank(
         ranking = scored[[*keys, *columns]].reset_index(drop=True)
     if "S" in measures:
         ranking.insert(len(keys), AUV, _auv_column(ranking, scope))
-    order = ["distance" if criterion.suspicious == "both" else criterion.name, *keys]
-    ascending = [criterion.suspicious == "low", *[True] * len(keys)]
-    ranking = ranking.sort_values(order, ascending=ascending, na_position="last", kind="stable")
-    ranking.insert(0, "rank", range(1, len(ranking) + 1))
+    number = "distance" if criterion.suspicious == "both" else criterion.name
+    if ranking[number].nunique() > 1:
+        ascending = [criterion.suspicious == "low", *[True] * len(keys)]
+        ranking = ranking.sort_values([number, *keys], ascending=ascending, na_position="last", kind="stable")
+        ranks = pd.Series(range(1, len(ranking) + 1), index=ranking.index, dtype="Int64")
+        ranking.insert(0, "rank", ranks.where(ranking[number].notna()))
+    else:
+        ranking = ranking.sort_values(keys, kind="stable")
+        ranking.insert(0, "rank", pd.Series(pd.NA, index=ranking.index, dtype="Int64"))
     return ranking.reset_index(drop=True)
 
 

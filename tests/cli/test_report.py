@@ -107,6 +107,7 @@ def test_verdicts_with_pseudonyms_go_through_merging_into_the_filter(run, tmp_pa
     assert "where they differ" in said(merged)
     assert re.search(rf"{second}\s+keep\s+fix\s+unsure", said(merged))
     assert "over 2 cases that all judged; 1 of them alike" in said(merged)
+    assert "alone" not in said(merged)
     filtered = invoke("filter", run, "--keep", "1", "--reviewed", tmp_path / "merged.csv")
     assert filtered.exit_code == 0
     assert "9 kept, 1 removed" in said(filtered)
@@ -124,6 +125,7 @@ def test_a_review_of_another_report_is_told_and_one_of_other_cases_refused(run, 
 def test_merging_says_when_there_is_nothing_to_compare(tmp_path):
     anna, ben = write_review(tmp_path / "a.json", x="keep"), write_review(tmp_path / "b.json", rater="Ben", y="keep")
     assert "no case was judged by all" in said(invoke("review", "merge", anna, ben))
+    assert "2 of 2 verdicts are one rater's alone: Anna 1 (x); Ben 1 (y)" in said(invoke("review", "merge", anna, ben))
     same = write_review(tmp_path / "c.json", rater="Cem", x="keep")
     assert "all verdicts are the same" in said(invoke("review", "merge", anna, same))
     odd = write_review(tmp_path / "d.json", rater="Dan", run="1", **{"\udc80": "keep", "x": "fix"})

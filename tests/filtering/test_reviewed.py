@@ -31,7 +31,14 @@ def test_verdicts_go_before_the_measure():
     assert set(found.kept) | set(found.removed) == set(by_measure.kept) | set(by_measure.removed)
     reasons = found.decisions.set_index("case")["reason"]
     assert (reasons["c1"], reasons["c8"]) == ("reviewed: keep", "reviewed: fix")
-    assert any("decided by review: 3 cases; by AUV: 7" in words for words in found.warnings)
+    assert found.notes == ("decided by review: 3 cases; by AUV: 7",)
+    assert found.warnings == by_measure.warnings
+
+
+def test_verdicts_of_one_rater_alone_are_counted_where_the_review_is_of_several():
+    merged = {"c1": Decision("keep", "", ("Anna", "Ben")), "c9": Decision("exclude", "", ("Ben",))}
+    assert "1 of these 2 verdicts" in " ".join(obey(selection(), merged).notes)
+    assert "alone" not in " ".join(obey(selection(), {"c9": Decision("exclude")}).notes)
 
 
 @pytest.mark.parametrize("decision", [Decision("unsure"), Decision(None, "a note")])

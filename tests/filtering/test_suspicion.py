@@ -21,8 +21,8 @@ def test_where_both_ends_are_suspicious_both_go(table, scope):
 
 
 def test_a_structure_is_compared_with_the_same_one_and_never_with_another(make_scores):
-    table = make_scores({"a": {1: 1.0, 2: 9.0}, "b": {1: 1.1, 2: 9.1}, "c": {1: 0.9}, "d": {1: 5.0}}, measure="share")
-    assert filter_cases(table, by="share", keep=0.75).removed == ("d",)
+    values = {"a": {1: 1.0, 2: 9.0}, "b": {1: 1.1, 2: 9.1}, "c": {1: 0.9}, "d": {1: 5.0}, "e": {1: 1.05}}
+    assert filter_cases(make_scores(values, measure="share"), by="share", keep=0.8).removed == ("d",)
 
 
 def test_a_column_of_the_data_set_may_be_suspicious_at_both_ends(make_scores):

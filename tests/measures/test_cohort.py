@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together
+from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together, too_few
 
 NAN = float("nan")
-numbers = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=3, max_size=30)
+numbers = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=5, max_size=30)
 
 
 def test_robust_z_of_a_hand_computed_cohort():
@@ -44,20 +44,24 @@ def test_a_faulty_minority_does_not_move_the_others():
 
 
 def test_missing_values_stay_missing_and_have_no_part():
-    z = robust_z(np.array([1.0, NAN, 2.0, np.inf, 3.0]))
-    np.testing.assert_array_equal(np.isnan(z), [False, True, False, True, False])
-    np.testing.assert_array_equal(z[[0, 2, 4]], robust_z(np.array([1.0, 2.0, 3.0])))
+    z = robust_z(np.array([1.0, NAN, 2.0, np.inf, 3.0, 4.0, 5.0]))
+    np.testing.assert_array_equal(np.isnan(z), [False, True, False, True, False, False, False])
+    np.testing.assert_array_equal(z[[0, 2, 4, 5, 6]], robust_z(np.array([1.0, 2.0, 3.0, 4.0, 5.0])))
 
 
 def test_without_spread_whoever_differs_stands_out():
     assert list(robust_z(np.array([1.0, 1.0, 1.0, 2.0, 0.0]))) == [0, 0, 0, 10, -10]
-    assert list(robust_z(np.array([0.3, 0.1 + 0.2, 0.3, 0.3]))) == [0, 0, 0, 0]
+    assert list(robust_z(np.array([0.3, 0.1 + 0.2, 0.3, 0.3, 0.3]))) == [0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("values", [[], [5.0], [1.0, 9.0], [1.0, NAN, 9.0]])
-def test_fewer_than_three_values_say_nothing(values):
-    z = robust_z(np.array(values, dtype=np.float64))
-    assert list(z[np.isfinite(values)]) == [0.0] * np.isfinite(values).sum()
+@pytest.mark.parametrize("values", [[], [5.0], [1.0, 9.0], [1.0, 2.0, 3.0, 9.0], [1.0, 2.0, 3.0, NAN, 9.0]])
+def test_fewer_than_five_values_have_no_distance(values):
+    assert np.isnan(robust_z(np.array(values, dtype=np.float64))).all()
+    assert not np.isnan(robust_z(np.array([*values, 1.0, 2.0, 3.0, 4.0, 5.0]))).all()
+
+
+def test_too_few_are_counted_and_told_from_how_many_on():
+    assert too_few("2 cases").startswith("2 cases: too few to compare; from 5 on")
 
 
 def test_cohort_measures_need_no_torch():
@@ -72,7 +76,7 @@ def test_who_is_not_of_the_cohort_moves_nobody():
     np.testing.assert_array_equal(z[:5], robust_z(values[:5]))
     assert z[5] == pytest.approx(6 / 1.4826)
     assert z[6] == 10.0
-    np.testing.assert_array_equal(robust_z(values, np.zeros(7, dtype=bool)), np.zeros(7))
+    assert np.isnan(robust_z(values, np.zeros(7, dtype=bool))).all()
 
 
 def test_outlyingness_is_the_root_mean_square_of_the_largest():
@@ -108,9 +112,8 @@ def test_absence_reaches_the_largest_distance_where_nineteen_of_twenty_hold_it()
     assert absence(999, 999) > absence(99, 99) > absence(18, 18) > absence(4, 4)
 
 
-def test_absence_of_what_nobody_holds_or_among_too_few_says_nothing():
+def test_absence_of_what_nobody_holds_is_nothing_odd():
     assert absence(0, 40) == 0
-    assert absence(2, 2) == 0
 
 
 def features(count=30, length=64, seed=0):

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
+from auvseg.cohort.deviation import signed
 from auvseg.report import neighbours
-from auvseg.report.deviation import signed
 from auvseg.report.neighbours import SHOWN, similar_clean_cases
 from synthetic_scores import draw_scores
 

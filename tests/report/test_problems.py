@@ -45,7 +45,7 @@ def test_what_failed_comes_first_with_its_reason_and_without_its_path():
 def test_a_class_that_most_cases_hold_is_missed_and_a_rare_one_is_not():
     table = table_of(a=("ok", "ok"), b=("ok", "absent"), c=("ok", "absent"), d=("absent", "absent"))
     rows = problems_of([], table, (), Privacy.of([]))["rows"]
-    assert [(row["case"], row["what"]) for row in rows] == [("d", "liver: missing; 75 % of the cases have it")]
+    assert [(row["case"], row["what"]) for row in rows] == [("d", "liver: missing; 3 of 4 cases have it")]
 
 
 def test_findings_of_check_are_shown_and_their_ids_stay_whole():

@@ -30,6 +30,16 @@ def test_notes_are_joined_with_their_raters_and_a_note_alone_is_no_verdict():
     assert (one.verdict, one.note) == ("keep", "Anna: odd; Ben: fine")
 
 
+def test_a_verdict_that_one_rater_gave_alone_is_named_and_marked():
+    first, second = review("Anna", x="keep", y="fix"), review("Ben", x="keep", z="exclude")
+    noted = Review("Cem", {"y": Decision(None, "odd")})
+    merged = merge([first, second, noted])
+    assert merged.alone == (("y", "Anna"), ("z", "Ben"))
+    assert merged.judged == 3
+    assert merged.review.decisions["x"].judged_by == ("Anna", "Ben")
+    assert [case for case, one in merged.review.decisions.items() if one.alone] == ["y", "z"]
+
+
 def test_raters_of_one_name_are_told_apart():
     assert merge([review("a", x="keep"), review("a", x="fix")]).raters == ("a 1", "a 2")
 

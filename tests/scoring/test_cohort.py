@@ -115,9 +115,23 @@ def test_without_training_cases_all_are_the_cohort(cohort):
         np.testing.assert_array_equal(test[name], training[name])
 
 
-def test_a_cohort_of_fewer_than_five_has_no_mahalanobis_distance(cohort):
-    assert scores_table(cohort(spread(4)))["mahalanobis"].isna().all()
-    assert scores_table(cohort(spread(5)))["mahalanobis"].notna().all()
+@pytest.mark.parametrize("column", ["mahalanobis", "label_outlier", "outlier"])
+def test_a_cohort_of_fewer_than_five_has_no_distance_of_any_kind(cohort, column):
+    assert scores_table(cohort(spread(4)))[column].isna().all()
+    assert scores_table(cohort([*spread(3), MISSING]))[column].isna().all()
+    assert scores_table(cohort(spread(5)))[column].notna().all()
+
+
+@pytest.mark.parametrize("column", ["mahalanobis", "label_outlier", "outlier"])
+def test_a_structure_that_few_cases_hold_is_compared_with_none(cohort, column):
+    table = scores_table(cohort([*spread(4), *[MISSING] * 8]))
+    assert of(table, column)[:4].isna().all()
+    assert of(table, column, class_id=2).notna().all()
+
+
+def test_four_training_cases_are_too_few_to_hold_a_test_case_against(cohort):
+    table = scores_table(cohort(spread(4)) + cohort([1e4, MISSING], subset="test", prefix="held"))
+    assert table["outlier"].isna().all()
 
 
 def test_columns_exist_where_their_inputs_do_and_stand_after_the_measures(cohort, make_record):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import date
 from enum import Enum, IntEnum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import typer
 from rich.console import Console
@@ -42,6 +42,8 @@ err = Console(stderr=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
 _BETWEEN_COLUMNS = 2
+_LEAST_TEXT, _MOST_TEXT = 40, 24
+"""Characters that the last column of text has at least, and that another keeps before it folds."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 """The option of every command that prints a table; its shapes are in docs/command-line.md."""
@@ -139,26 +141,33 @@ def command_line(*words: str | Path) -> str:
     return shlex.join(["auvseg", *map(str, words)])
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, right: int = 0
+) -> None:
     """Print a table on standard output.
 
     Args:
         title: above it; none if empty.
-        columns: headings; the first `left` are text, the others are aligned as numbers, the most important first: those
-            that do not fit into the terminal are left out, and named.
+        columns: headings; the first `left` and the last `right` are text, those between are aligned as numbers, the
+            most important first: those that do not fit into the terminal are left out, and named.
         rows: one string a cell.
-        left: number of text columns, which fold where they are too long.
+        left: number of text columns before the numbers, which fold where they are too long.
+        right: number of text columns after the numbers; the last takes the room that is left, and folds.
     """
-    shown = _columns_that_fit(columns, rows, left)
+    shown = _columns_that_fit(columns, rows, left, right)
     table = Table(title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for position, column in enumerate(columns[:shown]):
-        number = position >= left
-        table.add_column(escape(column), justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for position in shown:
+        number = left <= position < len(columns) - right
+        last = right and position == len(columns) - 1
+        width = min(_width(columns, rows, position), _LEAST_TEXT if last else _MOST_TEXT)
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(escape(columns[position]), justify=justify, no_wrap=number, overflow="fold", min_width=width)
     for row in rows:
-        table.add_row(*(escape(_writable(cell)) for cell in row[:shown]))
+        table.add_row(*(escape(_writable(row[position])) for position in shown))
     out.print(table, highlight=False)
-    if shown < len(columns):
-        say(f"no room for {', '.join(columns[shown:])}")
+    left_out = [name for position, name in enumerate(columns) if position not in shown]
+    if left_out:
+        say(f"no room for {', '.join(left_out)}")
 
 
 def show_json(value: object) -> None:
@@ -209,12 +218,22 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> int:
-    widths = [max(len(text) for text in (column, *(row[n] for row in rows))) for n, column in enumerate(columns)]
-    shown = len(columns)
-    while shown > left + 1 and sum(widths[:shown]) + _BETWEEN_COLUMNS * (shown - 1) > out.width:
-        shown -= 1
-    return shown
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]], position: int) -> int:
+    return max(len(text) for text in (columns[position], *(row[position] for row in rows)))
+
+
+def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int, right: int) -> list[int]:
+    """Positions of the columns that are shown: all of the text, and of the numbers as many as there is room for."""
+    widths = [_width(columns, rows, position) for position in range(len(columns))]
+    if right:
+        widths[-1] = min(widths[-1], _LEAST_TEXT)
+    text, numbers = range(len(columns) - right, len(columns)), list(range(left, len(columns) - right))
+    while len(numbers) > 1:
+        positions = [*range(left), *numbers, *text]
+        if sum(widths[one] for one in positions) + _BETWEEN_COLUMNS * (len(positions) - 1) <= out.width:
+            break
+        numbers.pop()
+    return [*range(left), *numbers, *text]
 
 
 @contextmanager

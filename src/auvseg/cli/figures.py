@@ -74,6 +74,8 @@ def command(
     folder = output or run / "figures"
     with progress("drawing") as step:
         done = write_figures(run, folder, known, options, step)
+    if done.no_order:
+        say_warning(done.no_order)
     for name, reason in done.left_out:
         say_warning(f"{name} is left out: {reason}")
     say(f"{len(done.files)} figures in {folder}")

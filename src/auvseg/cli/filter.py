@@ -16,6 +16,7 @@ from auvseg.measures.default import default_measure
 if TYPE_CHECKING:
     import pandas as pd
 
+    from auvseg.filtering.export import Export
     from auvseg.filtering.selection import Selection
 
 _MOST_SHOWN = 20
@@ -139,6 +140,12 @@ def command(
     scored = read_dataset_of(run, dataset)
     written = export_selection(export.value, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
     _show_selection(selection, losses(selection, table))
+    _say_what_was_done(run, selection, written, dry_run=dry_run)
+
+
+def _say_what_was_done(run: Path, selection: "Selection", written: "Export", *, dry_run: bool) -> None:
+    for note in selection.notes:
+        say(note)
     for warning in (*selection.warnings, *written.warnings):
         say_warning(warning)
     for file in written.files:

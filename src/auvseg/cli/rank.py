@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auvseg.cli import completion
-from auvseg.cli.console import out, say, say_warning, show_table
+from auvseg.cli.console import AsJson, out, say, say_warning, show, show_json, show_table
 from auvseg.measures.catalogue import COMBINED, MEASURES
-from auvseg.measures.default import AUV, default_measure
+from auvseg.measures.default import AUV
 from auvseg.spreadsheet import table_as_csv
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from auvseg.bench.between_runs import BetweenRuns
+    from auvseg.cohort.reasons import Ranked
     from auvseg.measures.catalogue import Suspicious
+    from auvseg.scoring.view import CaseView
 
+_WORDS = ("case", "class", "structure", "why")
 _SHOWN_GROUPS = ("scale", "companion", "cohort")
 
 
@@ -60,18 +64,21 @@ def command(
         bool, typer.Option("--all-columns", help="Show image quality, label geometry and baselines too.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the whole ranking as CSV instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show the most suspicious cases or structures first.
+    """Show the most suspicious cases or structures first, with the reason why.
 
     AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md; without
-    --all-columns those of the foundation model and the distances from the cohort. --csv has them all. With two runs:
-    how far their orders agree, measure by measure, and where they differ most.
+    --all-columns those of the foundation model and the distances from the cohort. --csv and --json have them all, and
+    all rows. With two runs: how far their orders agree, measure by measure, and where they differ most.
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
-    from auvseg.ranking import find_criterion, rank
+    from auvseg.cohort.reasons import ranked
     from auvseg.scoring.table import load_scores
 
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json contradict each other; omit one of the two")
     table = load_scores(run)
     if bench and not by:
         by = recommended(bench, run)
@@ -83,27 +90,78 @@ def command(
     if other is not None:
         from auvseg.bench.between_runs import between_runs
 
-        found = between_runs(table, load_scores(other), by=by or AUV, scope=scope.value, suspicious=end)
-        _show_agreement(found, by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv)
+        agreement = between_runs(table, load_scores(other), by=by or AUV, scope=scope.value, suspicious=end)
+        _show_agreement(agreement, by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv, as_json=as_json)
         return
-    by = find_criterion(table, by or default_measure(table), end, to="rank").name
-    ranking = rank(table, by=by, scope=scope.value, suspicious=end)
+    rows = None if as_csv or as_json or top == 0 else top
+    found = ranked(table, by=by, scope=scope.value, suspicious=end, top=rows, view_of=lambda case: _view(run, case))
+    failed = table[table["status"] == "failed"].drop_duplicates("case")
+    if as_json:
+        show_json({**_facts(found), "rows": found.rows, "failed": failed[["case", "reason"]]})
+        return
     if as_csv:
-        out.file.write(table_as_csv(ranking))
-        return
-    shown = ranking if top == 0 else ranking.head(top)
-    text_columns = [name for name in ("case", "class") if name in ranking.columns]
-    others = [name for name in ranking.columns if name not in (*text_columns, "class_id", "rank", by)]
-    numbers = [by, *(name for name in others if all_columns or (_is_shown(name) and ranking[name].notna().any()))]
-    rows = [
-        [*(str(row[name]) for name in text_columns), *(_number(row[name]) for name in numbers)]
-        for row in shown.to_dict("records")
-    ]
-    show_table("", [*text_columns, *numbers], rows, left=len(text_columns))
-    say(f"{len(shown)} of {len(ranking)}, most suspicious by {by} first")
-    failed = table[table["status"] == "failed"]
+        out.file.write(table_as_csv(found.rows))
+    else:
+        _show(found, all_columns=all_columns)
+    if found.doubt:
+        say_warning(found.doubt)
+    if found.no_order and as_csv:
+        say_warning(found.no_order)
     if len(failed):
-        say_warning(f"{failed['case'].nunique()} cases have no score; the reasons are in {run / 'scores.csv'}")
+        say_warning(f"{counted(len(failed), 'case')} without a score; the reasons are in {run / 'scores.csv'}")
+
+
+def _view(run: Path, case: str) -> "CaseView | None":
+    from auvseg.scoring.view import read_view
+
+    return read_view(run, case, masks=False)
+
+
+def _facts(found: "Ranked") -> dict[str, object]:
+    """What the rows of a ranking are, for who reads JSON."""
+    return {
+        "by": found.criterion.name,
+        "suspicious": found.criterion.suspicious,
+        "scope": found.scope,
+        "how_made": found.how_made,
+        "no_order": found.no_order,
+        "doubt": found.doubt,
+    }
+
+
+def _show(found: "Ranked", *, all_columns: bool) -> None:
+    by, ranking = found.criterion.name, found.rows
+    left = [name for name in ("case", "class") if name in ranking.columns]
+    right = [name for name in ("structure", "why") if name in ranking.columns and not found.no_order]
+    others = [name for name in ranking.columns if name not in (*_WORDS, "class_id", "rank", "n", by)]
+    numbers = [by, *(name for name in others if all_columns or _is_shown(name))]
+    if found.no_order or not all_columns:
+        numbers = [name for name in numbers if ranking[name].notna().any()]
+    cells = [
+        [
+            *(str(row[name]) for name in left),
+            *(_number(row[name]) for name in numbers),
+            *(_reason(name, row, found) for name in right),
+        ]
+        for row in ranking.to_dict("records")
+    ]
+    if numbers:
+        show_table("", [*left, *numbers, *right], cells, left=len(left), right=len(right))
+    if found.no_order:
+        show(found.no_order)
+        return
+    if found.how_made:
+        show(found.how_made)
+    say(f"{len(ranking)} of {found.total}, most suspicious by {by} first")
+
+
+def _reason(column: str, row: "Mapping[Hashable, Any]", found: "Ranked") -> str:
+    name = str(row["structure"] if found.scope == "case" else row["class"])
+    if column == "why":
+        return str(row["why"]).removeprefix(f"{name}: ")  # the structure stands beside it already
+    # Of how many structures a mean is matters where not all cases have as many.
+    counts = name and not found.criterion.of_farthest and found.rows["n"].nunique() > 1
+    return f"{name} (of {row['n']})" if counts else name
 
 
 def recommended(bench: Path, run: Path) -> str | None:
@@ -126,7 +184,11 @@ def _show_agreement(
     *,
     all_columns: bool,
     as_csv: bool,
+    as_json: bool,
 ) -> None:
+    if as_json:
+        show_json({"by": by, "scope": scope, "measures": found.measures, "disagreements": found.disagreements})
+        return
     if as_csv:
         out.file.write(table_as_csv(found.disagreements))
         return

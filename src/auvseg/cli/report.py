@@ -9,6 +9,7 @@ from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended
 from auvseg.text_files import read_json
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.data.case import Dataset
@@ -74,6 +75,8 @@ def command(
     )
     with progress("making the report") as step:
         done = write_report(run, output or run / "report", known, options, step)
+    if done.no_order:
+        say_warning(done.no_order)
     for case_id, reason in done.without_images[:5]:
         say_warning(f"{case_id} has no images in the report: {reason}")
     if len(done.without_images) > 5:
@@ -82,7 +85,7 @@ def command(
         say(f"who is who: {done.key}; keep it to yourself")
     if top is None and done.cases < done.total:
         say(f"these are the most suspicious of {done.total} cases; --top shows more, and the page will be slower")
-    say(f"{done.cases} cases, {done.with_images} with images; open {done.index}")
+    say(f"{counted(done.cases, 'case')}, {done.with_images} with images; open {done.index}")
 
 
 def dataset_of(run: Path, named: Path | None) -> "Dataset | None":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import AsJson, command_line, say, say_warning, show, show_json, show_table
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.review import Agreement, Merged
@@ -29,7 +30,8 @@ def merge_command(
 ) -> None:
     """Agreement between raters (Cohen's or Fleiss' kappa), where they differ, and one review out of all.
 
-    What most raters say stands; where none has more voices, the case is unsure.
+    What most raters say stands; where none has more voices, the case is unsure. A verdict that one rater gave alone
+    stands too, and is named.
 
     Example: [bold]auvseg review merge anna.json ben.csv -o merged.csv[/bold]
     """
@@ -65,7 +67,8 @@ def _result(merged: "Merged") -> dict[str, object]:
             for one in merged.conflicts
         ],
         "merged": [
-            {"case": case, "verdict": one.verdict, "note": one.note} for case, one in merged.review.decisions.items()
+            {"case": case, "verdict": one.verdict, "note": one.note, "judged_by": one.judged_by}
+            for case, one in merged.review.decisions.items()
         ],
     }
 
@@ -81,14 +84,26 @@ def _show(merged: "Merged") -> None:
     more = len(merged.conflicts) - _MOST_SHOWN
     if more > 0:
         say(f"and {more} more")
-    show(_in_words(merged.agreement))
+    show(_in_words(merged.agreement, merged.judged))
+    if merged.alone:
+        show(_alone(merged))
 
 
-def _in_words(found: "Agreement") -> str:
+def _in_words(found: "Agreement", judged: int) -> str:
+    left = f"; {judged - found.cases} more were not judged by all" if judged > found.cases else ""
     if not found.cases:
-        return f"{found.name} is not defined: no case was judged by all"
-    judged = f"over {found.cases} cases that all judged; {found.equal} of them alike"
+        return f"{found.name} is not defined: no case was judged by all, of {judged} that anybody judged"
+    over = f"over {counted(found.cases, 'case')} that all judged; {found.equal} of them alike{left}"
     if found.value != found.value:
-        return f"{found.name} is not defined, for all verdicts are the same, {judged}"
+        return f"{found.name} is not defined, for all verdicts are the same, {over}"
     interval = "" if found.low != found.low else f" [{found.low:.2f}, {found.high:.2f}]"
-    return f"{found.name} {found.value:.2f}{interval} {judged}"
+    return f"{found.name} {found.value:.2f}{interval} {over}"
+
+
+def _alone(merged: "Merged") -> str:
+    """Whose verdicts nobody else has looked at."""
+    from auvseg.data.layouts.naming import some_of
+
+    by_rater = [(rater, [case for case, who in merged.alone if who == rater]) for rater in merged.raters]
+    named = [f"{rater} {len(cases)} ({some_of(cases)})" for rater, cases in by_rater if cases]
+    return f"{len(merged.alone)} of {merged.judged} verdicts are one rater's alone: {'; '.join(named)}"

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import Selection
+from auvseg.filtering.selection import Selection, with_outcome
 from auvseg.review.verdicts import Decision
+from auvseg.wording import counted
 
 _GOES = {"exclude": True, "fix": True, "keep": False}
 
@@ -39,12 +40,15 @@ def obey(selection: Selection, decisions: Mapping[str, Decision]) -> Selection:
         decided.loc[rows, "suspicious"] = gone
         decided.loc[rows, "reason"] = f"reviewed: {decisions[case].verdict}"
     strange = len(set(goes) - training)
-    words = [f"decided by review: {len(known)} cases; by {selection.rule.by}: {len(training) - len(known)}"]
-    words += [f"verdicts about cases that are no training cases of this run: {strange}"] if strange else []
+    notes = [f"decided by review: {counted(len(known), 'case')}; by {selection.rule.by}: {len(training) - len(known)}"]
+    if alone := sum(decisions[case].alone for case in known):
+        notes.append(f"{alone} of these {counted(len(known), 'verdict')} are one rater's alone")
+    doubts = [f"verdicts about cases that are no training cases of this run: {strange}"] if strange else []
     return replace(
         selection,
         kept=kept,
         removed=tuple(sorted(removed)),
-        decisions=decided,
-        warnings=(*selection.warnings, *words),
+        decisions=with_outcome(decided, removed),
+        warnings=(*selection.warnings, *doubts),
+        notes=(*selection.notes, *notes),
     )

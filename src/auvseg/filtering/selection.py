@@ -8,6 +8,7 @@ is suspicious. What is not scored is kept and listed. Nothing is written here, a
 part.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +17,14 @@ import pandas as pd
 from jaxtyping import Float64
 
 from auvseg.aleatoric import FLOOR, Scope, without_variation
+from auvseg.cohort.order import doubt, no_order, uncompared
 from auvseg.errors import UsageError
 from auvseg.filtering.losses import cautions, count_losses
 from auvseg.filtering.suspicion import held_classes, suspicions, training_rows
 from auvseg.measures.catalogue import Suspicious
 from auvseg.measures.default import default_measure
-from auvseg.ranking import Criterion, find_criterion
+from auvseg.ranking import find_criterion
+from auvseg.wording import counted
 
 Combine = Literal["union", "intersection"]
 
@@ -81,9 +84,12 @@ class Selection:
         decisions: one row a training case, or with scope `class` a training case and held class: `case`, `class_id`,
             `class`, `value` (where both ends are suspicious the distance from the others' median, in robust standard
             deviations), `suspicion` (the value, turned so that high is suspicious), `threshold` (on the suspicion),
-            `suspicious`, `reason` (in words), `held` (False for a class that the case lacks, where `by` judges that).
+            `suspicious`, `reason` (in words), `held` (False for a class that the case lacks, where `by` judges that),
+            `removed` (whether the case goes), `kept_for` (of a suspicious structure whose case stays, the names of the
+            structures that it stays for).
         classes: id and name of every class that a training case holds.
         warnings: what a person should read before using the selection, one sentence each.
+        notes: what else was done, one sentence each.
     """
 
     rule: Rule
@@ -93,6 +99,7 @@ class Selection:
     decisions: pd.DataFrame
     classes: tuple[tuple[int, str], ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def suspicious_pairs(self) -> tuple[tuple[str, int], ...]:
@@ -121,11 +128,13 @@ def filter_cases(
         keep: the p of the quantile, in (0, 1]; the paper's best is 0.9. Ties with the threshold are kept.
         scope: `case` compares cases by the mean over their classes; `class` compares every class with the same class in
             the other cases.
-        combine: with scope `class`: `union` keeps a case that is kept for any of its classes (the paper),
+        combine: with scope `class`: `union` keeps a case that is kept for any of the classes that it holds (the paper),
             `intersection` only one that is kept for all of them.
         strata: a column (site, scanner) for whose values losses are counted and cautions given; the threshold is
             common to all.
         suspicious: the suspicious end of a column that is no measure; measures know theirs.
+
+    Where the cases are too few to compare, or equal, all are kept, and a warning says why.
 
     Raises:
         UsageError: an option does not fit the table, or no training case has the number that is asked for.
@@ -136,10 +145,12 @@ def filter_cases(
     criterion = find_criterion(rows, by or default_measure(rows), suspicious)
     rule = Rule(criterion.name, criterion.suspicious, keep, scope, combine, strata)
     compared = suspicions(rows, criterion, scope)
-    if compared["value"].isna().all():
-        raise UsageError(f"no training case has {criterion.name}: there is nothing to filter by")
+    unordered = no_order(rows, criterion, scope)
+    if compared["value"].isna().all() and not uncompared(rows, criterion):
+        raise UsageError(f"no training case has {criterion.name}, there is nothing to filter by: {unordered}")
     decisions = _decide(compared, rule)
     removed = _removed_cases(decisions, rule)
+    decisions = with_outcome(decisions, removed)
     kept = tuple(case for case in sorted(rows["case"].unique()) if case not in removed)
     if not kept:
         raise UsageError("every training case is suspicious in some class; keep more, or combine by union")
@@ -152,7 +163,11 @@ def filter_cases(
         unscored=unscored,
         decisions=decisions,
         classes=held_classes(rows),
-        warnings=(*_remarks(compared, criterion, rule, removed, unscored), *cautions(loss, strata)),
+        warnings=(
+            *([f"nothing is removed: {unordered}"] if unordered else _remarks(compared, rule, removed, unscored)),
+            *([few] if not unordered and (few := doubt(rows, criterion, scope)) else []),
+            *cautions(loss, strata),
+        ),
     )
 
 
@@ -198,8 +213,23 @@ def _in_words(rule: Rule, value: float, threshold: float) -> str:
     return f"{rule.by} {value:.4g} is {side} {sign * threshold:.4g}"
 
 
+def with_outcome(decisions: pd.DataFrame, removed: Collection[str]) -> pd.DataFrame:
+    """The decisions with the columns `removed` and `kept_for`, which say what they led to."""
+    gone = decisions["case"].isin(list(removed))
+    keeping: dict[str, list[str]] = {}
+    stays = decisions[~decisions["suspicious"] & decisions["held"] & ~gone]
+    for case, name in zip(stays["case"], stays["class"], strict=True):
+        keeping.setdefault(str(case), []).append(str(name))
+    kept_for = [
+        ", ".join(keeping.get(str(case), [])) if suspicious and not goes else ""
+        for case, suspicious, goes in zip(decisions["case"], decisions["suspicious"], gone, strict=True)
+    ]
+    return decisions.assign(removed=gone, kept_for=pd.Series(kept_for, index=decisions.index, dtype="object"))
+
+
 def _removed_cases(decisions: pd.DataFrame, rule: Rule) -> frozenset[str]:
-    by_case = decisions.groupby("case")["suspicious"]
+    # A structure that the case lacks is none that it could be kept for.
+    by_case = decisions[decisions["held"] | decisions["suspicious"]].groupby("case")["suspicious"]
     gone = by_case.any() if rule.scope == "class" and rule.combine == "intersection" else by_case.all()
     return frozenset(str(case) for case in gone.index[gone])
 
@@ -216,18 +246,13 @@ def _unscored(rows: pd.DataFrame, decisions: pd.DataFrame) -> tuple[Unscored, ..
     return tuple(sorted(found, key=lambda one: (one.case_id, one.class_name)))
 
 
-def _remarks(
-    compared: pd.DataFrame,
-    criterion: Criterion,
-    rule: Rule,
-    removed: frozenset[str],
-    unscored: tuple[Unscored, ...],
-) -> list[str]:
+def _remarks(compared: pd.DataFrame, rule: Rule, removed: frozenset[str], unscored: tuple[Unscored, ...]) -> list[str]:
     sentences = []
     if unscored:
         cases = len({one.case_id for one in unscored})
-        sentences.append(f"{cases} cases have something without {criterion.name}; what is not scored is kept")
-    flat = int(without_variation(compared["scale"].to_numpy()).sum()) if criterion.name == "AUV" else 0
+        have = "has" if cases == 1 else "have"
+        sentences.append(f"{counted(cases, 'case')} {have} something without {rule.by}; what is not scored is kept")
+    flat = int(without_variation(compared["scale"].to_numpy()).sum()) if rule.by == "AUV" else 0
     if flat:
         sentences.append(f"{flat} maps have no variation (S below {FLOOR:g}); look at them: they stretch AUV's range")
     if rule.keep < 1 and not removed:

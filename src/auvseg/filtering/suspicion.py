@@ -7,6 +7,7 @@ Reads the table and orients it by a criterion (`auvseg.ranking`); the threshold 
 import pandas as pd
 
 from auvseg.aleatoric import Scope, normalise_scale
+from auvseg.cohort.order import uncompared
 from auvseg.errors import UsageError
 from auvseg.measures.direction import suspicion_of
 from auvseg.ranking import Criterion, numbers_in
@@ -85,7 +86,11 @@ def suspicions(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Dat
     frame["value"] = _values(frame, criterion)
     frame["suspicion"] = -frame["value"] if criterion.suspicious == "low" else frame["value"]
     missing = frame["value"].isna()
-    frame.loc[missing & (frame["reason"] == ""), "reason"] = f"it has no {criterion.name}"
+    unexplained = missing & (frame["reason"] == "")
+    without = uncompared(rows, criterion)
+    frame.loc[unexplained, "reason"] = [
+        without.get(number, f"it has no {criterion.name}") for number in frame.loc[unexplained, "class_id"]
+    ]
     frame.loc[~missing, "reason"] = ""
     return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason", "held"]]
 

@@ -20,17 +20,19 @@ largest 1, 2, 3 and all: few find a shifted label, many a faulty image. One and 
 that agree to the voxel: a box that is one plane larger moves its diagonal and its elongation out of every spread.
 """
 
-FEWEST_FEATURES = 5
-"""A covariance of fewer cases says nothing."""
+FEWEST = 5
+"""A median, a spread or a covariance of fewer cases says nothing of any of them."""
 
 _NEARLY_ALL = 0.95
 """Share of the cohort that holds a structure at which its absence counts as much as the largest distance."""
 
-_FEWEST = 3
-"""A median and a spread of fewer values say nothing of any of them."""
-
 _ROUNDING = 1e-9
 """Relative to the largest value, differences below this are rounding."""
+
+
+def too_few(who: str) -> str:
+    """Why there is no distance from the cohort; `who` is such as `2 cases`, or `spleen in 1 case`."""
+    return f"{who}: too few to compare; from {FEWEST} on each is held against the others"
 
 
 def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None) -> Float64[np.ndarray, "N"]:
@@ -46,15 +48,14 @@ def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | N
         cohort: (N,) the cases that make the median and the spread; None: all of them.
 
     Returns:
-        (N,) in [-10, 10], clipped; NaN where the value is missing. Where more than half of the values agree (zero
-        spread), 0 for those that equal the median and -10 or 10 for the others. With fewer than three values in the
-        cohort, 0.
+        (N,) in [-10, 10], clipped; NaN where the value is missing, and throughout where the cohort has fewer than
+        `FEWEST` values. Where more than half of the values agree (zero spread), 0 for those that equal the median and
+        -10 or 10 for the others.
     """
     result = np.full(values.shape, np.nan)
     present = np.isfinite(values)
     members = present if cohort is None else present & cohort
-    result[present] = 0.0
-    if members.sum() < _FEWEST:
+    if members.sum() < FEWEST:
         return result
     deviation = values[present] - np.median(values[members])
     deviation[np.abs(deviation) <= _ROUNDING * np.abs(values[members]).max()] = 0.0
@@ -110,9 +111,9 @@ def absence(holding: int, others: int) -> float:
         others: how many other cases the cohort has of which it is known.
 
     Returns:
-        At least 0, without bound as the cohort grows; 0 with fewer than three other cases, or where none holds it.
+        At least 0, without bound as the cohort grows; 0 where none holds it.
     """
-    if others < _FEWEST or holding == 0:
+    if holding == 0:
         return 0.0
     missing = (others - holding + 1) / (others + 2)
     return CLIP * math.log(missing) / math.log(1.0 - _NEARLY_ALL)
@@ -135,11 +136,11 @@ def mahalanobis(
         cohort: (N,) the cases that make mean and covariance; None: all of them.
 
     Returns:
-        (N,) not negative, high = suspicious; all NaN where the cohort has fewer than five cases, or does not vary.
+        (N,) not negative, high = suspicious; all NaN where the cohort has fewer than `FEWEST` cases, or does not vary.
     """
     members = np.ones(len(features), dtype=bool) if cohort is None else cohort
     distances = np.full(len(features), np.nan)
-    if members.sum() < FEWEST_FEATURES:
+    if members.sum() < FEWEST:
         return distances
     values = features.astype(np.float64)
     centre = values[members].mean(axis=0)

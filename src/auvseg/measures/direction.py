@@ -17,7 +17,7 @@ def suspicion_of(values: Float64[np.ndarray, "N"], suspicious: Suspicious) -> Fl
     Returns:
         (N,) high = suspicious, NaN where the value is missing: the value itself for `high`, the negated value for
         `low`, and for `both` `|robust_z|` (`auvseg.measures.cohort`), the distance from the cohort's median in robust
-        standard deviations, in [0, 10].
+        standard deviations, in [0, 10], NaN where there are too few.
     """
     if suspicious == "both":
         return np.asarray(np.abs(robust_z(values)))

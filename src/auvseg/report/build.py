@@ -34,6 +34,7 @@ class ReportDone:
         total: cases of the run.
         with_images: how many of them can be looked at.
         without_images: case and reason of every case whose images were wanted and could not be had.
+        no_order: why the cases could not be ranked, in a sentence; empty where they were.
         key: where the pseudonyms are; None without any.
     """
 
@@ -42,6 +43,7 @@ class ReportDone:
     total: int
     with_images: int
     without_images: tuple[tuple[str, str], ...]
+    no_order: str
     key: Path | None
 
 
@@ -105,13 +107,21 @@ def write_report(
     )
     folder.finish(render(page))
     key = run_folder / KEY if options.pseudonymize else None
-    return ReportDone(folder.index, len(files), len(prepared.cases), gathered.with_images, tuple(images.without), key)
+    return ReportDone(
+        index=folder.index,
+        cases=len(files),
+        total=len(prepared.cases),
+        with_images=gathered.with_images,
+        without_images=tuple(images.without),
+        no_order=prepared.cohort.no_order,
+        key=key,
+    )
 
 
 def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportFolder, gathered: _Gathered) -> None:
     """Write one case's page, and keep what the first page needs of it."""
     view = read_view(prepared.run.folder, case, masks=images.wants(case))
-    sentences = prepared.explainer.sentences(case, view)
+    sentences = prepared.explainer.sentences(case, lambda: view)
     classes = prepared.cohort.classes
     similar = {one.class_id: prepared.similar.get((case, one.class_id), ()) for one in classes}
     payload = case_payload(case, classes, sentences, similar, view, prepared.privacy)

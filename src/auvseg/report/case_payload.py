@@ -30,7 +30,7 @@ def case_payload(
     Args:
         case_id: the case.
         classes: of the data set.
-        sentences: of `auvseg.report.explainer`.
+        sentences: of `auvseg.cohort.explainer`.
         similar: by class id, the most similar clean cases.
         view: what was kept of it while it was scored; None where nothing was.
         privacy: how ids and sentences are cleaned.

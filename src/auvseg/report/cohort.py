@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from auvseg.cohort.order import behind, no_order
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.suspicion import held_classes, suspicions
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.cohort import FEWEST
 from auvseg.measures.default import AUV
 from auvseg.ranking import Criterion, find_criterion, rank
 from auvseg.report.palette import colour_of
@@ -46,15 +48,19 @@ class Cohort:
     Attributes:
         table: the scores table with `AUV` of every structure, sorted by case and class.
         by: what cases are ranked by.
-        order: case ids, the most suspicious first; those without a score last.
-        suspicion: by case, high = suspicious; missing for a case without a score.
+        no_order: why they cannot be ranked, in a sentence; empty where they are.
+        order: case ids, the most suspicious first; those without a score last. By id where they cannot be ranked.
+        suspicion: by case, high = suspicious; missing for a case without a score, and where they cannot be ranked.
+        behind: by case, the class that puts it where it stands.
         classes: the data set's.
     """
 
     table: pd.DataFrame
     by: str
+    no_order: str
     order: tuple[str, ...]
     suspicion: pd.Series
+    behind: Mapping[str, int]
     classes: tuple[ClassDef, ...]
 
 
@@ -74,13 +80,23 @@ def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) 
     if "S" in table:
         structures = rank(table, by="S", scope="class")[["case", "class_id", AUV]]
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
-    order = list(rank(table.drop(columns=AUV, errors="ignore"), by=criterion.name, scope="case")["case"])
+    scores = table.drop(columns=AUV, errors="ignore")
+    unordered = no_order(scores, criterion)
+    order = [] if unordered else list(rank(scores, by=criterion.name, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
     declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]
     if 0 in set(table["class_id"].dropna()) and not any(one.class_id == 0 for one in declared):
         declared = [ClassDef(0, "whole image", ()), *declared]
-    return Cohort(table, criterion.name, (*order, *left), _suspicion(rows, criterion), tuple(declared))
+    return Cohort(
+        table=table,
+        by=criterion.name,
+        no_order=unordered,
+        order=(*order, *left),
+        suspicion=pd.Series(dtype="float64") if unordered else _suspicion(rows, criterion),
+        behind={} if unordered else {case: one.class_id for case, one in behind(scores, criterion).items()},
+        classes=tuple(declared),
+    )
 
 
 def _criterion(table: pd.DataFrame, by: str) -> Criterion:
@@ -129,6 +145,8 @@ def cohort_payload(cohort: Cohort, privacy: Privacy, why: Mapping[str, str]) -> 
     subset = table.drop_duplicates("case").set_index("case")["subset"]
     return {
         "by": cohort.by,
+        "noOrder": cohort.no_order,
+        "fewest": FEWEST,
         "classes": [
             {"id": one.class_id, "name": one.name, "colour": colour_of(position)}
             for position, one in enumerate(cohort.classes)

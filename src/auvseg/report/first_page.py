@@ -68,7 +68,7 @@ def _provenance(prepared: Prepared) -> list[tuple[str, str]]:
         ("weights (sha256)", str(extractor["weights_sha256"])[:16]),
         ("told", str(config["prompt"])),
         ("input", f"{config['input']}, {config['modality']}"),
-        ("ranked by", prepared.cohort.by),
+        ("ranked by", prepared.cohort.no_order or prepared.cohort.by),
         *((name, json.dumps(extractor[name])) for name in _SETTINGS if name in extractor),
     ]
     return [(name, prepared.privacy.text(value)) for name, value in rows]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from auvseg.cohort.deviation import signed
+from auvseg.cohort.explainer import Explainer
 from auvseg.data.case import Case, Dataset
-from auvseg.measures.default import default_measure
+from auvseg.measures.default import AUV, default_measure
 from auvseg.report.cohort import Cohort, cohort_of
-from auvseg.report.deviation import signed
-from auvseg.report.explainer import Explainer
 from auvseg.report.neighbours import similar_clean_cases
 from auvseg.report.options import ReportOptions
 from auvseg.report.private import Privacy
@@ -77,7 +77,7 @@ def prepare(
     shown = _first(cohort, options.top or _fast(cohort))
     sample = cohort.order[:: max(len(cohort.order) // _SAMPLED, 1)]
     similar = similar_clean_cases(cohort.table, z, cohort.suspicion, shown.order)
-    explainer = Explainer(cohort.table, z, shown.order)
+    explainer = Explainer(cohort.table, z, shown.order, by="S" if cohort.by == AUV else cohort.by, behind=cohort.behind)
     privacy = _privacy(run, cases, dataset, options)
     return Prepared(run, cases, dataset, shown, privacy, explainer, similar, sample, options)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from auvseg.report.deviation import usually_held
-from auvseg.report.explain import missing
+from auvseg.cohort.deviation import usually_held
+from auvseg.cohort.explain import Held, missing
 from auvseg.report.private import Privacy
 from auvseg.scoring.record import AboutCase
 
@@ -19,7 +19,7 @@ def problems_of(
     table: pd.DataFrame,
     findings: Sequence[Mapping[str, Any]],
     privacy: Privacy,
-    usual: Mapping[int, float] | None = None,
+    usual: Mapping[int, Held] | None = None,
 ) -> dict[str, Any]:
     """Every problem that is known, the worst first.
 
@@ -28,7 +28,7 @@ def problems_of(
         table: its scores table.
         findings: of `auvseg check --json`: `case_id`, `severity`, `kind`, `message`, `advice`.
         privacy: how ids and sentences are cleaned.
-        usual: of `auvseg.report.deviation.usually_held`, where the table is a part of the run's; None: of the table.
+        usual: of `auvseg.cohort.deviation.usually_held`, where the table is a part of the run's; None: of the table.
 
     Returns:
         `rows` with `case`, `severity` (`error`, `warning`), `what`, `advice`, and `more`, how many rows are not shown.

@@ -33,10 +33,12 @@ class Merged:
 
     Attributes:
         review: the verdict of most raters for every case; `unsure` where none has more voices than another. Notes are
-            joined, each with its rater's name.
+            joined, each with its rater's name; `judged_by` says whose verdicts they are.
         raters: in the order of the files, told apart by a number where two have one name.
         agreement: over the cases that all raters judged.
         conflicts: every case on which two raters differ, by case id.
+        alone: case and rater of every verdict that one rater gave alone, by case id: nobody agreed or disagreed.
+        judged: cases that anybody gave a verdict on.
         one_run: whether all reviews that say so were made in the report of the same files.
     """
 
@@ -44,6 +46,8 @@ class Merged:
     raters: tuple[str, ...]
     agreement: Agreement
     conflicts: tuple[Conflict, ...]
+    alone: tuple[tuple[str, str], ...]
+    judged: int
     one_run: bool
 
 
@@ -69,7 +73,8 @@ def merge(reviews: Sequence[Review], seed: int = 0) -> Merged:
         said = [one.verdict for one in mine if one.verdict is not None]
         verdict = _most(said)
         note = "; ".join(f"{rater}: {one.note}" for rater, one in zip(raters, mine, strict=True) if one.note)
-        decisions[case] = Decision(verdict, note)
+        judged_by = sorted(rater for rater, one in zip(raters, mine, strict=True) if one.verdict is not None)
+        decisions[case] = Decision(verdict, note, tuple(judged_by))
         if verdict is not None and len(set(said)) > 1:
             conflicts.append(Conflict(case, tuple(one.verdict for one in mine), verdict))
     shared = [
@@ -78,8 +83,15 @@ def merge(reviews: Sequence[Review], seed: int = 0) -> Merged:
         if None not in (verdicts := [review.decisions.get(case, Decision(None)).verdict for review in reviews])
     ]
     matrix = np.array(shared, dtype=np.int64).reshape(-1, len(reviews))
-    one_run = len({review.run for review in reviews} - {""}) < 2
-    return Merged(Review(" + ".join(raters), decisions), raters, kappa(matrix, seed), tuple(conflicts), one_run)
+    return Merged(
+        review=Review(" + ".join(raters), decisions),
+        raters=raters,
+        agreement=kappa(matrix, seed),
+        conflicts=tuple(conflicts),
+        alone=tuple((case, one.judged_by[0]) for case, one in decisions.items() if one.alone),
+        judged=len(decided(reviews)),
+        one_run=len({review.run for review in reviews} - {""}) < 2,
+    )
 
 
 def _most(said: Sequence[Verdict]) -> Verdict | None:

@@ -1,5 +1,7 @@
 """Verdict files, as the report exports them: JSON, or CSV with the columns case, verdict, note and rater.
 
+A merged review is a CSV with one column more, `judged_by`: who gave a verdict on the case.
+
 They come from a browser and pass through people's hands, so nothing in them is believed before it was looked at.
 """
 
@@ -32,10 +34,17 @@ class Decision:
     Attributes:
         verdict: None where there is only a note.
         note: in the rater's words.
+        judged_by: of a merged review, the raters who gave a verdict, by name; else empty.
     """
 
     verdict: Verdict | None
     note: str = ""
+    judged_by: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one rater's verdict in a review that several made."""
+        return len(self.judged_by) == 1
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,11 @@ class Review:
         return replace(self, decisions={ids.get(case, case): one for case, one in self.decisions.items()})
 
 
-_Row = tuple[str, str, str]
-"""Case, verdict and note, as they stand in a file."""
+_Row = tuple[str, str, str, str]
+"""Case, verdict, note and who judged, as they stand in a file."""
+
+_AND = " + "
+"""Between the names of several raters."""
 
 
 def read_review(path: Path) -> Review:
@@ -78,7 +90,7 @@ def read_review(path: Path) -> Review:
         raise UsageError(f"{path} is no text in UTF-8; export the review again") from None
     run, rater, rows = _from_json(path, text) if text.lstrip().startswith(("{", "[")) else _from_csv(path, text)
     decisions: dict[str, Decision] = {}
-    for number, (case, verdict, note) in enumerate(rows, start=1):
+    for number, (case, verdict, note, judged_by) in enumerate(rows, start=1):
         if not case:
             raise UsageError(f"{path}, decision {number}: it names no case")
         if verdict and verdict not in get_args(Verdict):
@@ -86,14 +98,18 @@ def read_review(path: Path) -> Review:
             raise UsageError(f"{path}, decision {number} ({case}): the verdict {verdict!r} is none of {known}")
         if case in decisions:
             raise UsageError(f"{path}, decision {number}: {case} is decided twice")
-        decisions[case] = Decision(verdict or None, note[:_LONGEST_NOTE])  # type: ignore[arg-type]
+        raters = tuple(one for one in judged_by.split(_AND) if one)
+        decisions[case] = Decision(verdict or None, note[:_LONGEST_NOTE], raters)  # type: ignore[arg-type]
     return Review(rater[:_LONGEST_NAME] or path.stem, decisions, run)
 
 
 def write_review(path: Path, review: Review) -> None:
     """Write a review as CSV, which `read_review` and spreadsheets read; no cell of it is computed."""
-    rows = [(case, one.verdict or "", one.note, review.rater) for case, one in sorted(review.decisions.items())]
-    text = rows_as_csv([("case", "verdict", "note", "rater"), *rows])
+    rows = [
+        (case, one.verdict or "", one.note, review.rater, _AND.join(one.judged_by))
+        for case, one in sorted(review.decisions.items())
+    ]
+    text = rows_as_csv([("case", "verdict", "note", "rater", "judged_by"), *rows])
     # A lone surrogate is no text, but an id may hold one: a file's name need not be in UTF-8.
     atomic.write_bytes(path, text.encode("utf-8", "surrogatepass"))
 
@@ -104,7 +120,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
         if content["auvseg_review"] != FORMAT:
             raise UsageError(f"{path} is a review of another version; export it again")
         rows = [
-            (_text(one["case"]), _text(one.get("verdict", "")), _text(one.get("note", "")))
+            (_text(one["case"]), _text(one.get("verdict", "")), _text(one.get("note", "")), "")
             for one in content["verdicts"]
         ]
         return _text(content.get("run", "")), _text(content.get("rater", "")), rows
@@ -122,10 +138,15 @@ def _from_csv(path: Path, text: str) -> tuple[str, str, list[_Row]]:
         raise UsageError(f"{path} is damaged: {problem}") from None
     raters = {unguarded(_cell(row, "rater")) for row in rows} - {""}
     rater = raters.pop() if len(raters) == 1 else ""
+    return "", rater, [_row(row) for row in rows]
+
+
+def _row(row: Mapping[str, Any]) -> _Row:
     return (
-        "",
-        rater,
-        [(unguarded(_cell(row, "case")), _cell(row, "verdict"), unguarded(_cell(row, "note"))) for row in rows],
+        unguarded(_cell(row, "case")),
+        _cell(row, "verdict"),
+        unguarded(_cell(row, "note")),
+        unguarded(_cell(row, "judged_by")),
     )
 
 

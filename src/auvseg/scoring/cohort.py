@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Bool, Float32, Float64
 
 from auvseg.measures.catalogue import IMAGE_OUTLIER, LABEL_OUTLIER, MEASURES, OUTLIER, Group
-from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together
+from auvseg.measures.cohort import FEWEST, absence, mahalanobis, outlyingness, robust_z, together
 
 Features = Mapping[tuple[str, int], Float32[np.ndarray, "F"]]
 """Pooled features by case and class."""
@@ -33,7 +33,8 @@ def cohort_columns(table: pd.DataFrame, features: Features) -> pd.DataFrame:
         is a measure of image quality, `label_outlier` where there is a measure of label geometry or a volume, `outlier`
         where there is one of the two. A row without a number of its own has none here either (NaN), but for
         `label_outlier` of a structure that the case lacks, which says how unusual that is
-        (`auvseg.measures.cohort.absence`), and with it `outlier`.
+        (`auvseg.measures.cohort.absence`), and with it `outlier`. A structure that fewer than `FEWEST` cases of the
+        cohort hold is compared with none.
     """
     found = {}
     if features:
@@ -87,6 +88,8 @@ def _outlyingness(numbers: pd.DataFrame, members: Bool[np.ndarray, "N"]) -> Floa
 
 def _absence(rows: pd.DataFrame, members: Bool[np.ndarray, "N"]) -> Float64[np.ndarray, "N"]:
     """What it is worth that a case lacks the class; a case of the cohort is not one of its own others."""
+    if members.sum() < FEWEST:
+        return np.full(len(rows), np.nan)
     absent = (rows["status"] == "absent").to_numpy()
     holding, others = int((members & ~absent).sum()), int(members.sum())
     values = [

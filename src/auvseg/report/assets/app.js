@@ -24,9 +24,13 @@
     for (const [name, value] of data.provenance) list.append(element("dt", {}, name), element("dd", {}, value));
     const failed = new Set(data.rows.case.filter((_, row) => data.rows.status[row] === 2)).size;
     const shown = data.cases.id.length;
-    const words = [`${shown}${shown < data.total ? ` of ${data.total}` : ""} cases`, `${data.classes.length} ${data.classes.length === 1 ? "structure" : "structures"}`, `worst first by ${data.by}`];
+    const words = [`${shown}${shown < data.total ? ` of ${data.total}` : ""} ${shown === 1 ? "case" : "cases"}`, `${data.classes.length} ${data.classes.length === 1 ? "structure" : "structures"}`];
+    if (!data.noOrder) words.push(`worst first by ${data.by}`);
     if (failed) words.push(`${failed} without a score`);
     byId("counts").textContent = words.join(" · ");
+    byId("no-order").hidden = !data.noOrder;
+    byId("no-order").textContent = data.noOrder;
+    byId("h-gallery").textContent = data.noOrder ? "Cases" : "Cases, worst first";
   }
 
   function problems() {
@@ -107,6 +111,8 @@
   }
 
   function cutting() {
+    byId("cut-section").hidden = Boolean(data.noOrder);
+    if (data.noOrder) return;
     if (data.cases.id.length < data.total) {
       byId("cut-section").replaceChildren(element("h2", { id: "h-cut" }, "The filter's cut"), element("p", {}, `This page shows ${data.cases.id.length} of ${data.total} cases, and a filter compares all of them. What it would take out: `, element("code", {}, `auvseg filter RUN --by ${data.by} --keep 0.95 --dry-run`)));
       return;

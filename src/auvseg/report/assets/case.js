@@ -89,11 +89,11 @@ const auvsegCase = (() => {
   function number(measure, row) {
     const { values, cls } = auvseg.data.rows;
     const value = values[measure.name][row];
-    const others = values[measure.name].filter((_, other) => cls[other] === cls[row]);
+    const others = values[measure.name].filter((one, other) => one !== null && cls[other] === cls[row]);
     const percent = percentileAmong(value, others);
     const cell = element("td", {}, numberInWords(value));
-    if (percent === undefined) return cell;
-    cell.append(element("span", { class: "percentile" }, ` ${Math.round(percent)} %`));
+    if (percent === undefined || others.length < auvseg.data.fewest) return cell;
+    cell.append(element("span", { class: "percentile", title: `of ${others.length} cases` }, ` ${Math.round(percent)} %`));
     const low = percent <= 100 - REMARKABLE && measure.suspicious !== "high";
     const high = percent >= REMARKABLE && measure.suspicious !== "low";
     if (low || high) cell.classList.add("remarkable");
@@ -188,7 +188,7 @@ const auvsegCase = (() => {
     const next = button("next", "j", { id: "next" }, () => step(1));
     [previous.disabled, next.disabled] = [index === 0, index === last];
     const back = element("a", { href: "#", id: "back" }, "all cases ", element("kbd", {}, "Esc"));
-    const place = element("p", { class: "place" }, `${index + 1} of ${last + 1} by ${data.by}, most suspicious first${data.cases.subset[index] ? `; ${data.cases.subset[index]}` : ""}`);
+    const place = element("p", { class: "place" }, `${index + 1} of ${last + 1}${data.noOrder ? "" : ` by ${data.by}, most suspicious first`}${data.cases.subset[index] ? `; ${data.cases.subset[index]}` : ""}`);
     const desk = element("div", { class: "desk" }, element("nav", { class: "case-nav", "aria-label": "cases" }, back, previous, next), title, place, review(id));
     return { title, desk };
   }

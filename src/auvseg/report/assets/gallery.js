@@ -29,7 +29,8 @@ const auvsegGallery = (() => {
     const verdict = auvsegReview.of(cases.id[index]).verdict;
     const badge = element("span", { class: "badge" }, verdict);
     const name = element("span", { class: "name" }, element("bdi", {}, cases.id[index]));
-    const link = element("a", { href: auvseg.address(index), class: "thumb", "data-index": String(index), title: cases.why[index] }, element("span", { class: "rank" }, String(index + 1)), name, badge);
+    const rank = auvseg.data.noOrder ? [] : [element("span", { class: "rank" }, String(index + 1))];
+    const link = element("a", { href: auvseg.address(index), class: "thumb", "data-index": String(index), title: cases.why[index] }, ...rank, name, badge);
     const mark = () => auvseg.emit("highlight", index);
     link.addEventListener("mouseenter", mark);
     link.addEventListener("focus", mark);

@@ -10,6 +10,8 @@
  * @typedef {{low: Array<number|null>, middle: Array<number|null>, high: Array<number|null>}} Band
  * @typedef {object} Cohort
  * @property {string} by
+ * @property {string} noOrder why the cases cannot be ranked; empty where they are
+ * @property {number} fewest so many cases make a cohort
  * @property {ClassFacts[]} classes
  * @property {Measure[]} measures
  * @property {number} measuresLeftOut

@@ -91,7 +91,7 @@ const auvsegTable = (() => {
     const words = (/** @type {string} */ name, /** @type {readonly string[]} */ values) => ({ formatter: text, width: widthFor([name, ...new Set(values)]) });
     const { id, subset } = data.cases;
     return [
-      { title: "rank", field: "rank", hozAlign: "right", width: 70 },
+      ...(data.noOrder ? [] : [{ title: "rank", field: "rank", hozAlign: "right", width: 70 }]),
       { title: "case", field: "case", formatter: caseLink, tooltip: caseTip, width: Math.max(widthFor(id), 130), frozen: id.every((one) => one.length < 40), ...filterFor("case") },
       { title: "structure", field: "class", ...words("structure", data.classes.map((one) => one.name)), ...filterFor("structure") },
       { title: "verdict", field: "verdict", formatter: text, width: 90 },
@@ -146,9 +146,10 @@ const auvsegTable = (() => {
     current = row;
     row.getElement().classList.add("current");
     table.scrollToRow(row, "nearest", false).catch(() => {}); // it is in sight already
+    const { data } = auvseg;
     const { index, rank, case: id, class: name } = row.getData();
     auvseg.emit("highlight", index);
-    holder().setAttribute("aria-label", `structures; row ${rank}, ${id}, ${name}; Enter opens it`);
+    holder().setAttribute("aria-label", `structures; ${data.noOrder ? "" : `row ${rank}, `}${id}, ${name}; Enter opens it`);
   }
 
   const holder = () => /** @type {HTMLElement} */ (table.element.querySelector(".tabulator-tableholder"));

@@ -66,10 +66,12 @@ class FiguresDone:
     Attributes:
         files: names in the folder.
         left_out: name and reason of every figure that could not be drawn.
+        no_order: why the cases could not be ranked, so that there is no cut to draw; empty where they were.
     """
 
     files: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
+    no_order: str
 
 
 def write_figures(
@@ -117,7 +119,7 @@ def write_figures(
             (output / name).unlink()
     _mark(output, set(files))
     atomic.clear_left_overs(output)
-    return FiguresDone(tuple(files), tuple(left_out))
+    return FiguresDone(tuple(files), tuple(left_out), prepared.cohort.no_order)
 
 
 def _drawings(prepared: Prepared, options: FigureOptions) -> Iterator[tuple[str, Callable[[], Figure]]]:
@@ -134,7 +136,8 @@ def _drawings(prepared: Prepared, options: FigureOptions) -> Iterator[tuple[str,
     table, classes = cohort.table.drop(columns="AUV", errors="ignore"), cohort.classes
     yield "distributions", lambda: distribution(table, *measures, mark=cases, classes=classes)
     yield "scatter", lambda: against(table, _SIZE, cohort.by, mark=cases, classes=classes)
-    yield "cut", lambda: cut(table, by=cohort.by, keep=options.keep)
+    if not cohort.no_order:
+        yield "cut", lambda: cut(table, by=cohort.by, keep=options.keep)
     yield "thumbnails", lambda: thumbnails(run, cohort.order[:_THUMBNAILS], name_of=prepared.privacy.case)
     bands = bands_of(run, prepared.sample) if cases else None
     for case in cases:
@@ -149,7 +152,9 @@ def _of_case(prepared: Prepared, case: str, bands: SpectrumBands | None) -> Iter
         whole = prepared.options.whole_image
         yield f"{name}-planes", lambda: planes(run, dataset, case, whole_image=whole, title=shown)
     view = read_view(run, case, masks=False)
-    held = [class_id for class_id in prepared.explainer.sentences(case, view) if view and class_id in view.classes]
+    held = [
+        class_id for class_id in prepared.explainer.sentences(case, lambda: view) if view and class_id in view.classes
+    ]
     if not held:
         return
     class_id = held[0]

@@ -1,6 +1,6 @@
 """One sentence that says why a structure stands out, built from its numbers and the cohort's.
 
-A robust z (`auvseg.report.deviation`) says how far a number lies from the same structure's in the other cases; the
+A robust z (`auvseg.cohort.deviation`) says how far a number lies from the same structure's in the other cases; the
 farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
 """
 
@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from auvseg.measures.catalogue import MEASURES
+from auvseg.measures.cohort import FEWEST, too_few
+from auvseg.wording import counted
 
 NAMED = 3
 """So many numbers make a sentence; more would not be read."""
@@ -103,29 +105,54 @@ class Cause:
         return f"{name} {value}{unit} (median {median}{unit})"
 
 
-def causes(values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float]) -> tuple[Cause, ...]:
-    """What stands out of one structure, farthest first; at most `NAMED`, none nearer than `NOTABLE`."""
-    notable = sorted((name for name, one in z.items() if one >= NOTABLE), key=lambda name: (-z[name], name))
+@dataclass(frozen=True)
+class Held:
+    """How many cases hold a structure, of how many that were scored."""
+
+    holding: int
+    cases: int
+
+
+def causes(
+    values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float], first: str = ""
+) -> tuple[Cause, ...]:
+    """What stands out of one structure, farthest first; at most `NAMED`, none nearer than `NOTABLE`.
+
+    Args:
+        values: of the structure, by measure.
+        z: robust standard deviations from the cohort's median, positive: towards the suspicious end.
+        middle: the cohort's medians.
+        first: a measure that is named first where it stands out, however far the others do.
+    """
+    far = (name for name, one in z.items() if one >= NOTABLE)
+    notable = sorted(far, key=lambda name: (name != first, -z[name], name))
     return tuple(Cause(name, values[name], middle[name], z[name]) for name in notable[:NAMED])
 
 
-def sentence(class_name: str, found: Sequence[Cause], planes: str = "") -> str:
+def sentence(class_name: str, found: Sequence[Cause], planes: str = "", held: Held | None = None) -> str:
     """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40–52 carry it`.
 
     Args:
         class_name: the structure.
         found: what stands out.
         planes: which planes carry it, as `carrying_planes` says; empty where that is not known.
+        held: the cases that it is compared with, which are named where not all of the cohort are; None: all.
     """
+    if held is not None and held.holding < FEWEST:
+        return too_few(f"{class_name} in {counted(held.holding, 'case')}")
     if not found:
         return f"{class_name}: no number lies far from the cohort's"
     parts = [cause.in_words() for cause in found]
-    return f"{class_name}: {'; '.join([*parts, planes] if planes else parts)}"
+    if planes:
+        parts.append(planes)
+    if held is not None and held.holding < held.cases:
+        parts.append(f"among the {held.holding} of {held.cases} cases that have it")
+    return f"{class_name}: {'; '.join(parts)}"
 
 
-def missing(class_name: str, share: float) -> str:
-    """Why a structure stands out by not being there; `share` of the cases hold it."""
-    return f"{class_name}: missing; {100 * share:.0f} % of the cases have it"
+def missing(class_name: str, held: Held) -> str:
+    """Why a structure stands out by not being there."""
+    return f"{class_name}: missing; {held.holding} of {held.cases} cases have it"
 
 
 def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:

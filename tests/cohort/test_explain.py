@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auvseg.cohort.explain import NAMED, NOTABLE, WORDS, Cause, Held, carrying_planes, causes, missing, sentence
 from auvseg.measures.catalogue import CASE_MEASURES
-from auvseg.report.explain import NAMED, NOTABLE, WORDS, Cause, carrying_planes, causes, missing, sentence
 
 
 def carried(contributions, planes=None):
@@ -23,7 +23,21 @@ def test_a_sentence_is_built_from_the_numbers():
         "slices 40–52 carry it"
     )
     assert sentence("liver", ()) == "liver: no number lies far from the cohort's"
-    assert missing("kidney", 0.784) == "kidney: missing; 78 % of the cases have it"
+    assert missing("kidney", Held(29, 37)) == "kidney: missing; 29 of 37 cases have it"
+
+
+def test_a_sentence_says_among_how_many_where_not_all_cases_have_the_structure():
+    found = (Cause("volume_ml", 41.0, 10.0, 6.0),)
+    assert "among" not in sentence("cyst", found, held=Held(30, 30))
+    assert sentence("cyst", found, held=Held(7, 30)).endswith("median; among the 7 of 30 cases that have it")
+    assert sentence("cyst", found, held=Held(1, 30)).startswith("cyst in 1 case: too few to compare")
+
+
+def test_the_measure_that_cases_are_ranked_by_is_named_first_where_it_stands_out():
+    z = {"noise": 9.0, "parts": 8.0, "gaps": 7.0, "S": 3.0, "snr": 1.0}
+    values = dict.fromkeys(z, 1.0)
+    assert [one.measure for one in causes(values, z, values, "S")] == ["S", "noise", "parts"]
+    assert [one.measure for one in causes(values, z, values, "snr")] == ["noise", "parts", "gaps"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from auvseg.cohort.explain import Held
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import robust_z
 
@@ -61,12 +62,31 @@ def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
     return found
 
 
-def usually_held(table: pd.DataFrame) -> dict[int, float]:
-    """Share of the cases that hold a class, by class id; of the classes that at least half of them hold."""
+def usually_held(table: pd.DataFrame) -> dict[int, Held]:
+    """How many cases hold a class, by class id; of the classes that at least half of them hold."""
     known = table[table["class_id"].notna()]
-    held = (known["status"] != "absent").groupby(known["class_id"].astype(int)).mean()
-    shares = dict(zip(held.index.tolist(), held.tolist(), strict=True))
-    return {class_id: share for class_id, share in shares.items() if share >= _USUAL}
+    held = (known["status"] != "absent").groupby(known["class_id"].astype(int))
+    found = {int(class_id): Held(int(one.sum()), len(one)) for class_id, one in held}
+    return {class_id: one for class_id, one in found.items() if one.holding >= _USUAL * one.cases}
+
+
+def compared_with(table: pd.DataFrame) -> dict[int, Held]:
+    """How many cases a structure is compared with, by class id: of its training cases, of all where it has none.
+
+    Args:
+        table: a scores table.
+
+    Returns:
+        How many of them hold it and have numbers, of how many that were scored.
+    """
+    known = table[table["class_id"].notna() & (table["status"] != "failed")]
+    found = {}
+    for class_id in sorted(known["class_id"].astype(int).unique()):
+        rows = known[known["class_id"] == class_id]
+        training = rows[rows["subset"] == "training"]
+        cohort = training if len(training) else rows
+        found[int(class_id)] = Held(int((cohort["status"] == "ok").sum()), len(cohort))
+    return found
 
 
 def _comparable(name: str, values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:

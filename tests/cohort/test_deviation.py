@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from auvseg.report.deviation import medians, signed, suspicious, usually_held
+from auvseg.cohort.deviation import compared_with, medians, signed, suspicious, usually_held
+from auvseg.cohort.explain import Held
 from synthetic_scores import draw_scores
 
 
@@ -47,6 +48,15 @@ def test_what_half_of_the_cases_hold_is_usual():
     scores = table()
     second = scores["class_id"] == 2
     scores.loc[second & (scores["case"] >= "case_012"), "status"] = "absent"
-    assert usually_held(scores) == {1: 1.0}
+    assert usually_held(scores) == {1: Held(30, 30)}
     scores.loc[second & (scores["case"] >= "case_012"), "status"] = "failed"
-    assert usually_held(scores) == {1: 1.0, 2: 1.0}
+    assert usually_held(scores) == {1: Held(30, 30), 2: Held(30, 30)}
+
+
+def test_a_structure_is_compared_with_the_training_cases_that_hold_it():
+    scores = table()
+    scores.loc[(scores["class_id"] == 2) & (scores["case"] >= "case_012"), "status"] = "absent"
+    assert compared_with(scores) == {1: Held(30, 30), 2: Held(12, 30)}
+    scores.loc[scores["case"] >= "case_010", "subset"] = "test"
+    assert compared_with(scores) == {1: Held(10, 10), 2: Held(10, 10)}
+    assert compared_with(scores.assign(subset="test"))[2] == Held(12, 30)
