@@ -114,6 +114,13 @@ def test_score_of_a_data_set_with_a_damaged_case_scores_the_others_and_ends_with
     assert "case_3: case_3_0000.nii.gz: the file is empty" in result.output
 
 
+def test_score_warns_where_the_modality_contradicts_the_channels_name(dataset, tmp_path):
+    result = invoke("score", dataset, "-o", tmp_path / "run", "--extractor", "echo", "--modality", "mri")
+    assert result.exit_code == 0
+    assert "--modality mri, but Dataset007_Tiny calls this channel 'CT'" in " ".join(result.output.split())
+    assert "calls this channel" not in invoke("score", dataset, "-o", tmp_path / "ct", "--extractor", "echo").output
+
+
 def test_rank_shows_the_worst_first_and_csv_is_for_machines(run):
     shown = invoke("rank", run, "--top", "3")
     assert shown.exit_code == 0

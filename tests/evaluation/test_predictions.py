@@ -29,6 +29,13 @@ def test_or_after_its_label_where_that_is_the_name_of_one_label_only(tmp_path):
     assert match_predictions(tmp_path, cases).found == {"a": tmp_path / "a.nii.gz", "b": tmp_path / "seg_1.nii.gz"}
 
 
+def test_the_ending_of_3d_slicer_is_no_part_of_a_name_unless_it_is_the_cases(tmp_path):
+    put(tmp_path, "a.seg.nrrd", "b.seg.nrrd", "c.nrrd")
+    cases = make_cases(a="l/a.nii.gz", **{"b.seg": "l/b.seg.nrrd"}, c="l/c.seg.nrrd")
+    found = {"a": "a.seg.nrrd", "b.seg": "b.seg.nrrd", "c": "c.nrrd"}
+    assert match_predictions(tmp_path, cases).found == {case: tmp_path / name for case, name in found.items()}
+
+
 def test_the_name_of_another_case_is_never_taken_for_a_label(tmp_path):
     put(tmp_path, "b.nii.gz")
     assert match_predictions(tmp_path, make_cases(a="l/b.nii.gz", b="l/c.nii.gz")).found == {"b": tmp_path / "b.nii.gz"}

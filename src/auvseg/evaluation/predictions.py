@@ -45,11 +45,15 @@ def match_predictions(folder: Path, cases: Sequence[Case]) -> Matches:
         files = sorted(path for path in folder.iterdir() if path.is_file() and not is_hidden(path))
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read as a folder of predictions ({error.strerror})") from None
+    names = _names(cases)
+    wanted = {name for _, name in names}
     by_name: dict[str, list[Path]] = {}
     for path in filter(is_supported, files):
-        by_name.setdefault(stem(path.name), []).append(path)
+        name = stem(path.name)
+        # 3D Slicer's ending is `.seg.nrrd`.
+        by_name.setdefault(name if name in wanted else name.removesuffix(".seg"), []).append(path)
     found, ambiguous, taken = {}, {}, set()
-    for case, name in _names(cases):
+    for case, name in names:
         if name not in by_name or case.case_id in found:
             continue
         taken.add(name)

@@ -216,6 +216,14 @@ def test_what_is_no_segmentation_names_none(tmp_path, content):
     assert not names_segments(tmp_path / "missing.seg.nrrd")
 
 
+@pytest.mark.parametrize("count", [0, 2**32, 2**32 + 2, 2**40, 2**63])
+def test_layers_that_the_file_cannot_hold_are_refused(tmp_path, label, count):
+    path = write_slicer(path_in(tmp_path), [label, label], [("liver", 1, 0), ("tumour", 2, 0)], AFFINE)
+    path.write_bytes(path.read_bytes().replace(b"sizes: 2 ", f"sizes: {count} ".encode()))
+    with pytest.raises(ReadError, match=r"case\.seg\.nrrd: (damaged|truncated)"):
+        read_label(path, VALUES, GRID)
+
+
 def test_names_come_as_they_were_given(tmp_path, label):
     named = [("left  lung\\n(Größe := 2)", 1, 0), ("# 50 %", 2, 0)]
     assert [one.name for one in segments_of(write_slicer(path_in(tmp_path), label, named, AFFINE))] == [

@@ -134,8 +134,8 @@ def _header(path: Path, reader: Any, source: VoxelSource, part: Part, layered: b
     if dtype is None:
         raise Reason.NO_INTENSITIES.of(path, kind=pixel)
     shape = tuple(int(size) for size in reader.GetSize())
-    if 0 in shape:
-        # What ITK's PNG reader makes of a file that is none.
+    if 0 in (*shape, colours):
+        # What ITK's PNG reader makes of a file that is none, and its NRRD reader of 2^32 layers.
         raise unreadable(path, RuntimeError("no voxels found"))
     direction = np.asarray(reader.GetDirection(), dtype=np.float64).reshape(len(shape), len(shape))
     spacing = np.asarray(reader.GetSpacing(), dtype=np.float64)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from jaxtyping import Int32, Shaped
+from jaxtyping import Int32
 from numpy.typing import NDArray
 
 from auvseg.data.findings import Kind, Problem
@@ -30,6 +31,10 @@ _FIELD = re.compile(r"Segment(\d{1,6})_(ID|Name|LabelValue|Layer)")
 _REPRESENTATION = ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation")
 _SPATIAL = 3
 _MOST_NAMED = 3
+
+
+Layer = NDArray[Any]
+"""Three axes, as stored."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +106,20 @@ def read_label(path: Path, values: Mapping[str, int], grid: Header | None) -> Ra
         raise Reason.FRACTIONAL_SEGMENTS.of(path)
     raw = itk.read_array(path, "label", layered=True)
     header = replace(raw.header, shape=raw.header.shape[:_SPATIAL])
-    layers = np.moveaxis(raw.array.reshape(*header.shape, -1), -1, 0)
+    layers = [*np.moveaxis(raw.array.reshape(*header.shape, -1), -1, 0)]
     notes = [*header.notes, *_differences(wanted, values, len(layers))]
     place = None if grid is None else _place(header, grid)
     if grid is not None and math.prod(header.shape) == 1:
         # So Slicer writes a segmentation without any voxel.
         header = replace(grid, shape=grid.shape[:_SPATIAL])
-        layers = np.zeros((len(layers), *header.shape), layers.dtype)
+        layers = [np.zeros(header.shape, layer.dtype) for layer in layers]
     elif grid is not None and place is not None:
         layers, placed = _on_grid(layers, place, grid, path)
         header, notes = replace(grid, shape=grid.shape[:_SPATIAL]), [*notes, *placed]
     elif grid is not None and header.shape != grid.shape[:_SPATIAL]:
         raise Reason.OTHER_GRID.of(path)
     missing = next((segment for segment in segments if segment.layer >= len(layers)), None)
-    if missing is not None and layers.any():
+    if missing is not None and any(layer.any() for layer in layers):
         raise Reason.NO_SUCH_LAYER.of(path, name=missing.name, layer=missing.layer, count=len(layers))
     paint = _paint_one if len(layers) == 1 else _paint_several
     return paint(layers, segments, values, replace(header, dtype=raw.header.dtype, notes=tuple(notes)), path)
@@ -198,9 +203,7 @@ def _place(own: Header, grid: Header) -> _Place | None:
     return _Place(nib.orientations.io_orientation(matrix), (x, y, z))
 
 
-def _on_grid(
-    layers: Shaped[np.ndarray, "L x y z"], place: _Place, grid: Header, path: Path
-) -> tuple[Shaped[np.ndarray, "L X Y Z"], Notes]:
+def _on_grid(layers: list[Layer], place: _Place, grid: Header, path: Path) -> tuple[list[Layer], Notes]:
     """The layers as large as the image.
 
     Raises:
@@ -209,25 +212,28 @@ def _on_grid(
     shape = grid.shape[:_SPATIAL]
     turned = [nib.orientations.apply_orientation(layer, place.turn) for layer in layers]
     if turned[0].shape == shape and place.start == (0, 0, 0):
-        return np.stack(turned), ()
+        return turned, ()
     target, source = [], []
     for start, size, length in zip(place.start, turned[0].shape, shape, strict=True):
         low, high = max(start, 0), min(start + size, length)
         target.append(slice(low, max(high, low)))
         source.append(slice(low - start, max(high, low) - start))
-    placed = np.zeros((len(layers), *shape), layers.dtype)
-    for layer, out in zip(turned, placed, strict=True):
-        out[tuple(target)] = layer[tuple(source)]
-        outside = int(np.count_nonzero(layer) - np.count_nonzero(out))
+    placed = []
+    for layer in turned:
+        kept = layer[tuple(source)]
+        outside = int(np.count_nonzero(layer) - np.count_nonzero(kept))
         if outside:
             raise Reason.OUTSIDE_IMAGE.of(path, count=outside)
+        # Planes one after the other in memory, as they are stored.
+        placed.append(np.zeros(shape, layer.dtype, order="F"))
+        placed[-1][tuple(target)] = kept
     size, first = ("×".join(map(str, turned[0].shape)), ", ".join(map(str, place.start)))
     message = f"it has {size} voxels and is placed by its position, from voxel {first} of the image on"
     return placed, (Problem(Kind.NEEDS_EXPORT, message),)
 
 
 def _paint_one(
-    layers: Shaped[np.ndarray, "1 X Y Z"],
+    layers: list[Layer],
     segments: Sequence[Segment],
     values: Mapping[str, int],
     own: Header,
@@ -235,7 +241,7 @@ def _paint_one(
 ) -> RawArray:
     """Every value replaced, plane by plane: in one layer nothing can overlap."""
     new = {0: 0, **{one.value: values.get(one.name, 0) for one in segments if one.layer == 0}}
-    label = np.empty(own.shape[:_SPATIAL], np.min_scalar_type(max(new.values())))
+    label = np.empty(own.shape, np.min_scalar_type(max(new.values())), order="F")
     for plane, out in zip(np.moveaxis(layers[0], -1, 0), np.moveaxis(label, -1, 0), strict=True):
         held, numbers = numbered(as_label(plane, path.name))
         _require_named(held[np.bincount(numbers, minlength=len(held)) > 0], new, path)
@@ -244,7 +250,7 @@ def _paint_one(
 
 
 def _paint_several(
-    layers: Shaped[np.ndarray, "L X Y Z"],
+    layers: list[Layer],
     segments: Sequence[Segment],
     values: Mapping[str, int],
     own: Header,
