@@ -15,7 +15,7 @@ demo: $(VENV)/.runtime
 	$(BIN)/auvseg demo auvseg-demo
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "slow or not slow" --cov --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m "slow or not slow" --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/.development javascript
 	$(BIN)/ruff check .

@@ -21,6 +21,12 @@ settings.load_profile("auvseg")
 install_import_hook(_checked_modules(), "typechecked.check")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: as the last, one would keep a worker while the others have nothing left to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real images; a test that needs it is skipped, with the reason, where it is absent."""
