@@ -161,8 +161,8 @@ def near_ids(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
 def near_in_words(near: dict[str, str]) -> str:
     """What is wrong with names that `near_ids` found."""
     name, case = next(iter(near.items()))
-    count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
-    return f"it calls case {case} {name!r}{count}; nnU-Net finds cases by their ids alone"
+    many = counted(len(set(near.values())), "case")
+    return f"it names {many} otherwise than by id, such as {name!r} for {case!r}, and nnU-Net finds no such case"
 
 
 def _folded(text: str) -> str:

@@ -154,10 +154,10 @@ def _doubts(folds: Sequence[Fold], selection: Selection, dataset: Dataset) -> li
     named = trained | {case for fold in folds for case in fold["val"]}
     if near := near_ids(named, known):
         staying = sorted(set(selection.removed) & {near[name] for name in trained & near.keys()})
-        removed = (
+        stay = (
             f"; {counted(len(staying), 'removed case')} would stay in training: {some_of(staying)}" if staying else ""
         )
-        raise UsageError(f"{near_in_words(near)}{removed}. Write the ids of the cases into the split")
+        raise UsageError(f"the split cannot be filtered: {near_in_words(near)}{stay}. Write the ids into it")
     if not named & known:
         raise UsageError(f"the split names none of the cases of {dataset.name}; it belongs to another data set")
     doubts = [found.message for found in split_findings(folds, dataset, SPLITS_NAME)]
