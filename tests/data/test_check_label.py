@@ -158,3 +158,13 @@ def test_values_that_are_rounded_are_counted_and_shares_are_told_from_resampled_
     assert kinds(label(0.2, 1, dtype=np.float32), DECLARED) == [Kind.SOFT_LABEL]
     assert kinds(label(0.2, 1.2, dtype=np.float32), DECLARED) == [Kind.NON_INTEGER_LABEL]
     assert kinds(label(0.2, -0.1, dtype=np.float32), DECLARED) == [Kind.NON_INTEGER_LABEL]
+
+
+def test_masks_of_one_class_each_are_to_be_put_together_and_not_split():
+    masks = np.stack([label(1, 0, 0), label(0, 1, 1)], axis=-1)
+    (found,) = [one for one in problems(masks, DECLARED) if one.kind == Kind.TOO_MANY_AXES]
+    assert "one-hot" in found.message
+    assert "class number" in found.advice
+    (found,) = [one for one in problems(2 * masks, DECLARED) if one.kind == Kind.TOO_MANY_AXES]
+    assert "one-hot" not in found.message
+    assert "3×3×2×2" in found.message

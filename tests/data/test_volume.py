@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from auvseg.data.case import Case
 from auvseg.data.reading import make_header
 from auvseg.data.volume import as_canonical, as_label, as_stored, grid_difference, load_volume, stored_spacing
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, ReadError
 
 AXES = ["".join(signs) for order in itertools.permutations(("LR", "PA", "IS")) for signs in itertools.product(*order)]
 """The 48 ways in which a file may order and direct its axes."""
@@ -162,7 +162,7 @@ def test_five_axes_are_refused_whatever_is_declared(make_case, voxels):
 
 
 def test_a_label_with_channels_is_refused(make_case, voxels):
-    with pytest.raises(CaseError, match="label has 5×6×7×2 voxels, the image 5×6×7"):
+    with pytest.raises(ReadError, match="a label of 4 axes: 5×6×7×2; store one class number a voxel"):
         load_volume(make_case(voxels, label=np.stack([voxels, voxels], axis=-1)))
 
 

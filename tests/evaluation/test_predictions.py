@@ -59,3 +59,9 @@ def test_a_folder_without_any_is_refused(tmp_path):
         match_predictions(tmp_path, make_cases(a="l/a.nii.gz"))
     with pytest.raises(DatasetError, match="cannot be read"):
         match_predictions(tmp_path / "nowhere", make_cases(a="l/a.nii.gz"))
+
+
+def test_a_folder_of_other_names_is_told_what_is_near(tmp_path):
+    put(tmp_path, "a_0000.nii.gz", "b_0000.nii.gz")
+    with pytest.raises(DatasetError, match=r"there is a_0000\.nii\.gz for a; name them like a\.nii\.gz"):
+        match_predictions(tmp_path, make_cases(a="l/a.nii.gz", b="l/b.nii.gz"))

@@ -15,6 +15,7 @@ from auvseg.data.check_likeness import FEWEST_VALUES, ROUGH, roughness
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.label_values import not_whole
 from auvseg.data.reading import RawArray
+from auvseg.data.volume import label_axes
 
 _MOST_VALUES_NAMED = 8
 _MOST_VALUES_OF_A_LABEL = 1000
@@ -94,10 +95,8 @@ def label_facts(array: NDArray[Any]) -> LabelFacts:
 
 def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iterator[Problem]:
     """Every problem of one label file, by itself."""
-    shape = raw.header.shape
-    if len(shape) > 3:
-        message = f"a label of {len(shape)} axes: {'×'.join(map(str, shape))}"
-        yield Problem(Kind.TOO_MANY_AXES, message)
+    if (axes := label_axes(raw)) is not None:
+        yield Problem(Kind.TOO_MANY_AXES, *axes)
     if facts.not_finite:
         yield Problem(Kind.NAN_OR_INF, f"{facts.not_finite} label voxels are NaN or infinite")
     if facts.not_whole:

@@ -1,6 +1,5 @@
 """Which files of a data set are not there, told once a folder, with the name that they are there under, if they are."""
 
-import difflib
 import unicodedata
 from collections import Counter, defaultdict
 from functools import cache
@@ -11,12 +10,11 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.layouts.description import is_there
-from auvseg.data.layouts.naming import some_of, stem
+from auvseg.data.layouts.naming import near_folder, some_of, stem
 
 _FEW = 3
 """So many missing files of a folder are told one by one."""
 _CHANNEL = "_0000"
-_OWN_FOLDERS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
 _Part = Literal["image", "label"]
 
@@ -76,28 +74,13 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
         message = f"{there} in {folder.name} are there; missing: {some_of(names)}"
     else:
         message = f"{folder.name} is missing: {there} are there"
-        if not near and (other := _near_folder(folder)):
+        if not near and (other := near_folder(folder)):
             message, advice = f"{message}; the folder {other} is", f"rename {other} to {folder.name}"
     if near:
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
         message = f"{message}; for {near[0][0]} there is {near[0][1]}{count}"
         advice = "name the files as they are called, or rename them"
     return Problem(Kind.MISSING_FILE, message, advice).of_cases("", (file.case_id for file in files))
-
-
-def _near_folder(folder: Path) -> str:
-    """A folder that may be the one that is meant, by its name; empty where there is none."""
-    beside = _folders_in(folder.parent)
-    others = {name.casefold(): name for name in beside if name not in _OWN_FOLDERS}
-    found = difflib.get_close_matches(folder.name.casefold(), others, n=1, cutoff=0.75)
-    return others[found[0]] if found else ""
-
-
-def _folders_in(folder: Path) -> list[str]:
-    try:
-        return sorted(one.name for one in folder.iterdir() if one.is_dir())
-    except OSError:
-        return []
 
 
 class _Near:

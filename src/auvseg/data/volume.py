@@ -136,6 +136,15 @@ def colour_channels(raw: RawArray, declared: int) -> tuple[str, str] | None:
     return reason.in_words(held=shape[3], declared=declared, names=names)
 
 
+def label_axes(raw: RawArray) -> tuple[str, str] | None:
+    """What is wrong with a label of more than three axes, and what to do; None for other labels."""
+    shape = raw.header.shape
+    if len(shape) <= 3:
+        return None
+    masks = len(shape) == 4 and bool(((raw.array == 0) | (raw.array == 1)).all())
+    return (Reason.ONE_HOT if masks else Reason.LABEL_AXES).in_words(axes=len(shape), shape=_by(shape))
+
+
 def as_stored(array: NDArray[Any], axcodes: str) -> NDArray[Any]:
     """A (D, H, W) array with its axes in the order and direction in which the file holds them.
 
@@ -186,6 +195,8 @@ def _read_label(case: Case, path: Path, image: Header, warnings: list[str], allo
     raw = read_label(path, case.label_values, image)
     # One file may hold both, and says the same of both (MedSAM's .npz).
     warnings += (sentence for sentence in _said(raw.header, path) if sentence not in warnings)
+    if (axes := label_axes(raw)) is not None:
+        raise ReadError(f"{path.name}: {axes[0]}", axes[1])
     if raw.header.shape != image.shape:
         raise CaseError(
             f"{path.name}: the label has {_by(raw.header.shape)} voxels, the image {_by(image.shape)}; "

@@ -8,6 +8,7 @@ from pathlib import Path
 from auvseg.data.case import Case
 from auvseg.data.layouts.naming import is_hidden, stem
 from auvseg.data.reading import is_supported
+from auvseg.data.splits import near_ids
 from auvseg.errors import DatasetError
 
 _PROBABILITIES = ".npz"
@@ -65,7 +66,9 @@ def match_predictions(folder: Path, cases: Sequence[Case]) -> Matches:
     unknown = tuple(path.name for name in sorted(set(by_name) - taken) for path in by_name[name])
     if not found and not ambiguous:
         example = f"{cases[0].case_id}.nii.gz" if cases else "CASE.nii.gz"
-        raise DatasetError(f"{folder.name}: holds no prediction of a labelled case; name them like {example}")
+        near = next(iter(near_ids(by_name, [case.case_id for case in cases]).items()), None)
+        there = f" by its name; there is {by_name[near[0]][0].name} for {near[1]}" if near else ""
+        raise DatasetError(f"{folder.name}: holds no prediction of a labelled case{there}; name them like {example}")
     return Matches(found, ambiguous, unknown)
 
 

@@ -221,6 +221,12 @@ def test_a_folder_without_cases_of_the_ending_is_refused(raw, refusal):
     assert ".nii.gz" in refusal(raw("labelsTr/readme.txt", file_ending=".nii.gz"))
 
 
+def test_folders_of_nearly_the_names_are_told(raw, refusal):
+    said = refusal(raw("imagestr/a_0000.nii.gz", "labels/a.nii.gz"))
+    assert "rename imagestr to imagesTr" in said
+    assert "rename labels to labelsTr" in said
+
+
 def test_one_file_may_hold_every_declared_channel(raw):
     names = {"0": "R", "1": "G", "2": "B"}
     folder = raw("imagesTr/a_0000.png", "labelsTr/a.png", file_ending=".png", channel_names=names)

@@ -130,6 +130,14 @@ class Reason(Enum):
         "holds every class number {count} times (grey stored as colours)",
         "store it in grey, one number a pixel; nnU-Net would see {count} channels",
     )
+    ONE_HOT = (
+        "a label of {axes} axes, {shape}, one 0/1 mask a class (one-hot)",
+        "store the class number of every voxel in one 3-D file: numpy.argmax over the last axis",
+    )
+    LABEL_AXES = (
+        "a label of {axes} axes: {shape}",
+        "store one class number a voxel, in one 3-D file a time point",
+    )
     CHANNELS = (
         "it holds {held} channels, the data set declares {declared}",
         "make image and description agree on the channels",

@@ -1,5 +1,6 @@
 """File names and case ids: what a file is called without its ending, and the shortest names that tell files apart."""
 
+import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from auvseg.data.reading import SUPPORTED_ENDINGS
 
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
 _MOST_NAMED = 3
+_NNUNETS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
+"""Folders that are alike in their names and never meant for each other."""
+_NEAR = 0.75
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -89,6 +93,17 @@ def visible_files(folder: Path, notes: list[str]) -> list[Path]:
     if len(visible) < len(files):
         notes.append(f"{len(files) - len(visible)} hidden files in {folder.name} (such as ._x or .DS_Store) ignored")
     return visible
+
+
+def near_folder(folder: Path) -> str:
+    """The folder that may be the one that is meant, by its name beside it; empty where there is none."""
+    try:
+        beside = sorted(one.name for one in folder.parent.iterdir() if one.is_dir() and one.name not in _NNUNETS)
+    except OSError:
+        return ""
+    others = {name.casefold(): name for name in beside}
+    found = difflib.get_close_matches(folder.name.casefold(), others, n=1, cutoff=_NEAR)
+    return others[found[0]] if found else ""
 
 
 def some_of(names: Sequence[str]) -> str:

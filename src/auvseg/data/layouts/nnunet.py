@@ -15,7 +15,7 @@ from auvseg.data.case import Case, Dataset, Subset
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.layouts.description import Remarks, channels, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
-from auvseg.data.layouts.naming import clean_id, ending_of, has_ending, some_of, visible_files
+from auvseg.data.layouts.naming import clean_id, ending_of, has_ending, near_folder, some_of, visible_files
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.data.layouts.nnunet_names import arrange
 from auvseg.data.reading import is_supported
@@ -114,7 +114,10 @@ def _why_empty(path: Path, content: dict[str, Any]) -> str:
         return f"{path.name}: is nnU-Net's preprocessed folder; name the data set's folder in nnUNet_raw"
     if "dataset" in content:
         return f"{_DESCRIPTION}: 'dataset' lists no case"
-    return f"{path.name}: no file in imagesTr or labelsTr ends in {content.get('file_ending')!r}"
+    near = [(name, near_folder(path / name)) for name in ("imagesTr", "labelsTr") if not (path / name).is_dir()]
+    renamed = "; ".join(f"rename {there} to {name}" for name, there in near if there)
+    none = f"{path.name}: no file in imagesTr or labelsTr ends in {content.get('file_ending')!r}"
+    return f"{none}; {renamed}" if renamed else none
 
 
 def _listed(listed: dict[str, Any], root: Path, remarks: Remarks) -> list[Case]:
