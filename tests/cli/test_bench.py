@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 
 import nibabel as nib
@@ -47,9 +48,7 @@ def done(tmp_path_factory):
     """A data set whose case_03 has a shifted label, its run and its bench."""
     folder = tmp_path_factory.mktemp("bench")
     dataset = write_dataset(folder / "Dataset008_Balls")
-    scored = runner.invoke(
-        app, ["score", str(dataset), "-o", str(folder / "run"), "--extractor", "none", "--max-slices", "8"]
-    )
+    scored = runner.invoke(app, ["score", str(dataset), "-o", str(folder / "run"), "--extractor", "none"])
     assert scored.exit_code == 0, scored.output
     killed(folder / "bench")
     command = ["bench", "detect", str(dataset), "-o", str(folder / "bench"), "--extractor", "none", "--cases", "12"]
@@ -142,11 +141,61 @@ def test_what_needs_a_bench_asks_for_it(done, option):
     assert "--bench" in str(result.exception)
 
 
-def test_a_bench_with_other_options_is_refused(done, tmp_path):
+def test_a_bench_is_gone_by_where_what_it_recommends_does_not_depend_on_what_differs(done, tmp_path):
     folder, _ = done
-    runner.invoke(app, ["score", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "run"), "--extractor", "none"])
-    result = runner.invoke(app, ["rank", str(tmp_path / "run"), "--by", "combined", "--bench", str(folder / "bench")])
-    assert "max_slices" in str(result.exception)
+    dataset, run = folder / "Dataset008_Balls", tmp_path / "run"
+    options = ["--extractor", "none", "--max-slices", "2", "--window", "50", "300"]
+    assert runner.invoke(app, ["score", str(dataset), "-o", str(run), *options]).exit_code == 0
+
+    def with_bench(recommended, *words):
+        bench = recommending(folder / "bench", tmp_path / recommended, [(recommended, 0.9, "finds it")])
+        return runner.invoke(app, [words[0], str(run), "--bench", str(bench), *words[1:]])
+
+    assert with_bench("parts", "rank").exit_code == 0
+    assert with_bench("volume_ml", "filter", "--dry-run", "--keep", "auto").exit_code == 0
+    refused = str(with_bench("noise", "rank").exception)
+    assert "--window 50 300 against 40 400" in refused
+    assert "--max-slices" not in refused
+    refused = str(with_bench("snr", "filter", "--dry-run").exception)
+    assert "--max-slices 2 against no --max-slices" in refused
+    assert "max_slices" not in refused
+
+
+def test_a_bench_like_a_run_takes_its_options_and_is_gone_by(done, tmp_path):
+    folder, _ = done
+    dataset, run = folder / "Dataset008_Balls", tmp_path / "my run"
+    options = ["--extractor", "none", "--max-slices", "2", "--window", "50", "300"]
+    assert runner.invoke(app, ["score", str(dataset), "-o", str(run), *options]).exit_code == 0
+    bench = recommending(folder / "bench", tmp_path / "bench", [("snr", 0.9, "finds it")])
+    refused = str(runner.invoke(app, ["rank", str(run), "--bench", str(bench)]).exception)
+    command = shlex.split(refused[refused.index("auvseg bench detect") :])[1:]
+    quickly = ["--cases", "6", "--corruptions", "shift,noise", "--severities", "1"]
+    both = runner.invoke(app, [*command, *quickly, "--max-slices", "8"])
+    assert "omit --max-slices" in str(both.exception)
+    made = runner.invoke(app, [*command, *quickly])
+    assert made.exit_code == 0, (made.output, made.exception)
+    like = command[command.index("-o") + 1]
+    assert runner.invoke(app, ["rank", str(run), "--bench", like, "--by", "combined"]).exit_code == 0
+
+
+def test_another_configuration_in_a_folder_is_refused_with_the_command_that_goes_on(done, tmp_path):
+    folder, _ = done
+    dataset, run = folder / "Dataset008_Balls", tmp_path / "my run"
+    first = ["score", str(dataset), "-o", str(run), "--extractor", "none", "--max-slices", "2", "--channel", "0"]
+    assert runner.invoke(app, first).exit_code == 0
+    refused = str(runner.invoke(app, ["score", str(dataset), "-o", str(run)]).exception)
+    assert "--extractor none (now lite-medsam)" in refused
+    assert "--max-slices 2 (now no --max-slices)" in refused
+    assert "--measures" not in refused
+    command = shlex.split(refused[refused.index("auvseg score") : refused.index("; or start")])[1:]
+    again = runner.invoke(app, command)
+    assert again.exit_code == 0, (again.output, again.exception)
+    assert "14 reused" in " ".join(again.output.split())
+    bench = ["bench", "detect", str(dataset), "-o", str(folder / "bench"), "--extractor", "none", "--cases", "12"]
+    refused = str(runner.invoke(app, [*bench, "--max-slices", "3"]).exception)
+    assert "no --max-slices (now 3)" in refused
+    assert "--like" in refused
+    assert "--seed 0 (now 1)" in str(runner.invoke(app, [*bench, "--seed", "1"]).exception)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from auvseg.bench.detection.evidence import Evidence, cohort_z
 from auvseg.bench.detection.run import check_same_setup
 from auvseg.errors import RunError, UsageError
 from auvseg.measures.catalogue import COMBINED, OUTLIER
+from auvseg.measures.default import AUV
 from auvseg.plain_values import of_shape
 from auvseg.text_files import read_json
 
@@ -81,6 +82,12 @@ class Combination:
     fold_weights: tuple[Weights, ...]
     weights: Weights
 
+    @property
+    def weighty(self) -> frozenset[str]:
+        """The measures that carry weight in some fit."""
+        fits = (self.weights, *self.fold_weights)
+        return frozenset(name for name in self.measures if any(fit.low[name] + fit.high[name] > 0 for fit in fits))
+
     def apply(self, cases: pd.Series, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
         """(R,) the combined measure of every row, each case by weights that have not seen it.
 
@@ -101,7 +108,7 @@ class Combination:
             RunError: the table lacks a measure that carries weight.
         """
         known = [name for name in self.measures if name in table.columns]
-        lacking = [n for n in self.measures if n not in known and self.weights.low[n] + self.weights.high[n] > 0]
+        lacking = [name for name in self.measures if name in self.weighty - set(known)]
         if lacking:
             raise RunError(f"the run lacks {', '.join(lacking)}, which the combined measure needs; score all measures")
         rows = (table["subset"] == "training") & table["class_id"].notna()
@@ -142,8 +149,20 @@ def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.Data
     """
     if bench is None:
         raise UsageError(f"{COMBINED} needs --bench: the folder of auvseg bench detect on the same data set")
-    check_same_setup(bench, run)
-    return read_combination(bench).add_to(table)
+    combination = read_combination(bench)
+    check_same_setup(bench, run, combination.weighty)
+    return combination.add_to(table)
+
+
+def measures_behind(by: str, bench: Path) -> frozenset[str]:
+    """The measures that a bench's verdict on AUV, a measure or `combined` rests on.
+
+    Raises:
+        RunError: the bench has no combined measure.
+    """
+    if by == COMBINED:
+        return read_combination(bench).weighty
+    return frozenset({"S"} if by.upper() == AUV else {by})
 
 
 def write_combination(folder: Path, combination: Combination) -> None:

@@ -166,12 +166,13 @@ def _advised(
     cost: float,
 ) -> float:
     from auvseg.bench.advice import advise_run
+    from auvseg.bench.combination import measures_behind
     from auvseg.bench.detection.run import check_same_setup
     from auvseg.errors import UsageError
 
     if bench is None:
         raise UsageError("--keep auto needs --bench: the folder of auvseg bench detect on the same data set")
-    check_same_setup(bench, run)
+    check_same_setup(bench, run, measures_behind(by, bench))
     with progress("judging the bench") as step:
         advice = advise_run(
             bench,

@@ -10,6 +10,7 @@ from auvseg.cli import completion
 from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, command_line, progress, say, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ class SubsetName(str, Enum):
     all = "all"
 
 
-_BENCH_PLANES = 8
 _WITHOUT_MODEL = "none"
 
 
@@ -144,8 +144,8 @@ def command(
     channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
     box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure, evenly spaced.")
-    ] = None,
+        int | None, typer.Option(min=1, help="At most so many planes a structure, evenly spaced; not given: all.")
+    ] = DEFAULT_MAX_SLICES,
     measures: Annotated[
         str, typer.Option(autocompletion=completion.measures, help="Comma-separated names, or all.")
     ] = "all",
@@ -311,16 +311,9 @@ def named_extractor(name: str | None, *, quick: bool) -> str:
 
 def measures_named(names: str, extractor: str) -> tuple[str, ...]:
     """The measures asked for; `all` leaves out what the extractor has no map for, or no estimate of its mask."""
-    from auvseg.extractors.catalogue import facts_of
-    from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
+    from auvseg.scoring.config import all_measures
 
-    if names != "all":
-        return tuple(name.strip() for name in names.split(","))
-    facts = facts_of(extractor)
-    without = set() if facts is None or facts.predicted_iou else {"predicted_iou"}
-    if extractor == _WITHOUT_MODEL:
-        without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
-    return tuple(name for name in CASE_MEASURES if name not in without)
+    return all_measures(extractor) if names == "all" else tuple(name.strip() for name in names.split(","))
 
 
 def named_modality(dataset: "Dataset", named: ModalityName | None, channel: int) -> "Modality":
@@ -336,14 +329,6 @@ def named_modality(dataset: "Dataset", named: ModalityName | None, channel: int)
     if conflict:
         say_warning(conflict)
     return modality
-
-
-def planes_to_look_at(extractor: str, given: int | None) -> int | None:
-    """The most planes a structure that a bench looks at: those given, else 8, else all where a model sees volumes."""
-    from auvseg.extractors.catalogue import facts_of
-
-    facts = facts_of(extractor)
-    return _BENCH_PLANES if given is None and facts is not None and not facts.whole_volumes else given
 
 
 def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -13,6 +13,9 @@ alone, from where the model carries its own mask to the others; or `none` (the w
 
 Takes = Literal["nothing", "file", "folder"]
 
+DEFAULT_MAX_SLICES: int | None = None
+"""Planes a structure, at most, where nobody says how many, for every command alike; None: all of them."""
+
 
 @dataclass(frozen=True)
 class Facts:

@@ -47,6 +47,16 @@ class Measure:
     summary: str
 
     @property
+    def needs_image(self) -> bool:
+        """Whether it looks at the image, and so depends on how its intensities are read."""
+        return self.group not in ("geometry", "trivial") or self.name in ("edge", "snr")
+
+    @property
+    def needs_scored_planes(self) -> bool:
+        """Whether it looks at those planes of a structure that are scored, and not at all of them."""
+        return self.needs_map or self.name == "snr"
+
+    @property
     def of_farthest(self) -> bool:
         """Whether a case is as far out as its farthest structure, instead of taking the mean over its structures."""
         return self.group == "cohort"

@@ -22,8 +22,9 @@ from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extractor
 from auvseg.scoring.job import Ended, Job
 from auvseg.scoring.loading import load_case
-from auvseg.scoring.run import differences, read_run
+from auvseg.scoring.run import read_run
 from auvseg.scoring.scorer import Scorer
+from auvseg.scoring.setups import in_words, setups_differing
 
 IN_FLIGHT = 2
 """Cases that a worker has at a time: one in the network, one being read."""
@@ -95,9 +96,9 @@ class CaseWorker:
 
     def _begin(self, job: Job) -> None:
         try:
-            if differing := differences(read_run(job.run_folder).setup, job.setup):
+            if found := setups_differing(read_run(job.run_folder).setup, job.setup):
                 raise RunError(
-                    f"{job.run_folder}: a worker sees another run there ({differing}); all must see one folder"
+                    f"{job.run_folder}: a worker sees another run there, {in_words(found)}; all must see one folder"
                 )
         except RunError as problem:
             self._begun.set_exception(problem)

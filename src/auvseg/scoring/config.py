@@ -11,8 +11,11 @@ from auvseg.data.case import Dataset, Modality
 from auvseg.data.layouts.modality import modality_of_channel
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.extractors import check_name
-from auvseg.extractors.catalogue import Prompt, facts_of
-from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt, facts_of
+from auvseg.measures.catalogue import CASE_MEASURES, MEASURES, ScaleOptions
+
+WITHOUT_MODEL = "none"
+"""The extractor that makes no maps."""
 
 _MEANING: Mapping[Modality, str] = {
     "ct": "Hounsfield units",
@@ -95,7 +98,7 @@ class ScoreConfig:
     window_hu: tuple[float, float] = (40.0, 400.0)
     channel: int = 0
     box_margin: int = 0
-    max_slices: int | None = None
+    max_slices: int | None = DEFAULT_MAX_SLICES
     precision: Precision = "auto"
     scale: ScaleOptions = field(default_factory=ScaleOptions)
     measures: tuple[str, ...] = CASE_MEASURES
@@ -115,6 +118,40 @@ class ScoreConfig:
             # Runs of the time before class maps go on.
             del values["class_map"]
         return json.loads(json.dumps(values))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], model: ModelFolder | ModelFile | None) -> "ScoreConfig":
+        """The configuration that `as_dict` gave.
+
+        Args:
+            values: plain JSON values.
+            model: what is not among them.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are of another version.
+        """
+        plain = dict(values)
+        window = plain.pop("window_hu")
+        return cls(
+            **plain
+            | {
+                "window_hu": (float(window[0]), float(window[1])),
+                "scale": ScaleOptions(**plain["scale"]),
+                "measures": tuple(plain["measures"]),
+                "class_map": tuple((name, tuple(theirs)) for name, theirs in plain.get("class_map", ())),
+                "model": model,
+            }
+        )
+
+
+def all_measures(extractor: str) -> tuple[str, ...]:
+    """The measures that an extractor has something for: all without a map where there is none, or no estimate of it."""
+    facts = facts_of(extractor)
+    if extractor == WITHOUT_MODEL:
+        without = {name for name in CASE_MEASURES if MEASURES[name].needs_map}
+    else:
+        without = set() if facts is None or facts.predicted_iou else {"predicted_iou"}
+    return tuple(name for name in CASE_MEASURES if name not in without)
 
 
 def resolve_modality(dataset: Dataset, wanted: Modality | None) -> Modality:

@@ -10,8 +10,8 @@ RUN/cache/            of a large run, tables made of the records, which may be d
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import RunError
 from auvseg.plain_values import of_shape
+from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
 from auvseg.scoring.record import file_name
+from auvseg.scoring.setups import as_options, refusal, setups_differing
 from auvseg.text_files import read_json
 
 RUN_VERSION = 1
@@ -40,12 +42,35 @@ class Run:
         dataset_path: where the data set is, absolute (`Dataset.place`), so that `filter` and `report` find it again.
         setup: configuration, extractor settings, weights and version that every record carries.
         subset: `training` or `all`: which cases were to be scored.
+        model: where the extractor's weights were, where the user named them.
     """
 
     folder: Path
     dataset_path: Path
     setup: dict[str, Any]
     subset: str
+    model: ModelFolder | ModelFile | None = None
+
+    @property
+    def config(self) -> ScoreConfig:
+        """The configuration that it was scored with.
+
+        Raises:
+            RunError: it is that of another version.
+        """
+        try:
+            return ScoreConfig.from_dict(self.setup["config"], self.model)
+        except (KeyError, TypeError, ValueError):
+            raise RunError(f"{self.folder} was scored by another version of auvseg; score into a new folder") from None
+
+    def command(self) -> list[str]:
+        """The words of the command that goes on with it; none where that takes another version."""
+        try:
+            options = as_options(self.config)
+        except RunError:
+            return []
+        words = ["auvseg", "score", str(self.dataset_path), "-o", str(self.folder), *options]
+        return [*words, "--subset", "all"] if self.subset == "all" else words
 
 
 def open_run(
@@ -54,7 +79,9 @@ def open_run(
     setup: dict[str, Any],
     subset: str,
     *,
+    model: ModelFolder | ModelFile | None = None,
     case_ids: Iterable[str] = (),
+    made_by: Sequence[str] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Run:
     """Make a run folder, or check that an existing one was made with the same setup.
@@ -64,14 +91,16 @@ def open_run(
         dataset_path: where the data set is.
         setup: of the run.
         subset: which cases are to be scored.
+        model: the extractor's weights, where the user named them.
         case_ids: of the data set. A run whose data set is gone goes on with another one that has all of its cases;
             files that are not the same are scored anew.
+        made_by: the words of the command that goes on with an existing folder; None: those of `auvseg score`.
         on_note: told of such a move.
 
     Raises:
         RunError: the folder belongs to another data set, another configuration or something else entirely.
     """
-    run = Run(folder, dataset_path, setup, subset)
+    run = Run(folder, dataset_path, setup, subset, model)
     target = folder / "run.json"
     if not target.exists():
         # In this order: another process may be making the same run.
@@ -83,9 +112,9 @@ def open_run(
     elsewhere = not _same_place(known.dataset_path, dataset_path)
     if elsewhere and (_exists(known.dataset_path) or not _holds_all_of(folder, case_ids)):
         raise RunError(f"{folder} holds the scores of {known.dataset_path}; choose another folder with -o")
-    differing = differences(known.setup, setup)
-    if differing:
-        raise RunError(f"{folder} was scored with {differing}; choose another folder with -o")
+    found = setups_differing(known.setup, setup)
+    if found:
+        raise RunError(refusal(str(folder), found, made_by or known.command()))
     if elsewhere:
         _write_run(run, atomic.write_text)
         if on_note is not None:
@@ -130,7 +159,8 @@ def read_run(folder: Path) -> Run:
             raise RunError(f"{folder} was written by another version of auvseg; score into a new folder")
         if not _is_run(content):
             raise ValueError("not what auvseg writes")
-        return Run(folder, Path(content["dataset"]), content["setup"], content["subset"])
+        model = _model_of(content.get("model"))
+        return Run(folder, Path(content["dataset"]), content["setup"], content["subset"], model)
     except OSError:
         raise RunError(f"{folder} is no auvseg run; make one with: auvseg score DATASET -o {folder}") from None
     except (ValueError, KeyError, TypeError):
@@ -139,8 +169,17 @@ def read_run(folder: Path) -> Run:
 
 def _write_run(run: Run, write: Callable[[Path, str], bool | None]) -> bool | None:
     content = {"run_version": RUN_VERSION, "dataset": str(run.dataset_path), "subset": run.subset, "setup": run.setup}
+    if run.model is not None:
+        content["model"] = asdict(run.model) | {"path": str(run.model.path.absolute())}
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     return write(run.folder / "run.json", text)
+
+
+def _model_of(noted: Any) -> ModelFolder | ModelFile | None:
+    if noted is None:
+        return None
+    kind = ModelFolder if "folds" in noted else ModelFile
+    return kind(**{**noted, "path": Path(noted["path"])})
 
 
 def _same_place(known: Path, asked: Path) -> bool:
@@ -172,19 +211,6 @@ def _record_names(case_ids: Iterable[str]) -> set[str]:
 
 def _recorded(folder: Path) -> set[str]:
     return {path.name for path in (folder / "records").glob("*.json")}
-
-
-def differences(known: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> str:
-    """In words, every setting in which two setups differ: `max_slices=8 (now asked: null)`."""
-    found = []
-    for name in sorted(known.keys() | asked.keys()):
-        before, now = known.get(name), asked.get(name)
-        if isinstance(before, dict) and isinstance(now, dict):
-            nested = differences(before, now, f"{prefix}{name}.")
-            found += [nested] if nested else []
-        elif before != now:
-            found.append(f"{prefix}{name}={json.dumps(before)} (now asked: {json.dumps(now)})")
-    return ", ".join(found)
 
 
 def versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ from auvseg.scoring.fleet import Fleet, News
 from auvseg.scoring.job import Ended, Job
 from auvseg.scoring.loading import LoadedCase
 from auvseg.scoring.record import write_record
-from auvseg.scoring.run import differences
+from auvseg.scoring.setups import extractors_differing, in_words
 
 MOST_ATTEMPTS = 3
 """A case with which so many workers were lost, with the last ones alone, gets a record that says so."""
@@ -141,8 +141,8 @@ class Scheduler:
     def _welcome(self, number: int, facts: ExtractorFacts) -> None:
         slot, name = self._slots[number], self._fleet.names[number]
         self._facts = self._facts or facts
-        if differing := differences(dict(self._facts.setup), dict(facts.setup)):
-            raise RunError(f"{name} would score with {differing}; use devices of one kind in a run")
+        if found := extractors_differing(self._facts.setup, facts.setup):
+            raise RunError(f"{name} would score otherwise: {in_words(found)}; use devices of one kind in a run")
         slot.ready = slot.was_ready = True
         slot.lost_starts = 0
         if self._job is not None:

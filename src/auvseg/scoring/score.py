@@ -86,6 +86,7 @@ def score(
     views: bool = True,
     max_memory_bytes: int | None = None,
     options_file: Mapping[str, Any] | None = None,
+    made_by: Sequence[str] | None = None,
     on_case: Callable[[CaseDone], None] | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ScoreSummary:
@@ -108,6 +109,7 @@ def score(
         max_memory_bytes: of this machine for this run, or for `ray` of each worker; None: what the machine and its
             control groups allow. A case that would need more is refused before it is read.
         options_file: what a file of options said; it is repeated in `provenance.json`.
+        made_by: the words of the command that goes on with an existing folder, for messages; None: `auvseg score`.
         on_case: called after every case.
         on_note: called before the first case with every sentence that a person should know of this extractor.
 
@@ -138,7 +140,16 @@ def score(
             max_bytes=_bytes_a_worker(placement, max_memory_bytes),
         )
         ids = [case.case_id for case in dataset.cases]
-        run = open_run(run_folder, dataset.place, job.setup, subset, case_ids=ids, on_note=say)
+        run = open_run(
+            run_folder,
+            dataset.place,
+            job.setup,
+            subset,
+            model=config.model,
+            case_ids=ids,
+            made_by=made_by,
+            on_note=say,
+        )
         reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
     complete = _all_recorded(run_folder, every_case)
     if complete:

@@ -75,7 +75,7 @@ def test_a_plan_may_grow(done, balls, tmp_path):
 def test_another_seed_or_configuration_is_refused(done, balls):
     with pytest.raises(RunError, match="seed"):
         detect(balls, done, CONFIG, Plan(cases=6, seed=1))
-    with pytest.raises(RunError, match="max_slices"):
+    with pytest.raises(RunError, match="--max-slices"):
         detect(balls, done, ScoreConfig(modality="mri", extractor="none", max_slices=3), PLAN)
 
 

@@ -52,7 +52,7 @@ def test_a_training_that_fails_is_a_row_with_its_reason(tmp_path):
     ends = train_cells([cell], Workspace(tmp_path, "3d_fullres", "small"), "Dataset001_X", PROTOCOL)
     assert ends[0].status == "failed"
     assert str(cell.folder(tmp_path) / "log.txt") in ends[0].reason
-    assert "Could not find a dataset with the ID 1" in ends[0].reason
+    assert "nnUNet_preprocessed" in ends[0].reason
 
 
 @pytest.mark.slow

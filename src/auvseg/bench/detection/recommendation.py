@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from auvseg.bench.detection.run import check_same_setup
+from auvseg.bench.combination import measures_behind
+from auvseg.bench.detection.run import check_same_setup, read_plan
 from auvseg.bench.signal import FINDS
 from auvseg.errors import RunError
 
@@ -28,13 +29,16 @@ def read_recommendation(bench: Path, run: Path) -> str | None:
     """What a bench's folder says to filter a run by; None: no usable signal.
 
     Raises:
-        RunError: the folder is no judged bench, or was scored differently from the run.
+        RunError: the folder is no judged bench, or what it recommends was scored differently in the run.
     """
-    check_same_setup(bench, run)
+    read_plan(bench)
     path = bench / MEASURES_FILE
     try:
-        return recommended_of(pd.read_csv(path))
+        by = recommended_of(pd.read_csv(path))
     except OSError:
         raise RunError(f"{bench} has not been judged yet; run the same auvseg bench detect command again") from None
     except (KeyError, ValueError):
         raise RunError(f"{path} is damaged; run auvseg bench detect again, it keeps what is scored") from None
+    if by is not None:
+        check_same_setup(bench, run, measures_behind(by, bench))
+    return by

@@ -9,8 +9,9 @@ A faulty copy lives in memory only. Its record is one like any other, so that a 
 
 import json
 import logging
+import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
 from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
-from auvseg.scoring.run import differences, read_run
+from auvseg.scoring.run import read_run
 from auvseg.scoring.score import CaseDone, score
+from auvseg.scoring.setups import VERSION, in_words, setups_differing, what_matters
 from auvseg.text_files import read_json
 
 _log = logging.getLogger(__name__)
@@ -123,6 +125,7 @@ def detect(
         part_id=part_id,
         read_timeout_s=read_timeout_s,
         views=False,
+        made_by=["auvseg", "bench", "detect", str(dataset.place), "-o", str(folder), "--like", str(folder / CLEAN)],
         options_file=options_file,
         on_case=on_case,
         on_note=on_note,
@@ -164,18 +167,27 @@ def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
         raise RunError(f"{folder / BENCH_FILE} is damaged; bench into a new folder") from None
 
 
-def check_same_setup(bench: Path, run: Path) -> None:
-    """Refuse a run whose numbers do not mean the same as the bench's. Which measures were asked for does not matter.
+def check_same_setup(bench: Path, run: Path, measures: Collection[str]) -> None:
+    """Refuse a run in which some measures do not mean the same as in the bench.
+
+    Args:
+        bench: folder of the bench.
+        run: folder of the run.
+        measures: what is to be taken from both. What none of them depends on may differ.
 
     Raises:
-        RunError: they were scored with another configuration, model or version; the message says which.
+        RunError: they were scored with other options, another model or version; the message says which.
     """
-    known, asked = (json.loads(json.dumps(read_run(folder).setup)) for folder in (bench / CLEAN, run))
-    for setup in (known, asked):
-        setup["config"].pop("measures", None)
-    differing = differences(known, asked)
-    if differing:
-        raise RunError(f"the bench {bench} was scored with {differing} in {run}; use the same options for both")
+    known, asked = read_run(run), read_run(bench / CLEAN)
+    found = setups_differing(*(what_matters(one.setup, measures) for one in (known, asked)))
+    if not found:
+        return
+    target = f"{bench.resolve()}-like-{run.resolve().name}"
+    command = ["auvseg", "bench", "detect", str(known.dataset_path), "-o", target, "--like", str(run)]
+    advice = f"a bench like the run: {shlex.join(command)}"
+    if any(one.name == VERSION for one in found):
+        advice = "make both with one version"
+    raise RunError(f"{run} was scored otherwise than {bench}: {in_words(found, ' against {}')}; {advice}")
 
 
 def fault_setup(setup: dict[str, Any], fault: Fault, seed: int) -> dict[str, Any]:
@@ -192,7 +204,10 @@ def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
     if (folder / BENCH_FILE).exists():
         known, _ = read_plan(folder)
         if known.seed != plan.seed:
-            raise RunError(f"{folder} was drawn with seed {known.seed}, not {plan.seed}; choose another folder with -o")
+            raise RunError(
+                f"{folder} was made with --seed {known.seed} (now {plan.seed}); go on with that one, or start anew in "
+                "another folder, with -o"
+            )
     elif atomic.holds_something(folder):
         raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
     content = {"bench_version": 1, "plan": plan.as_dict(), "cases": [case.case_id for case in cases]}
@@ -216,8 +231,7 @@ def _is_done(bench: _Bench, case: Case, fault: Fault) -> bool:
     record = read_record(record_path(bench.folder / fault.folder, case.case_id))
     if clean is None or record is None:
         return False
-    same_setup = not differences(dict(record.setup), fault_setup(bench.setup, fault, bench.plan.seed))
-    return same_setup and record.inputs == clean.inputs
+    return record.setup == fault_setup(bench.setup, fault, bench.plan.seed) and record.inputs == clean.inputs
 
 
 def _faulty_records(

@@ -18,11 +18,21 @@ from typing import Any
 
 from auvseg import atomic
 from auvseg.bench.training.arms import Arm
-from auvseg.bench.training.preparation import Workspace, last_words
+from auvseg.bench.training.preparation import SMALL, Workspace, last_words
 from auvseg.errors import RunError
+from auvseg.scoring.setups import differing, in_words
 from auvseg.text_files import read_json
 
 _POLL_S = 1.0
+_OPTIONS = {
+    "epochs": "--epochs",
+    "iterations": "--iterations",
+    "left_out": "cases left out",
+    "learning_rate": "--learning-rate",
+    "network": "--network",
+    "size": "--size",
+}
+"""The option that chooses a value of a cell's description, or what it is called."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +164,21 @@ def _check_same(cell: Cell, workspace: Workspace, protocol: Protocol) -> None:
         return
     except ValueError:
         raise RunError(f"{path} is damaged; move the folder away") from None
-    if known != _description(cell, workspace, protocol):
-        raise RunError(f"{path.parent} was trained with other settings or other cases; choose a new folder with -o")
+    asked = _description(cell, workspace, protocol)
+    if known == asked:
+        return
+    found = differing(_sized(known), _sized(asked), _OPTIONS) if isinstance(known, dict) else ()
+    words = f": {in_words(found)}" if found else ""
+    raise RunError(
+        f"{path.parent} was trained with other settings{words}; give the bench's command as before, or start anew in "
+        "another folder, with -o"
+    )
+
+
+def _sized(description: dict[str, Any]) -> dict[str, Any]:
+    """A description with the size that was asked for in place of what follows from it."""
+    known = {name: value for name, value in description.items() if name not in ("configuration", "mirroring")}
+    return known | {"size": "small" if description.get("configuration") == SMALL else "full"}
 
 
 def _description(cell: Cell, workspace: Workspace, protocol: Protocol) -> dict[str, Any]:

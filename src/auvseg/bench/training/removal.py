@@ -15,8 +15,7 @@ from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.data.case import Dataset
 from auvseg.filtering.selection import Combine, filter_cases
-from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
-from auvseg.scoring.config import ScoreConfig
+from auvseg.scoring.config import ScoreConfig, all_measures
 from auvseg.scoring.score import CaseDone, score
 from auvseg.scoring.table import load_scores
 
@@ -113,7 +112,7 @@ def _combined(
     config = options.auv
     if options.combined_extractor != config.extractor:
         config = replace(
-            config, extractor=options.combined_extractor, measures=_measures(options.combined_extractor), model=None
+            config, extractor=options.combined_extractor, measures=all_measures(options.combined_extractor), model=None
         )
     run, bench = folder / "runs" / config.extractor, folder / "detection" / config.extractor
     score(dataset, run, config, device=device, views=False, on_case=_named("scoring", on_case))
@@ -121,10 +120,6 @@ def _combined(
     find(bench, seed=options.detection.seed)
     table = with_combined(load_scores(run), run, bench)
     return filter_cases(table, by=COMBINED, keep=options.keep).removed
-
-
-def _measures(extractor: str) -> tuple[str, ...]:
-    return tuple(name for name in CASE_MEASURES if extractor != "none" or not MEASURES[name].needs_map)
 
 
 def _named(what: str, on_case: OnCase | None) -> Callable[[CaseDone], None] | None:

@@ -29,11 +29,30 @@ from auvseg.data.dataset import read_dataset
 from auvseg.errors import RunError
 from auvseg.extractors import check_name
 from auvseg.scoring.config import check_config
-from auvseg.scoring.run import differences
+from auvseg.scoring.setups import OPTIONS, differing, in_words
 from auvseg.spreadsheet import table_as_csv
 from auvseg.text_files import read_json
 
 BENCH_FILE = "bench.json"
+
+_OPTIONS = {
+    **{f"filters.auv.{place}": option for place, option in OPTIONS.items()},
+    "filters.combined_extractor": "--combined-extractor",
+    "filters.combine": "--combine",
+    "filters.detection.cases": "--detect-cases",
+    "filters.keep": "--keep",
+    "filters.scope": "--scope",
+    "noise.cases": "--cases",
+    "noise.corruptions": "--corruptions",
+    "noise.held_out": "--held-out",
+    "noise.noise_level": "--noise-level",
+    "noise.seed": "--seed",
+    "noise.severities": "--severities",
+    "filters.detection.corruptions": "--corruptions",
+    "filters.detection.seed": "--seed",
+    "configuration": "--configuration",
+}
+"""The option that chooses a value, by its place in the plan."""
 
 OnStep = Callable[[str, int, int, str], None]
 """Called with what is being done, done, total, and the case or cell."""
@@ -151,9 +170,15 @@ def _open(folder: Path, plan: dict[str, Any]) -> None:
         known.pop("training_bench")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RunError(f"{folder} is no bench of trainings; choose another folder with -o") from None
-    differing = differences(known, plan)
-    if differing:
-        raise RunError(f"{folder} was made with {differing}; choose another folder with -o")
+    found = differing(known, plan, _OPTIONS)
+    # Those follow from the extractor.
+    named = [one for one in found if one.name != OPTIONS["measures"]] or found
+    if named:
+        again = " ".join(in_words([one], "") for one in named)
+        raise RunError(
+            f"{folder} was made with {in_words(named)}; the same command with {again} goes on; or start anew in "
+            "another folder, with -o"
+        )
 
 
 def _plain(filters: FilterOptions) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`auvseg bench detect`: known faults, planted into the user's own cases; which measure finds them?"""
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,12 +21,30 @@ from auvseg.cli.score import (
     named_class_map,
     named_modality,
     named_model,
-    planes_to_look_at,
 )
 from auvseg.cli.values import names, numbers, share
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
+    from auvseg.scoring.config import ScoreConfig
+
+_OF_A_RUN = (
+    "extractor",
+    "folds",
+    "checkpoint",
+    "mirroring",
+    "class_map",
+    "prompt",
+    "input_kind",
+    "modality",
+    "window",
+    "channel",
+    "box_margin",
+    "max_slices",
+    "precision",
+)
+"""What --like takes from a run."""
 
 _BESIDE = ("combined", "combined, unseen", "agreement", "S", "volume_ml")
 """Measures whose faults are shown one by one beside the recommended one."""
@@ -72,10 +91,14 @@ def command(
     channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
     box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; default 8, of volume models all.")
+        int | None, typer.Option(min=1, help="At most so many planes a structure; not given: all, as for auvseg score.")
+    ] = DEFAULT_MAX_SLICES,
+    precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Run folder of auvseg score: take all of its options, so that rank and filter can go by it."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
     full: Annotated[bool, typer.Option("--full", help="Show every measure, and fault by fault.")] = False,
     as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
@@ -84,7 +107,8 @@ def command(
     """Plant known faults into a random half of the cases and judge every measure by them.
 
     Nothing of the data set is changed. Interrupted, or more cases or faults wanted later? The same folder goes on.
-    Then: auvseg filter RUN --by combined --keep auto --bench BENCH.
+    Then: auvseg filter RUN --keep auto --bench BENCH. What the recommended measure depends on must be alike in both:
+    give auvseg score and this the same options, or none, or say --like RUN.
 
     Example: [bold]auvseg bench detect nnUNet_raw/Dataset004_Hippocampus -o bench/hippocampus --minutes 60[/bold]
     """
@@ -100,19 +124,23 @@ def command(
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
     say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
-    config = ScoreConfig(
-        modality=named_modality(known, modality, channel),
-        extractor=extractor,
-        prompt=prompt.value,
-        input=input_kind.value,
-        window_hu=window,
-        channel=channel,
-        box_margin=box_margin,
-        max_slices=planes_to_look_at(extractor, max_slices),
-        precision=precision.value,
-        measures=measures_named("all", extractor),
-        model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
-        class_map=named_class_map(class_map),
+    config = (
+        _like(ctx, like, model)
+        if like is not None
+        else ScoreConfig(
+            modality=named_modality(known, modality, channel),
+            extractor=extractor,
+            prompt=prompt.value,
+            input=input_kind.value,
+            window_hu=window,
+            channel=channel,
+            box_margin=box_margin,
+            max_slices=max_slices,
+            precision=precision.value,
+            measures=measures_named("all", extractor),
+            model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
+            class_map=named_class_map(class_map),
+        )
     )
     plan = Plan(
         cases=cases or None,
@@ -154,6 +182,32 @@ def command(
     else:
         _show(findings, budget, faulty_share, full=full)
     say(f"tables: {output / 'detection.csv'}, {output / 'measures.csv'}; weights: {output / 'combined.json'}")
+
+
+def _like(ctx: typer.Context, run: Path, model: Path | None) -> "ScoreConfig":
+    """The configuration of a run; its weights may have been moved.
+
+    Raises:
+        RunError: there is no run.
+        UsageError: an option that the run has is given too.
+    """
+    from auvseg.errors import UsageError
+    from auvseg.scoring.config import ModelFolder
+    from auvseg.scoring.run import read_run
+
+    sources = {
+        one.opts[0]: ctx.get_parameter_source(str(one.name)) for one in ctx.command.params if one.name in _OF_A_RUN
+    }
+    given = [option for option, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    if given:
+        raise UsageError(f"--like takes every option of the run {run}; omit {', '.join(given)}")
+    known = read_run(run).config
+    if model is None:
+        return known
+    if known.model is not None:
+        return replace(known, model=replace(known.model, path=model))
+    moved = named_model(known.extractor, model, None, ModelFolder.checkpoint, mirroring=False)
+    return replace(known, model=moved)
 
 
 def _result(findings: "Findings", left: int) -> dict[str, object]:

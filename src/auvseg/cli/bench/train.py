@@ -11,9 +11,10 @@ from auvseg.cli.console import AsJson, progress, say, say_error, say_warning, sh
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
-from auvseg.cli.score import InputName, ModalityName, measures_named, named_modality, named_model, planes_to_look_at
+from auvseg.cli.score import InputName, ModalityName, measures_named, named_modality, named_model
 from auvseg.cli.train import NetworkName
 from auvseg.cli.values import names, numbers, share
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
@@ -80,8 +81,8 @@ def command(
     ] = "none",
     detect_cases: Annotated[int, typer.Option(min=6, help="Cases to fit the combined measure on.")] = 40,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; default 8, of volume models all.")
-    ] = None,
+        int | None, typer.Option(min=1, help="At most so many planes a structure; not given: all, as for auvseg score.")
+    ] = DEFAULT_MAX_SLICES,
     input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
     modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
@@ -121,7 +122,7 @@ def command(
             extractor=extractor,
             input=input_kind.value,
             window_hu=window,
-            max_slices=planes_to_look_at(extractor, max_slices),
+            max_slices=max_slices,
             measures=measures_named("all", extractor),
             model=named_model(extractor, model, None, "checkpoint_final.pth", mirroring=False),
         ),
