@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli import completion
-from auvseg.cli.console import command_line, progress, say, say_warning, show_table
+from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show, show_json, show_table
 from auvseg.cli.rank import DirectionName, ScopeName, recommended
 from auvseg.cli.values import share
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +94,7 @@ def command(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, write nothing.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back everything that was exported from this run.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Keep the least suspicious training cases; validation and test cases and originals are never touched.
 
@@ -102,9 +104,10 @@ def command(
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
     if undo:
-        _undo(run)
+        _undo(run, as_json=as_json)
         return
     from auvseg.errors import UsageError
+    from auvseg.filtering.decided import decided
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.reviewed import obey
     from auvseg.filtering.selection import filter_cases, losses
@@ -139,8 +142,32 @@ def command(
         selection = obey(selection, known.review.decisions)
     scored = read_dataset_of(run, dataset)
     written = export_selection(export.value, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
-    _show_selection(selection, losses(selection, table))
+    decisions = decided(selection, ignores=export is ExportName.ignore)
+    if as_json:
+        lost = losses(selection, table)
+        show_json({**_facts(selection, written, export, dry_run=dry_run), "decisions": decisions, "losses": lost})
+    elif export is ExportName.ignore:
+        _show_decisions(decisions)
+        show(_ignored_in_words(selection))
+    else:
+        _show_losses(losses(selection, table))
+        _show_decisions(decisions)
+        show(f"{selection.rule.in_words()}: {len(selection.kept)} kept, {len(selection.removed)} removed")
     _say_what_was_done(run, selection, written, dry_run=dry_run)
+
+
+def _facts(selection: "Selection", written: "Export", export: ExportName, *, dry_run: bool) -> dict[str, object]:
+    return {
+        "rule": selection.rule,
+        "export": export,
+        "dry_run": dry_run,
+        "kept": selection.kept,
+        "removed": selection.removed,
+        "unscored": [{"case": o.case_id, "class": o.class_name, "reason": o.reason} for o in selection.unscored],
+        "notes": selection.notes,
+        "warnings": [*selection.warnings, *written.warnings],
+        "files": [{"path": one.path, "backup": one.backup} for one in written.files],
+    }
 
 
 def _say_what_was_done(run: Path, selection: "Selection", written: "Export", *, dry_run: bool) -> None:
@@ -188,27 +215,40 @@ def _advised(
     return advice.keep
 
 
-def _show_selection(selection: "Selection", losses: "pd.DataFrame") -> None:
+def _show_losses(losses: "pd.DataFrame") -> None:
     rows = [
         (str(row["kind"]), str(row["name"]), str(row["before"]), str(row["after"]), f"{100 * row['share']:.1f} %")
         for row in losses.to_dict("records")
     ]
     show_table("training cases", ("", "", "before", "after", "removed"), rows, left=2)
-    suspicious = selection.decisions[selection.decisions["suspicious"]].sort_values("suspicion", ascending=False)
-    shown = [
-        (str(row["case"]), str(row.get("class", "")), str(row["reason"]))
-        for row in suspicious.head(_MOST_SHOWN).to_dict("records")
-    ]
+
+
+def _show_decisions(decisions: "pd.DataFrame") -> None:
+    """What is suspicious, and what came of it."""
+    suspicious = decisions[decisions["suspicious"]]
+    columns = [name for name in ("case", "class", "outcome", "reason") if name in decisions.columns]
+    shown = [[str(row[name]) for name in columns] for row in suspicious.head(_MOST_SHOWN).to_dict("records")]
     if shown:
-        show_table("suspicious", ("case", "class", "why"), shown, left=3)
-    say(f"{selection.rule.in_words()}: {len(selection.kept)} kept, {len(selection.removed)} removed")
+        headings = ["why" if name == "reason" else name for name in columns]
+        show_table("suspicious", headings, shown, left=len(columns))
+    if len(suspicious) > len(shown):
+        say(f"and {len(suspicious) - len(shown)} more; --json lists them all")
 
 
-def _undo(run: Path) -> None:
+def _ignored_in_words(selection: "Selection") -> str:
+    pairs = selection.suspicious_pairs
+    structures, cases = counted(len(pairs), "structure"), counted(len({case for case, _ in pairs}), "case")
+    return f"{selection.rule.in_words()}: {structures} of {cases} ignored, no case removed"
+
+
+def _undo(run: Path, *, as_json: bool) -> None:
     from auvseg.filtering.exports import FILTER_FOLDER
     from auvseg.filtering.undo import undo
 
     undone = undo(run / FILTER_FOLDER)
+    if as_json:
+        left = [{"path": path, "reason": reason} for path, reason in undone.left]
+        show_json({"restored": undone.restored, "removed": undone.removed, "left": left})
     for path in undone.restored:
         say(f"restored {path}")
     for path in undone.removed:

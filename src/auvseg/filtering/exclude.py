@@ -3,6 +3,7 @@
 Both are for people and their own tools; nothing of auvseg reads them back.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def _describe(selection: Selection, dataset: Dataset) -> dict[str, Any]:
         "dataset": dataset.name,
         "rule": {**vars(rule)},
         "training_cases": len(selection.kept) + len(selection.removed),
-        "exclude": [{"case": case, **_why(by_case[case], rule)} for case in selection.removed],
+        "exclude": [{"case": case, **_why(by_case.get(case), rule)} for case in selection.removed],
     }
     if rule.scope == "class":
         found = decisions[decisions["suspicious"]]
         content["suspicious_structures"] = [
-            {"case": str(row["case"]), **_judgement(row, rule)} for row in found.to_dict("records")
+            {"case": str(row["case"]), **_judgement(row, rule), **_outcome(row)} for row in found.to_dict("records")
         ]
     content["not_scored_and_kept"] = [
         {"case": one.case_id, **({"class": one.class_name} if one.class_name else {}), "reason": one.reason}
@@ -73,7 +74,16 @@ def _describe(selection: Selection, dataset: Dataset) -> dict[str, Any]:
     return content
 
 
-def _why(decisions: pd.DataFrame, rule: Rule) -> dict[str, Any]:
+def _outcome(row: dict[Any, Any]) -> dict[str, str]:
+    """What came of the case of a suspicious structure."""
+    if row["removed"]:
+        return {"case_is": "removed"}
+    return {"case_is": "kept", **({"for": str(row["kept_for"])} if row["kept_for"] else {})}
+
+
+def _why(decisions: pd.DataFrame | None, rule: Rule) -> dict[str, Any]:
+    if decisions is None:
+        return {"reason": "decided by review; it has no score"}
     judged = [_judgement(row, rule) for row in decisions.to_dict("records") if row["suspicious"]]
     return judged[0] if rule.scope == "case" else {"classes": judged}
 
@@ -83,5 +93,10 @@ def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
     sign = -1.0 if rule.suspicious == "low" else 1.0
     name = f"distance of {rule.by}" if rule.suspicious == "both" else rule.by
     own = {"class": str(row["class"])} if rule.scope == "class" else {}
-    numbers = {name: float(row["value"]), "threshold": sign * float(row["threshold"])}
+    numbers = {name: _number(row["value"]), "threshold": _number(sign * row["threshold"])}
     return {**own, **numbers, "reason": str(row["reason"])}
+
+
+def _number(value: float) -> float | None:
+    """A number as YAML can hold it; None where there is none, as of a case that a review decided on."""
+    return float(value) if math.isfinite(value) else None

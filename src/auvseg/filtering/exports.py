@@ -1,17 +1,21 @@
 """Every export by name."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.datalist import export_datalist
+from auvseg.filtering.decided import decided
 from auvseg.filtering.exclude import export_exclude
 from auvseg.filtering.export import Export
 from auvseg.filtering.ignore import export_ignore
+from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.selection import Selection
 from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
+from auvseg.spreadsheet import table_as_csv
 
 ExportName = Literal["exclude", "splits", "datalist", "weights", "ignore"]
 FILTER_FOLDER = "filter"
@@ -30,6 +34,8 @@ def export_selection(
 ) -> Export:
     """Write one export of a selection into the run's filter folder, or where the user wants it.
 
+    Beside it, in the run's filter folder, `NAME-decisions.csv` says which row led to what (`auvseg.filtering.decided`).
+
     Args:
         name: `exclude` list, nnU-Net `splits`, MONAI `datalist`, sampling `weights`, or an nnU-Net data set that sets
             the suspicious structures to `ignore`.
@@ -44,6 +50,23 @@ def export_selection(
         UsageError: an option that this export does not have, or one it lacks.
     """
     folder = run_folder / FILTER_FOLDER
+    written = _written(name, selection, dataset, folder, splits_path=splits_path, target=target, dry_run=dry_run)
+    table = table_as_csv(decided(selection, ignores=name == "ignore"))
+    path = folder.resolve() / f"{name}-decisions.csv"
+    plan = [PlannedFile(path, lambda: table.encode("utf-8", "surrogateescape"))]
+    return replace(written, files=(*written.files, *write_files(folder, plan, selection.rule.in_words(), dry_run)))
+
+
+def _written(
+    name: ExportName,
+    selection: Selection,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    splits_path: Path | None,
+    target: Path | None,
+    dry_run: bool,
+) -> Export:
     if splits_path is not None and name != "splits":
         raise UsageError(f"--splits goes with --export splits, not with --export {name}")
     if name == "splits":

@@ -218,8 +218,8 @@ def with_outcome(decisions: pd.DataFrame, removed: Collection[str]) -> pd.DataFr
     gone = decisions["case"].isin(list(removed))
     keeping: dict[str, list[str]] = {}
     stays = decisions[~decisions["suspicious"] & decisions["held"] & ~gone]
-    for case, name in zip(stays["case"], stays["class"], strict=True):
-        keeping.setdefault(str(case), []).append(str(name))
+    for case, name, number in zip(stays["case"], stays["class"], stays["value"], strict=True):
+        keeping.setdefault(str(case), []).append(f"{name}" if number == number else f"{name}, which has no number")
     kept_for = [
         ", ".join(keeping.get(str(case), [])) if suspicious and not goes else ""
         for case, suspicious, goes in zip(decisions["case"], decisions["suspicious"], gone, strict=True)
