@@ -44,6 +44,7 @@ class Volume:
         warnings: what a reader should know, one sentence each.
         channel: which of the case's channels `image` is, from 0.
         others: the other channels, in order, each as `image`; empty where they were not asked for.
+        nnunet_spacing: along (D, H, W) in the numbers of nnU-Net's own reader; None where it sees `spacing_mm`.
         axes_mm: of a sheared grid the steps along D, H and W, a row each, in mm; None where they are perpendicular.
     """
 
@@ -56,6 +57,7 @@ class Volume:
     channel: int = 0
     others: tuple[ImageArray, ...] = ()
     axes_mm: AxesArray | None = None
+    nnunet_spacing: tuple[float, float, float] | None = None
 
     def channels(self) -> Float32[np.ndarray, "K D H W"]:
         """`image` and the other channels that were read, in order, (K, D, H, W); a copy."""
@@ -109,9 +111,18 @@ def load_volume(
     if with_label and case.label is not None:
         label = _read_label(case, case.label, header, warnings, allocate)
     order = _axis_order(header)
-    x, y, z = (header.spacing_mm[axis] for axis in order)
-    axes_mm = header.affine[:3, order].T if header.is_sheared else None
-    return Volume(case.case_id, image, label, (x, y, z), header.axcodes, tuple(warnings), channel, others, axes_mm)
+    return Volume(
+        case_id=case.case_id,
+        image=image,
+        label=label,
+        spacing_mm=_in_order(header.spacing_mm, order),
+        axcodes=header.axcodes,
+        warnings=tuple(warnings),
+        channel=channel,
+        others=others,
+        axes_mm=header.affine[:3, order].T if header.is_sheared else None,
+        nnunet_spacing=None if header.nnunet_spacing is None else _in_order(header.nnunet_spacing, order),
+    )
 
 
 def require_usable(case: Case) -> None:
@@ -292,6 +303,11 @@ def _turn(before: str, after: str) -> NDArray[np.float64]:
 
 def _canonical(array: NDArray[Any], header: Header) -> NDArray[Any]:
     return nib.orientations.apply_orientation(array, _orientation(header))
+
+
+def _in_order(sizes: tuple[float, float, float], order: list[int]) -> tuple[float, float, float]:
+    depth, height, width = (sizes[axis] for axis in order)
+    return depth, height, width
 
 
 def _axis_order(header: Header) -> list[int]:

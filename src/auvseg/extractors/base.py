@@ -33,10 +33,13 @@ class RawImage:
     Attributes:
         channels: (K, D, H, W) float32 intensities of every channel, in the canonical orientation.
         axcodes: orientation on disk, such as "LAS"; `auvseg.data.volume.as_stored` turns an array back to it.
+        nnunet_spacing: voxel size along (D, H, W) in the numbers of nnU-Net's own reader; None where it sees the same
+            as auvseg.
     """
 
     channels: Float32[np.ndarray, "K D H W"]
     axcodes: str
+    nnunet_spacing: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

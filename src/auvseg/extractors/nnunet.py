@@ -128,7 +128,7 @@ class NnUNet:
         if case.raw is None or case.raw.channels.shape[0] != self.raw_channels:
             found = 0 if case.raw is None else case.raw.channels.shape[0]
             raise CaseError(f"has {found} channels, the network was trained on {self.raw_channels}")
-        logits = CaseLogits(self._model, self._predicted(case.raw, case.spacing_mm))
+        logits = CaseLogits(self._model, self._predicted(case.raw, case.raw.nnunet_spacing or case.spacing_mm))
         depth = case.image.shape[0]
         held = None if case.label is None else values_by_plane(case.label)
         for one in classes:

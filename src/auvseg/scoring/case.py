@@ -182,7 +182,7 @@ def _prepare(
         image=normalise(volume, how, foreground, in_place=consume and not raw),
         label=volume.label if config.prompted_by_label else None,
         spacing_mm=volume.spacing_mm,
-        raw=RawImage(volume.channels(), volume.axcodes) if raw else None,
+        raw=RawImage(volume.channels(), volume.axcodes, volume.nnunet_spacing) if raw else None,
     )
 
 

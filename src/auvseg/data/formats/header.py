@@ -23,6 +23,8 @@ Part = Literal["image", "label"]
 Notes = tuple[Problem, ...]
 """What a reader noticed in a file; each is a finding of `check`, and a sentence in the case's record."""
 
+Spacing = tuple[float, float, float]
+
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From ITK's and DICOM's positions to NIfTI's."""
 
@@ -38,6 +40,7 @@ LONGEST_SIDE_MM = 1e4
 """No scan of a body is longer than this: where a header makes it so, its unit of length is wrong."""
 
 _ATOM_MM = 1e-7
+_ROUNDING = 1e-5
 _LEAST_VOLUME_OF_UNIT_AXES = 1e-6
 """Three axes of length 1 that span less than this lie in one plane, apart from rounding."""
 
@@ -62,14 +65,16 @@ class Header:
         axcodes: where each spatial axis points, such as "LAS".
         dtype: NumPy's name of the type on disk, before slope and intercept.
         notes: what the reader had to guess or repair, and where the header contradicts itself.
+        nnunet_spacing: voxel size in the numbers of nnU-Net's own reader of such files; None where it sees the same.
     """
 
     shape: tuple[int, ...]
     affine: Float64[np.ndarray, "4 4"]
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: Spacing
     axcodes: str
     dtype: str
     notes: Notes = ()
+    nnunet_spacing: Spacing | None = None
 
     @property
     def is_sheared(self) -> bool:
@@ -80,6 +85,21 @@ class Header:
     def voxel_mm3(self) -> float:
         """Volume of a voxel, that of the slanted box where the axes are not perpendicular."""
         return abs(float(np.linalg.det(self.affine[:3, :3]))) if self.is_sheared else math.prod(self.spacing_mm)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where voxels are, and what is to be said of it.
+
+    Attributes:
+        affine: (4, 4) voxel indices to RAS+ millimetres.
+        notes: as of `Header`.
+        nnunet_spacing: voxel size that nnU-Net's own reader takes.
+    """
+
+    affine: Float64[np.ndarray, "4 4"]
+    notes: Notes = ()
+    nnunet_spacing: Spacing | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,7 @@ def make_header(
     affine: Float64[np.ndarray, "4 4"],
     dtype: np.dtype[Any],
     notes: Notes = (),
+    nnunet_spacing: Spacing | None = None,
 ) -> Header:
     """Check shape and affine and derive spacing and orientation.
 
@@ -116,7 +137,9 @@ def make_header(
     x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
     axcodes = "".join(nib.orientations.aff2axcodes(affine))
     notes = (*notes, *_notes_on_grid(affine, shape, notes))
-    return Header(shape, affine.astype(np.float64), (x, y, z), axcodes, dtype.name, notes)
+    if nnunet_spacing is not None and np.allclose(nnunet_spacing, (x, y, z), rtol=_ROUNDING, atol=0):
+        nnunet_spacing = None
+    return Header(shape, affine.astype(np.float64), (x, y, z), axcodes, dtype.name, notes, nnunet_spacing)
 
 
 def itk_affine(

@@ -141,15 +141,16 @@ def _header(path: Path, reader: Any, source: VoxelSource, part: Part, layered: b
     spacing = np.asarray(reader.GetSpacing(), dtype=np.float64)
     affine, notes = itk_affine(direction, spacing, np.asarray(reader.GetOrigin(), dtype=np.float64))
     if path.name.lower().endswith(_NRRD):
-        affine, more = nrrd_geometry(path, source.fields, affine, shape)
+        geometry = nrrd_geometry(path, source.fields, affine, shape)
     elif path.name.lower().endswith(_META):
-        affine, more = meta_geometry(path, source.fields, affine, shape)
+        geometry = meta_geometry(path, source.fields, affine, shape)
     else:
-        affine, more = picture_geometry(path, part, math.prod(shape[2:]))
+        geometry = picture_geometry(path, part, math.prod(shape[2:]))
     if colours > 1 and not _is_grey_bmp(path):
         # The channels of a picture are where those of any image in one file are: along the fourth axis.
         shape = (*shape, *[1] * (3 - len(shape)), colours)
-    header = make_header(path, shape, affine, dtype, (*notes, *more))
+    notes = (*notes, *geometry.notes)
+    header = make_header(path, shape, geometry.affine, dtype, notes, geometry.nnunet_spacing)
     held = sum(file.stat().st_size for file in source.files)
     check_promise(path, math.prod(shape) * dtype.itemsize, held, source.most_compression)
     return header

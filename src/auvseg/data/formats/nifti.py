@@ -11,21 +11,21 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
-from jaxtyping import Float64
 from nibabel import imageglobals
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 from auvseg.data.findings import Kind, Problem
-from auvseg.data.formats.header import Header, Notes, Part, RawArray, make_header
+from auvseg.data.formats.header import Geometry, Header, Notes, Part, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
-from auvseg.data.formats.nifti_geometry import affine_of, require_usable
+from auvseg.data.formats.nifti_geometry import geometry_of, require_usable
 from auvseg.data.formats.numbers import kept, scaled_label
 from auvseg.data.formats.reasons import Reason
 from auvseg.errors import ReadError
@@ -165,7 +165,7 @@ def _header(path: Path, image: Any, raw: Any, repairs: Notes) -> Header:
     try:
         dtype = np.dtype(image.get_data_dtype())
         shape = tuple(int(size) for size in image.shape)
-        affine, notes = _affine_mm(path, image, raw, shape)
+        geometry = _geometry(path, image, raw, shape)
         data = Path(image.file_map["image"].filename)
         offset = int(getattr(image.dataobj, "offset", 0))
     except ReadError:
@@ -181,25 +181,26 @@ def _header(path: Path, image: Any, raw: Any, repairs: Notes) -> Header:
         raise Reason.NO_DATA_FILE.of(path, data=data.name)
     compression = MOST_DEFLATED if data.name.lower().endswith(_COMPRESSED) else 1
     check_promise(path, offset + math.prod(shape) * dtype.itemsize, data.stat().st_size, compression)
-    return make_header(path, shape, affine, dtype, (*notes, *repairs))
+    notes = (*geometry.notes, *repairs)
+    return make_header(path, shape, geometry.affine, dtype, notes, geometry.nnunet_spacing)
 
 
-def _affine_mm(path: Path, image: Any, raw: Any, shape: tuple[int, ...]) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
+def _geometry(path: Path, image: Any, raw: Any, shape: tuple[int, ...]) -> Geometry:
     if raw is not None:
-        affine, notes = affine_of(path, raw, shape)
-        return affine, (*notes, *_notes_on_scaling(raw))
+        geometry = geometry_of(path, raw, shape)
+        return replace(geometry, notes=(*geometry.notes, *_notes_on_scaling(raw)))
     affine = np.asarray(image.affine, dtype=np.float64).copy()
     if isinstance(image.header, nib.AnalyzeHeader):
         # SPM states it in a file of its own.
         stated = "mat" in image.file_map and Path(image.file_map["mat"].filename).is_file()
         message = "the Analyze format states no orientation: LAS is assumed"
-        return affine, () if stated else (Problem(Kind.UNSTATED_ORIENTATION, message),)
+        return Geometry(affine, () if stated else (Problem(Kind.UNSTATED_ORIENTATION, message),))
     with ImageOpener(path) as stream:
         flag = stream.read(_MGH_FLAG_AT + 2)[_MGH_FLAG_AT:]
     if flag == _NO_GEOMETRY_OF_MGH:
         message = "the header states no geometry (goodRASFlag 0): 1 mm and LIA are assumed, as FreeSurfer does"
-        return affine, (Problem(Kind.UNSTATED_SPACING, message),)
-    return affine, ()
+        return Geometry(affine, (Problem(Kind.UNSTATED_SPACING, message),))
+    return Geometry(affine)
 
 
 def _notes_on_scaling(raw: Any) -> Notes:

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 from auvseg.data.findings import Kind, Problem
 from auvseg.data.formats.header import (
     DIRECTION_TOLERANCE,
-    Notes,
+    Geometry,
     degrees_sheared,
     is_invertible,
     millimetres,
@@ -79,8 +79,8 @@ class _Seen:
     source: str
 
 
-def affine_of(path: Path, header: Any, shape: tuple[int, ...]) -> tuple[Affine, Notes]:
-    """The affine of a NIfTI header in millimetres, and what is to be said of it.
+def geometry_of(path: Path, header: Any, shape: tuple[int, ...]) -> Geometry:
+    """The geometry that a NIfTI header states.
 
     Args:
         path: the file.
@@ -291,14 +291,15 @@ def _difference(name: str, sform: Affine, other: Affine) -> str | None:
 
 def _in_millimetres(
     path: Path, code: int, affine: Affine, shape: tuple[int, ...], forms: _Forms, notes: list[Problem]
-) -> tuple[Affine, Notes]:
-    if code not in _MM_PER_UNIT:
-        return affine, tuple(notes)
-    unit, factor = _MM_PER_UNIT[code]
+) -> Geometry:
+    unit, factor = _MM_PER_UNIT.get(code, ("", 1.0))
+    x, y, z = (float(size) for size in forms.sizes * (1.0 if path.name.lower().endswith(".nii") else factor))
+    if factor == 1.0:
+        return Geometry(affine, tuple(notes), (x, y, z))
     reader = "nnU-Net's reader of .nii.gz (ITK)" if path.name.lower().endswith(".nii.gz") else "ITK"
     taken = f"{reader} takes {millimetres(forms.sizes * factor)}"
     if path.name.lower().endswith(".nii"):
         taken += f", nnU-Net's reader of .nii (nibabel) looks at no unit and takes {millimetres(forms.sizes)}"
     scale = np.diag([factor, factor, factor, 1.0])
     affine, note = to_millimetres(affine, scale @ affine, shape, unit, taken)
-    return affine, (*notes, note)
+    return Geometry(affine, (*notes, note), (x, y, z))

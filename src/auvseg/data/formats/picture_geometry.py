@@ -14,18 +14,23 @@ from typing import Any
 from xml.parsers import expat
 
 import numpy as np
-from jaxtyping import Float64
 
 from auvseg.data.findings import Kind, Problem
-from auvseg.data.formats.header import DIRECTION_TOLERANCE, LPS_TO_RAS, Notes, Part, millimetres, mm_per_unit
+from auvseg.data.formats.header import (
+    DIRECTION_TOLERANCE,
+    LPS_TO_RAS,
+    Geometry,
+    Notes,
+    Part,
+    Spacing,
+    millimetres,
+    mm_per_unit,
+)
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.formats.tiff_directories import FirstPage, first_page
 from auvseg.text_files import parse_json
 
-Sizes = tuple[float, float, float]
-"""Millimetres along x, y and z."""
-
-_PIXELS: Sizes = (1.0, 1.0, 1.0)
+_PIXELS: Spacing = (1.0, 1.0, 1.0)
 _TIFF = (".tif", ".tiff")
 _CHANNEL = re.compile(r"_\d{4}$")
 _LONGEST_SIDECAR = 1 << 20
@@ -40,12 +45,12 @@ _PRINT = {2: "inch", 3: "centimetre"}
 class _Stated:
     """A voxel size, and who states it."""
 
-    sizes: Sizes
+    sizes: Spacing
     by: str
 
 
-def picture_geometry(path: Path, part: Part, planes: int) -> tuple[Float64[np.ndarray, "4 4"], Notes]:
-    """The affine of a picture or a stack of them, and what is to be said of it; its axes point to L, P and S.
+def picture_geometry(path: Path, part: Part, planes: int) -> Geometry:
+    """The geometry of a picture or a stack of them; its axes point to L, P and S.
 
     Args:
         path: the file.
@@ -55,11 +60,12 @@ def picture_geometry(path: Path, part: Part, planes: int) -> tuple[Float64[np.nd
     Raises:
         ReadError: a sidecar states what is no voxel size.
     """
-    sizes = _PIXELS
+    sizes = seen = _PIXELS
     notes: Notes = (Problem(Kind.PIXELS_ONLY, "a picture states no size in mm: 1 mm a pixel is assumed"),)
     if path.name.lower().endswith(_TIFF):
         sizes, notes = _of_tiff(path, part, planes)
-    return LPS_TO_RAS @ np.diag([*sizes, 1.0]), notes
+        seen = _PIXELS if any(note.kind == Kind.SPACING_UNSEEN for note in notes) else sizes
+    return Geometry(LPS_TO_RAS @ np.diag([*sizes, 1.0]), notes, seen)
 
 
 def sidecar_of(path: Path, part: Part) -> Path | None:
@@ -76,7 +82,7 @@ def _sidecars(path: Path, part: Part) -> list[Path]:
     return [path.with_name(f"{stem}.json") for stem in stems]
 
 
-def _of_tiff(path: Path, part: Part, planes: int) -> tuple[Sizes, Notes]:
+def _of_tiff(path: Path, part: Part, planes: int) -> tuple[Spacing, Notes]:
     page = first_page(path)
     inside = _from_ome(page, planes) or _from_imagej(page)
     sidecar = sidecar_of(path, part)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from auvseg.data.findings import Kind, Problem
-from auvseg.data.formats.header import DIRECTION_TOLERANCE, Notes, millimetres, mm_per_unit, to_millimetres
+from auvseg.data.formats.header import DIRECTION_TOLERANCE, Geometry, Notes, millimetres, mm_per_unit, to_millimetres
 from auvseg.data.formats.reasons import Reason
 
 Affine = Float64[np.ndarray, "4 4"]
@@ -38,10 +38,8 @@ _VOXEL = ("ElementSpacing", "ElementSize")
 _UNSTATED_UNITS = ("", "?")
 
 
-def nrrd_geometry(
-    path: Path, fields: Mapping[str, str], affine: Affine, shape: tuple[int, ...]
-) -> tuple[Affine, Notes]:
-    """The affine of an NRRD file in millimetres, and what is to be said of it.
+def nrrd_geometry(path: Path, fields: Mapping[str, str], affine: Affine, shape: tuple[int, ...]) -> Geometry:
+    """The geometry that an NRRD header states.
 
     Args:
         path: the file.
@@ -70,10 +68,8 @@ def nrrd_geometry(
     return _converted(path, affine, shape, units[:3], notes)
 
 
-def meta_geometry(
-    path: Path, fields: Mapping[str, str], affine: Affine, shape: tuple[int, ...]
-) -> tuple[Affine, Notes]:
-    """The affine of a MetaImage file in millimetres, and what is to be said of it.
+def meta_geometry(path: Path, fields: Mapping[str, str], affine: Affine, shape: tuple[int, ...]) -> Geometry:
+    """The geometry that a MetaImage header states.
 
     Args:
         path: the file.
@@ -145,7 +141,7 @@ def _turned_round(field: str) -> Problem:
 
 def _converted(
     path: Path, affine: Affine, shape: tuple[int, ...], units: Sequence[str], notes: list[Problem]
-) -> tuple[Affine, Notes]:
+) -> Geometry:
     factors = [1.0, 1.0, 1.0]
     units = [_as_utf8(unit) for unit in units]
     for axis, unit in enumerate(units):
@@ -154,9 +150,10 @@ def _converted(
             raise Reason.UNKNOWN_UNIT.of(path, unit=unit)
         factors[axis] = factor
     if factors == [1.0, 1.0, 1.0]:
-        return affine, tuple(notes)
+        return Geometry(affine, tuple(notes))
+    x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
     named = ", ".join(dict.fromkeys(repr(unit) for unit in units))
     scaled = np.diag([*factors, 1.0]) @ affine
-    taken = f"ITK, and so nnU-Net, looks at no unit and takes {millimetres(np.linalg.norm(affine[:3, :3], axis=0))}"
+    taken = f"ITK, and so nnU-Net, looks at no unit and takes {millimetres((x, y, z))}"
     affine, note = to_millimetres(affine, scaled, shape, named, taken)
-    return affine, (*notes, note)
+    return Geometry(affine, (*notes, note), (x, y, z))
