@@ -5,16 +5,16 @@ one made from its cases. Paths are rewritten for the folder that the new file li
 """
 
 import copy
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset
 from auvseg.data.formats.dicom.series import stands_for_series
+from auvseg.data.layouts.references import as_json, path_from
 from auvseg.data.reading import is_dicom_source
 from auvseg.errors import UsageError
-from auvseg.filtering.export import Export, check_belongs, path_from, read_json
+from auvseg.filtering.export import Export, check_belongs, read_json
 from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.selection import Selection
 
@@ -51,7 +51,7 @@ def export_datalist(
         content, unknown = _from_datalist(original, dataset, selection, target.parent)
         if unknown:
             warnings.append(f"{unknown} training entries of {dataset.source} match no case and are kept")
-    data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    data = as_json(content)
     plan = [PlannedFile(target, lambda: data)]
     return Export(write_files(folder, plan, selection.rule.in_words(), dry_run), tuple(warnings))
 

@@ -1,6 +1,5 @@
 """What every export has in common: what it returns, and whether a selection belongs to a data set."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,19 +62,3 @@ def read_json(path: Path) -> object:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise DatasetError(f"{path} is no JSON file") from None
-
-
-def path_from(path: Path, folder: Path) -> str:
-    """`path` as a file in `folder` should name it: relative, with forward slashes.
-
-    Where a symbolic link on the way makes `..` ambiguous (nnU-Net and MONAI shorten it in the text, the system follows
-    the link), or there is no way, the absolute path.
-    """
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, whose targets may be named otherwise
-    start = Path(os.path.abspath(folder))  # noqa: PTH100
-    try:
-        as_text = os.path.relpath(absolute, start)
-        as_followed = os.path.relpath(absolute.parent.resolve() / absolute.name, start.resolve())
-    except ValueError:
-        return absolute.as_posix()
-    return Path(as_text).as_posix() if as_text == as_followed else absolute.as_posix()

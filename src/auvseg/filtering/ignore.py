@@ -13,15 +13,15 @@ What that means, exactly:
 - Validation cases of the data set itself are left out, so that nnU-Net cannot train on them.
 """
 
-import json
 import re
 from functools import partial
 from pathlib import Path
 
 from auvseg.data.case import Case, Dataset
+from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.errors import UsageError
 from auvseg.filtering.description import describe_for_nnunet
-from auvseg.filtering.export import Export, check_belongs, path_from, some_of
+from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
 from auvseg.filtering.relabel import replace_values
 from auvseg.filtering.selection import Selection
@@ -48,7 +48,7 @@ def export_ignore(
 
     Raises:
         UsageError: the selection is not of scope `class` or finds nothing, the data set is none that nnU-Net can read
-            in place, or `target` is taken.
+            in place, a file's name holds a dollar sign, or `target` is taken.
         ReadError: a label cannot be read or rewritten.
     """
     warnings = check_belongs(selection, dataset)
@@ -64,11 +64,11 @@ def export_ignore(
             values = description.values_of(affected[case.case_id])
             plan.append(PlannedFile(label, partial(replace_values, source, values, description.ignore_value)))
         entries[case.case_id] = {
-            "images": [_for_nnunet(image, target) for image in case.images],
-            "label": _for_nnunet(label, target),
+            "images": [path_for_nnunet(image, target) for image in case.images],
+            "label": path_for_nnunet(label, target),
         }
     content = {**description.content, "numTraining": len(entries), "dataset": entries}
-    data = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    data = as_json(content)
     plan.append(PlannedFile(target / "dataset.json", lambda: data))
     written = write_files(folder, plan, selection.rule.in_words(), dry_run)
     return Export(written, (*warnings, *_remarks(selection, affected)))
@@ -136,14 +136,6 @@ def _labelled_training_cases(
     if unknown:
         raise UsageError(f"{dataset.name} has no label for {some_of(unknown)}; the scores belong to another data set")
     return labelled
-
-
-def _for_nnunet(path: Path, target: Path) -> str:
-    """The path in `dataset.json`; nnU-Net expands `$NAME` in it, so a file with a dollar sign cannot be named."""
-    text = path_from(path, target)
-    if "$" in text:
-        raise UsageError(f"{text}: nnU-Net would read the $ as an environment variable; rename the file or folder")
-    return text
 
 
 def _remarks(selection: Selection, affected: dict[str, list[int]]) -> list[str]:

@@ -1,6 +1,7 @@
 """The noisy copy differs from the user's data where a fault was planted, and nowhere else."""
 
 import json
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -123,3 +124,14 @@ def test_where_no_case_can_have_a_fault_the_bench_says_so(tmp_path):
         nibabel.save(nibabel.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), path)
     with pytest.raises(UsageError, match="0 of 2 training cases can have a fault"):
         write_noisy_dataset(read_dataset(folder), NoisePlan(corruptions=("erosion",)), tmp_path / "Dataset001_X")
+
+
+@pytest.mark.parametrize("place", ["folder", "id"])
+def test_a_dollar_in_a_name_is_refused_before_anything_is_planted(tmp_path, place):
+    root = write_balls(tmp_path / ("$HOME" if place == "folder" else "data") / "Dataset003_Balls")
+    dataset = read_dataset(root)
+    if place == "id":
+        dataset = replace(dataset, cases=(replace(dataset.cases[0], case_id="a$b"), *dataset.cases[1:]))
+    with pytest.raises(UsageError, match="environment variable"):
+        write_noisy_dataset(dataset, PLAN, tmp_path / "bench" / "Dataset001_Balls")
+    assert not (tmp_path / "bench").exists()

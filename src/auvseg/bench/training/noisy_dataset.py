@@ -4,8 +4,7 @@ Only what is faulty is written; `dataset.json` names the user's own files for ev
 """
 
 import gzip
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from auvseg.bench.detection.plan import Fault
 from auvseg.bench.detection.planting import plant
 from auvseg.bench.training.plan import NoisePlan
 from auvseg.data.case import Case, Dataset
+from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.reading import Header, read_header
 from auvseg.data.volume import Volume, as_stored, load_volume
 from auvseg.errors import CaseError, ReadError, UsageError
 from auvseg.filtering.description import describe_for_nnunet
-from auvseg.filtering.export import path_from
 from auvseg.filtering.relabel import NIFTI_ENDINGS, simpleitk_copy
 from auvseg.spreadsheet import table_as_csv, unguarded_texts
 
@@ -67,7 +66,8 @@ def write_noisy_dataset(
         progress: called with (done, total, case id) after every faulty case.
 
     Raises:
-        UsageError: nnU-Net could not read the data set in place, or too few cases can have a fault.
+        UsageError: nnU-Net could not read the data set in place, a file's name holds a dollar sign, or too few cases
+            can have a fault.
         ReadError: a file cannot be read.
     """
     training, held_out = plan.split(dataset)
@@ -81,6 +81,7 @@ def write_noisy_dataset(
     if dataset.ignore_value is None:
         content["labels"].pop("ignore")
     files = {case.case_id: (case.images, case.label) for case in (*training, *held_out)}
+    _check_names(folder, files)
     rows = []
     for case, truth, written in _plant_all(dataset, plan, training, folder, description.file_ending, progress):
         files[case.case_id] = written
@@ -91,13 +92,27 @@ def write_noisy_dataset(
     faults = pd.DataFrame(rows, columns=["case", "kind", "corruption", "severity", "words"]).sort_values("case")
     atomic.write_text(faults_file, table_as_csv(faults))
     entries = {
-        case_id: {"images": [path_from(image, folder) for image in images], "label": path_from(label, folder)}
+        case_id: {
+            "images": [path_for_nnunet(image, folder) for image in images],
+            "label": path_for_nnunet(label, folder),
+        }
         for case_id, (images, label) in files.items()
         if label is not None
     }
     content = {**content, "numTraining": len(entries), "dataset": entries}
-    atomic.write_text(folder / "dataset.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    atomic.write_bytes(folder / "dataset.json", as_json(content))
     return NoisyDataset(folder, *ids, faults.reset_index(drop=True))
+
+
+def _check_names(folder: Path, files: Mapping[str, tuple[tuple[Path, ...], Path | None]]) -> None:
+    """Refuse, before anything is planted, what nnU-Net would not find under its name.
+
+    Raises:
+        UsageError: the name of a file, or of one that a fault would make, holds a dollar sign.
+    """
+    for case_id, (images, label) in files.items():
+        for path in (*images, *([] if label is None else [label]), folder / "labelsTr" / case_id):
+            path_for_nnunet(path, folder)
 
 
 def _plant_all(

@@ -14,10 +14,11 @@ from typing import Any, Literal, get_args
 from auvseg import atomic
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
+from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.public import feta, kits, lits, msd, totalsegmentator, word
 from auvseg.data.public.classes import TargetClass, target_classes
 from auvseg.data.public.convert_case import CaseJob, CaseResult, convert_case
-from auvseg.data.public.description import DESCRIPTION_NAME, SPLITS_NAME, as_json, describe, reference_to
+from auvseg.data.public.description import DESCRIPTION_NAME, SPLITS_NAME, describe
 from auvseg.data.public.nifti_files import ending_of
 from auvseg.data.public.record import FOLDER
 from auvseg.data.public.report import REPORT_NAME, Conversion, Row, as_csv, files_in_words
@@ -222,7 +223,7 @@ class _Run:
     def _entry(self, job: CaseJob, result: CaseResult) -> dict[str, Any]:
         images = list(result.record.images)
         if None in images and job.case.image is not None:
-            images = [reference_to(job.case.image, self.target.path)]
+            images = [path_for_nnunet(job.case.image, self.target.path)]
         return {"images": images, "label": result.record.label}
 
     def _write_split(self, notes: list[str]) -> None:

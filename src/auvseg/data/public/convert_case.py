@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from auvseg.data.case import ClassDef
 from auvseg.data.layouts.naming import some_of
+from auvseg.data.layouts.references import path_for_nnunet
 from auvseg.data.public.classes import TargetClass
-from auvseg.data.public.description import reference_to
 from auvseg.data.public.grid import on_image_grid
 from auvseg.data.public.merge import as_mask, label_dtype, paint, replaced
 from auvseg.data.public.nifti_files import axes_on_disk, channel_bytes, ending_of, label_bytes, repacked
@@ -21,7 +21,7 @@ from auvseg.data.public.record import CaseRecord, read_record, state_of, write_r
 from auvseg.data.public.report import Event, Row, files_in_words
 from auvseg.data.public.source import SourceCase
 from auvseg.data.reading import Header, read_array, read_header
-from auvseg.errors import CaseError
+from auvseg.errors import CaseError, UsageError
 
 _SPATIAL = 3
 _LOST = "the header states identity axes and 1×1×1 mm, as headers do that were lost; the image is taken as it is"
@@ -232,7 +232,10 @@ def _images(job: CaseJob, image: Path, header: Header, suffix: str, rows: _Rows)
         return [Output(names[0], "copy", source=image)]
     if suffix == "Ts":
         return [Output(names[0], "link", source=image)]
-    reference_to(image, job.folder)
+    try:
+        path_for_nnunet(image, job.folder)
+    except UsageError as problem:
+        raise CaseError(f"{problem}, or use --copy") from None
     return [None]
 
 

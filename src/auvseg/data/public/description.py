@@ -4,16 +4,12 @@ Cases stand in nnU-Net's explicit `dataset` key with relative paths: images stay
 a file that lies beside them is no case.
 """
 
-import json
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from auvseg._version import __version__
 from auvseg.data.public.classes import TargetClass
 from auvseg.data.public.source import SourceDataset
-from auvseg.errors import CaseError
 
 DESCRIPTION_NAME = "dataset.json"
 SPLITS_NAME = "splits_final.json"
@@ -58,32 +54,3 @@ def describe(
         content["overwrite_image_reader_writer"] = "NibabelIOWithReorient"
     content["dataset"] = {case_id: dict(entry) for case_id, entry in sorted(entries.items())}
     return content
-
-
-def as_json(content: Any) -> bytes:
-    """JSON as it is written to disk; the same content gives the same bytes."""
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
-
-
-def reference_to(path: Path, folder: Path) -> str:
-    """A source file as `dataset.json` in `folder` names it: relative, with forward slashes.
-
-    Where a symbolic link on the way makes `..` ambiguous (nnU-Net shortens it in the text, the system follows the
-    link), or there is no way, the absolute path.
-
-    Raises:
-        CaseError: the name holds a dollar sign, which nnU-Net takes for an environment variable.
-    """
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links, whose targets may be named otherwise
-    start = Path(os.path.abspath(folder))  # noqa: PTH100
-    try:
-        as_text = os.path.relpath(absolute, start)
-        as_followed = os.path.relpath(absolute.parent.resolve() / absolute.name, start.resolve())
-        named = Path(as_text).as_posix() if as_text == as_followed else absolute.as_posix()
-    except ValueError:
-        named = absolute.as_posix()
-    if "$" in named:
-        raise CaseError(
-            f"{path.name}: its path holds a $, which nnU-Net takes for an environment variable; rename it or use --copy"
-        )
-    return named
