@@ -4,6 +4,7 @@ import pytest
 
 from auvseg.errors import CaseError, ReadError
 from auvseg.evaluation.pair import Names, read_pair
+from dicom_files import Scan, write_segmentation, write_series
 from slicer_files import write_slicer
 
 AFFINE = np.array([[1.5, 0, 0, -7], [0, 1.0, 0, 4], [0, 0, 3.0, 9], [0, 0, 0, 1]])
@@ -98,3 +99,15 @@ def test_of_a_prediction_for_a_data_set_without_names_its_own_values_count(tmp_p
     np.testing.assert_array_equal(pair.prediction, voxels)
     with pytest.raises(ReadError, match=r"names its segments \(a, b\), and none of them is a class"):
         read_pair(label, prediction, names=Names({}, VALUES, label))
+
+
+def test_a_dicom_label_is_compared_on_the_grid_of_its_series(tmp_path):
+    scan = Scan()
+    masks = np.random.default_rng(0).integers(0, 3, (4, 8, 9)).astype(np.uint8)
+    files = write_series(tmp_path / "ct", masks.astype(np.int16), scan)
+    label = write_segmentation(tmp_path / "seg.dcm", files, masks, ["liver", "tumour"], "BINARY")
+    prediction = write(tmp_path / "predicted.nii.gz", masks.transpose(), scan.affine)
+    pair = read_pair(label, prediction, names=Names(VALUES, VALUES, tmp_path / "ct"))
+    np.testing.assert_array_equal(pair.reference, masks.transpose())
+    np.testing.assert_array_equal(pair.prediction, masks.transpose())
+    assert pair.notes == ()
