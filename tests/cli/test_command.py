@@ -184,6 +184,12 @@ def test_what_no_command_knows_is_refused_with_the_file_and_what_to_do(invoke, t
     assert "options.yaml" in str(result.exception)
 
 
+def test_a_file_of_options_may_lie_in_the_home_folder(invoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text("max-slices: 4")
+    assert values(invoke("--config=~/mine.yaml"))["max_slices"] == 4
+
+
 def test_a_file_of_options_that_is_not_there_is_named(invoke):
     result = invoke("--config", "nowhere.yaml")
     assert "nowhere.yaml cannot be read" in str(result.exception)

@@ -73,7 +73,7 @@ def options_file(ctx: typer.Context) -> dict[str, Any] | None:
 def _take_config(ctx: typer.Context, path: Path | None) -> None:
     if path is None or ctx.resilient_parsing:
         return
-    options = read_options(path, ctx.command.params, f"{ctx.command_path} --help")
+    options = read_options(_from_home(path), ctx.command.params, f"{ctx.command_path} --help")
     ctx.meta[_OPTIONS] = options
     ctx.default_map = options.values
 
