@@ -39,9 +39,7 @@ def home(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), [one for one in commands(get_command(app)) if one[0] not in ("rank", "filter")]
-)
+@pytest.mark.parametrize(("name", "command"), [*commands(get_command(app))])
 def test_every_command_that_prints_a_table_prints_json_too(name, command):
     options = {option for parameter in command.params for option in parameter.opts}
     assert ("--json" in options) == (name not in WITHOUT_TABLE)
