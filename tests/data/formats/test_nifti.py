@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from auvseg.data.findings import Kind
-from auvseg.data.reading import read_array, read_header
+from auvseg.data.reading import image_sha256, read_array, read_header
+from auvseg.errors import ReadError
 
 
 def patched(path, offset, content):
@@ -74,3 +75,29 @@ def test_voxels_that_would_start_behind_the_files_end_are_refused_as_truncated(w
     path = patched(write_nifti("a.nii", voxels), 108, struct.pack("<f", 1e8))
     with pytest.raises(Exception, match=r"a\.nii: truncated: the header promises 100000420 bytes"):
         read_header(path)
+
+
+def test_an_mgh_header_without_geometry_says_what_is_assumed(write_nifti, voxels):
+    path = write_nifti("a.mgh", voxels, kind=nib.MGHImage)
+    assert read_header(path).spacing_mm == (0.5, 2.0, 3.0)
+    header = read_header(patched(path, 28, b"\0\0"))
+    assert (header.axcodes, header.spacing_mm) == ("LIA", (1.0, 1.0, 1.0))
+    assert [note.kind for note in header.notes] == [Kind.UNSTATED_SPACING]
+
+
+def test_the_affine_that_spm_keeps_beside_an_analyze_file_belongs_to_it(write_nifti, voxels, affine):
+    path = write_nifti("a.img", voxels, kind=nib.Spm2AnalyzeImage)
+    header = read_header(path)
+    np.testing.assert_allclose(header.affine, affine)
+    assert header.notes == ()
+    before = image_sha256(path)
+    (path.parent / "a.mat").unlink()
+    assert image_sha256(path) != before
+    assert Kind.UNSTATED_ORIENTATION in {note.kind for note in read_header(path).notes}
+
+
+@pytest.mark.parametrize("spacing", [(0, 1, 1), (-1, 1, 1), (np.nan, 1, 1)])
+def test_a_spacing_of_an_archive_that_is_none_is_refused(tmp_path, voxels, spacing):
+    np.savez(tmp_path / "a.npz", imgs=voxels, spacing=np.array(spacing, float))
+    with pytest.raises(ReadError, match="states the spacing"):
+        read_header(tmp_path / "a.npz")

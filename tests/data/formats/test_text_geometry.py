@@ -190,6 +190,27 @@ def test_a_meta_image_whose_size_is_no_size_is_refused_by_its_words(tmp_path, st
     assert f"states the spacing {stated}" in refusal(read_header, meta(tmp_path, f"{key} = {stated}"))
 
 
+@pytest.mark.parametrize("stated", ["0.75 0.5", "0.75 0.5 2.5 1", ""])
+def test_a_meta_image_of_more_or_fewer_sizes_than_axes_is_refused_by_its_words(tmp_path, stated):
+    assert f"states the spacing {stated}" in refusal(read_header, meta(tmp_path, f"ElementSpacing = {stated}"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["spacings: 0 0.5 2.5"], "states the spacing 0 0.5 2.5;"),
+        (["spacings: inf 0.5 2.5"], "states the spacing inf 0.5 2.5;"),
+        ([f"space: {RAS}", "spacings: 0.75 0.5 2.5"], "states the spacing 0.75 0.5 2.5 beside a space;"),
+        ([f"space: {RAS}", f"space directions: {DIRECTIONS}", "space units: um um um"], "without quotes"),
+        (["spacings: 0.75 0.5 2.5", "units: mm mm mm"], "without quotes"),
+        ([f"space: {RAS}", "space directions: (0,0,0) (0,0.5,0) (0,0,2.5)"], "affine is not finite or singular"),
+        ([f"space: {RAS}", "space directions: (1,0,0) (1,0,0) (0,0,2.5)"], "affine is not finite or singular"),
+    ],
+)
+def test_an_nrrd_file_whose_sizes_are_none_is_refused_by_its_words(tmp_path, lines, words):
+    assert words in refusal(read_header, nrrd(tmp_path, *lines))
+
+
 @pytest.mark.parametrize("write", ["nrrd", "meta"])
 def test_a_sheared_grid_has_the_volume_of_its_determinant(tmp_path, write):
     # The second axis leans towards the first, by 30 degrees.

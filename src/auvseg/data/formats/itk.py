@@ -18,7 +18,7 @@ from auvseg.data.formats.integrity import check_deflated, check_promise, unreada
 from auvseg.data.formats.numbers import kept
 from auvseg.data.formats.picture_geometry import picture_geometry, sidecar_of
 from auvseg.data.formats.reasons import Reason
-from auvseg.data.formats.text_geometry import meta_geometry, nrrd_geometry, require_meta_spacing
+from auvseg.data.formats.text_geometry import meta_geometry, nrrd_geometry, require_meta_sizes, require_nrrd_sizes
 from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
 from auvseg.errors import ReadError
@@ -178,10 +178,12 @@ def files_of_volume(path: Path, part: Part) -> tuple[Path, ...]:
 def _source(path: Path) -> VoxelSource:
     name = path.name.lower()
     if name.endswith(_NRRD):
-        return voxel_source(path)
+        source = voxel_source(path)
+        require_nrrd_sizes(path, source.fields)
+        return source
     if name.endswith(_META):
         source = voxel_source(path)
-        require_meta_spacing(path, source.fields)
+        require_meta_sizes(path, source.fields)
         return source
     if name.endswith((".jpg", ".jpeg")) and not path.read_bytes().rstrip(b"\0\r\n").endswith(_END_OF_JPEG):
         # ITK fills what is missing with grey; only the end marker tells.

@@ -41,6 +41,7 @@ _SAID_OF_NIFTI = ("pixdim", "form_code")
 """Repairs of nibabel's of which `nifti_geometry` says more."""
 _NO_GEOMETRY_OF_MGH = b"\0\0"
 _MGH_FLAG_AT = 28
+_DEFAULT_OF_FREESURFER = ((-1, 0, 0), (0, 0, 1), (0, -1, 0))
 
 
 def read_header(path: Path) -> Header:
@@ -198,6 +199,9 @@ def _geometry(path: Path, image: Any, raw: Any, shape: tuple[int, ...]) -> Geome
     with ImageOpener(path) as stream:
         flag = stream.read(_MGH_FLAG_AT + 2)[_MGH_FLAG_AT:]
     if flag == _NO_GEOMETRY_OF_MGH:
+        # Not nibabel's default, which is that of FreeSurfer transposed.
+        affine[:3, :3] = _DEFAULT_OF_FREESURFER
+        affine[:3, 3] = -affine[:3, :3] @ np.divide([*shape, 1, 1, 1][:3], 2)
         message = "the header states no geometry (goodRASFlag 0): 1 mm and LIA are assumed, as FreeSurfer does"
         return Geometry(affine, (Problem(Kind.UNSTATED_SPACING, message),))
     return Geometry(affine)

@@ -108,6 +108,7 @@ class Reason(Enum):
     )
     ODD_INTERCEPT = "the intercept of its intensities (scl_inter) is {stated}", "set it to 0, or to what it was"
     ODD_SPACING = "states the spacing {stated}", "write a positive number of millimetres for every axis"
+    UNQUOTED_UNITS = "states its units as {stated}, without quotes", 'write "mm" "mm" "mm"'
     UNKNOWN_UNIT = "states lengths in {unit!r}, a unit that auvseg does not know", "state them in mm, um, cm or m"
     ODD_SIDECAR = (
         "{sidecar}, which states its voxel size, {why}",

@@ -93,14 +93,32 @@ def meta_geometry(path: Path, fields: Mapping[str, str], affine: Affine, shape: 
     return _converted(path, affine, shape, [fields.get("DistanceUnits", "")] * 3, notes)
 
 
-def require_meta_spacing(path: Path, fields: Mapping[str, str]) -> None:
-    """Refuse voxel sizes of a MetaImage header that ITK refuses without saying which.
+def require_nrrd_sizes(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuse voxel sizes of an NRRD header that ITK refuses in words of its own.
 
     Raises:
-        ReadError: one is 0, not finite or no number.
+        ReadError: one is 0, endless or no number, or stands beside a space that has directions instead; or units stand
+            without quotes.
+    """
+    spacings = fields.get("spacings", "")
+    # "nan" is what an axis has that has no spacing.
+    known = [part for part in spacings.split() if part.lower() != "nan"]
+    if any(not _is_size(part) for part in known) or (known and "space" in fields):
+        raise Reason.ODD_SPACING.of(path, stated=spacings[:40] + (" beside a space" if "space" in fields else ""))
+    for key in ("spaceunits", "units"):
+        if fields.get(key) and '"' not in fields[key]:
+            raise Reason.UNQUOTED_UNITS.of(path, stated=fields[key][:40])
+
+
+def require_meta_sizes(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuse voxel sizes of a MetaImage header that ITK refuses without saying which, or takes some of.
+
+    Raises:
+        ReadError: one is 0, not finite or no number, or there are not as many as axes.
     """
     for key in _VOXEL:
-        if not all(_is_number(part) and float(part) != 0 for part in fields.get(key, "").split()):
+        parts = fields.get(key, "").split()
+        if not all(map(_is_size, parts)) or (key in fields and str(len(parts)) != fields.get("NDims")):
             raise Reason.ODD_SPACING.of(path, stated=fields[key][:40])
 
 
@@ -117,6 +135,10 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
+
+
+def _is_size(text: str) -> bool:
+    return _is_number(text) and float(text) != 0
 
 
 def _spatial(values: Sequence[T], fields: Mapping[str, str]) -> list[T]:
