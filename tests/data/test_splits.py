@@ -52,6 +52,11 @@ def test_what_else_is_odd_is_told_with_its_list():
     assert "it names 1 case that Dataset001_Toy does not have: x" in messages
 
 
+def test_ids_of_any_letters_are_told_in_one_line():
+    for one in split_findings([{"train": ["a\nb\x1b[2J", *IDS], "val": ["\x85"]}], dataset(), "splits_final.json"):
+        assert one.message.isprintable()
+
+
 def test_cases_in_no_fold_are_told_and_unlabelled_ones_are_not():
     ((kind, message, cases),) = found([{"train": IDS[:5], "val": IDS[5:7]}])
     assert (kind, cases) == (Kind.DOUBTFUL_SPLIT, ("case_007", "case_008", "case_009"))

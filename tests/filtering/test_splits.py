@@ -241,6 +241,8 @@ def test_cases_that_were_never_scored_are_said(tmp_path, nnunet_dataset, scores)
         ('[{"train": ["a"]}]', "fold 0"),
         ('[{"train": ["a"], "val": [1]}]', 'fold 0 .* val holds 1, and ids are texts; write "1"'),
         ("[3]", "fold 0"),
+        ('[{"train": [null], "val": []}]', "train holds null, and ids are texts"),
+        ('[{"train": [["a"]], "val": []}]', "and ids are texts"),
         ('{"train": ["a"], "val": ["b"]}', "one fold without a list around it"),
         ('{"fold_0": {"train": ["a"], "val": ["b"]}}', "an object, with the keys 'fold_0'"),
         ('[{"training": ["a"], "validation": []}]', "fold 0 .*it has 'training', 'validation'"),

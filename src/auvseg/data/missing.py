@@ -10,7 +10,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.layouts.description import is_there
-from auvseg.data.layouts.naming import near_folder, some_of, stem
+from auvseg.data.layouts.naming import clean_id, near_folder, some_of, stem
 
 _FEW = 3
 """So many missing files of a folder are told one by one."""
@@ -61,24 +61,24 @@ def _files(dataset: Dataset) -> list[tuple[Case, _Part, Path]]:
 def _one_of(file: _Missing) -> Finding:
     what, advice = Reason.MISSING.in_words()
     if file.near:
-        what, advice = f"{what}; {file.near} is there", "name that file, or rename it"
+        what, advice = f"{what}; {clean_id(file.near)} is there", "name that file, or rename it"
     return Problem(Kind.MISSING_FILE, what, advice).at(file.case_id, file.path.name)
 
 
 def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Finding:
-    there = f"{named - len(files)} of {named} {part}s"
+    name, there = clean_id(folder.name), f"{named - len(files)} of {named} {part}s"
     names = sorted(file.path.name for file in files)
     near = sorted((file.path.name, file.near) for file in files if file.near)
     advice = Kind.MISSING_FILE.advice
     if is_there(folder):
-        message = f"{there} in {folder.name} are there; missing: {some_of(names)}"
+        message = f"{there} in {name} are there; missing: {some_of(names)}"
     else:
-        message = f"{folder.name} is missing: {there} are there"
-        if not near and (other := near_folder(folder)):
-            message, advice = f"{message}; the folder {other} is", f"rename {other} to {folder.name}"
+        message = f"{name} is missing: {there} are there"
+        if not near and (other := clean_id(near_folder(folder))):
+            message, advice = f"{message}; the folder {other} is", f"rename {other} to {name}"
     if near:
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
-        message = f"{message}; for {near[0][0]} there is {near[0][1]}{count}"
+        message = f"{message}; for {clean_id(near[0][0])} there is {clean_id(near[0][1])}{count}"
         advice = "name the files as they are called, or rename them"
     return Problem(Kind.MISSING_FILE, message, advice).of_cases("", (file.case_id for file in files))
 

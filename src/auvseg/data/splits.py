@@ -26,6 +26,7 @@ _WANTED = 'a list with one {"train": [ids], "val": [ids]} a fold'
 _LISTS = ("train", "val")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PICKLE = b"\x80"
+_LONGEST = 80
 _CHANNEL = re.compile(r"[_.\-]\d{4}$")
 _COMMA_BEFORE_END = re.compile(r",\s*$")
 
@@ -173,7 +174,7 @@ def _require_folds(folds: object, name: str) -> None:
     if isinstance(folds, dict):
         instead = f"one fold without a list around it; write [{{...}}], {_WANTED}"
         if not folds.keys() >= set(_LISTS):
-            instead = f"an object, with the keys {some_of(list(map(repr, folds)))}; it should be {_WANTED}"
+            instead = f"an object, with the keys {some_of([repr(key) for key in folds])}; it should be {_WANTED}"
         raise DatasetError(f"{name} is no nnU-Net split: it is {instead}")
     if not isinstance(folds, list) or not folds:
         raise DatasetError(f"{name} is no nnU-Net split; it should be {_WANTED}")
@@ -188,7 +189,6 @@ def _require_folds(folds: object, name: str) -> None:
 def _require_ids(names: object, where: str) -> None:
     if not isinstance(names, list):
         raise DatasetError(f"{where} is a {type(names).__name__}, not a list of ids; a split is {_WANTED}")
-    odd = next((name for name in names if not isinstance(name, str)), None)
-    if odd is not None:
+    for odd in (name for name in names if not isinstance(name, str)):
         quoted = f'; write "{odd}"' if isinstance(odd, int) and not isinstance(odd, bool) else ""
-        raise DatasetError(f"{where} holds {odd!r}, and ids are texts{quoted}")
+        raise DatasetError(f"{where} holds {json.dumps(odd)[:_LONGEST]}, and ids are texts{quoted}")

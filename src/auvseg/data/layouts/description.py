@@ -45,8 +45,8 @@ class Remarks:
         told = []
         for how, paths in sorted(self._inexact.items()):
             written, meant = paths[0]
-            message = f"{counted(len(paths), 'path')} written {how}; {written} is read as {meant}"
-            told.append(Problem(Kind.INEXACT_PATH, message, f"write {meant}").at("", ""))
+            message = f"{counted(len(paths), 'path')} written {how}; {written!r} is read as {meant!r}"
+            told.append(Problem(Kind.INEXACT_PATH, message, f"write {meant!r}").at("", ""))
         return (*self.findings, *told)
 
 

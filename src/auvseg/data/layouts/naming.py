@@ -107,5 +107,5 @@ def near_folder(folder: Path) -> str:
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first names of a list, for a note: `a, b, c ...`."""
-    return ", ".join(names[:_MOST_NAMED]) + (" ..." if len(names) > _MOST_NAMED else "")
+    """The first names of a list, for a note: `a, b, c ...`; in one line, whatever they are made of."""
+    return ", ".join(map(clean_id, names[:_MOST_NAMED])) + (" ..." if len(names) > _MOST_NAMED else "")

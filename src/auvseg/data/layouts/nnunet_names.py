@@ -181,7 +181,7 @@ class _Arrangement:
         self._counts[part] += 1
         if file.path.name != right:
             other = _LETTERS if file.ends_well else f"without the ending {self._ending}"
-            self._odd[part, said or other].append(_Odd(clean_id(case_id), file.path.name, right))
+            self._odd[part, said or other].append(_Odd(clean_id(case_id), clean_id(file.path.name), clean_id(right)))
 
     def findings(self, folders: tuple[str, str]) -> list[Finding]:
         """One a way in which names are odd."""
