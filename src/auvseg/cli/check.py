@@ -30,7 +30,9 @@ def command(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files read at the same time.")] = 2,
 ) -> None:
-    """Look for unreadable, mismatched, empty and duplicate files; stops at none, changes none.
+    """Look for missing, misnamed, unreadable, mismatched, empty and duplicate files, and for splits that overlap.
+
+    Stops at none, changes none.
 
     Example: [bold]auvseg check nnUNet_raw/Dataset004_Hippocampus[/bold]
     """

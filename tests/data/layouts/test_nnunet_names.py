@@ -137,6 +137,12 @@ def test_what_is_no_image_and_what_is_there_twice_is_noted_and_no_case():
     assert "3 files in imagesTr" in notes[0]
 
 
+def test_voxel_sizes_beside_a_tiff_are_no_files_to_wonder_at():
+    cases, findings, notes = arranged(["a_0000.tif", "a.json"], ["a.tif", "a.json"], ".tif")
+    assert (list(cases), findings, notes) == (["a"], [], [])
+    assert len(arranged(["a_0000.nii.gz", "a.json"], ["a.nii.gz"])[2]) == 1
+
+
 def test_what_has_no_counterpart_stays_a_case():
     cases, findings, _ = arranged(["a_0000.nii.gz", "b_0000.nii.gz", "mean.nii.gz"], ["a.nii.gz", "c.nii.gz"])
     assert sorted(cases) == ["a", "b", "c", "mean"]
