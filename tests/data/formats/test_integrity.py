@@ -46,6 +46,8 @@ from image_files import refusal, write_itk, write_npz
         ("scan.dcm", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
         ("scan.vox", b"\x01\x02\x03" * 99, "unknown format.*convert it to NIfTI"),
     ],
+    # The bytes would be the names, and those of gzip hold the time: each worker of xdist would collect other tests.
+    ids=range(28),
 )
 def test_a_file_that_is_no_image_is_named_for_what_it_is(tmp_path, capfd, name, content, words):
     path = tmp_path / name
