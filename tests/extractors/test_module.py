@@ -12,7 +12,6 @@ from torch import nn
 from typer.testing import CliRunner
 
 from auvseg.cli import app
-from auvseg.cli.score import planes_to_look_at
 from auvseg.data.case import ClassDef
 from auvseg.data.dataset import read_dataset
 from auvseg.errors import CaseError, UsageError, WeightsError
@@ -267,13 +266,7 @@ def test_a_factory_is_imported_by_its_name(tmp_path, monkeypatch, case):
     del sys.modules["my_models"]
 
 
-def test_a_bench_thins_planes_where_a_model_sees_planes():
-    assert planes_to_look_at("lite-medsam", None) == 8
-    assert planes_to_look_at("lite-medsam", 3) == 3
-    assert planes_to_look_at("vista3d", None) is None
-    assert planes_to_look_at("my_models:mine", None) is None
-    # Given for a model of volumes it is refused by that, and not ignored.
-    assert planes_to_look_at("vista3d", 3) == 3
+def test_a_model_of_volumes_refuses_a_number_of_planes():
     with pytest.raises(UsageError, match="--max-slices has no meaning for the extractor module"):
         module_extractor(Planes(), CLASSES, window=WINDOW)(max_slices=3)
 
