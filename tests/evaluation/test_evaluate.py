@@ -1,3 +1,4 @@
+import gzip
 import json
 from dataclasses import replace
 
@@ -260,3 +261,14 @@ def test_a_case_that_the_data_set_cannot_read_is_a_failed_row_with_its_reason(th
     table = evaluate(refused, predictions, tolerance_mm=None, num_workers=0).table
     (row,) = table[table["status"] == "failed"].to_dict("records")
     assert (row["case"], row["reason"]) == ("case_0", "its label names no structures")
+
+
+def test_distances_that_hang_on_a_doubtful_size_are_named_once_for_all_labels(three):
+    dataset, predictions = three
+    assert not [note for note in evaluate(dataset, predictions, num_workers=0).notes if "doubtful" in note]
+    for case in dataset.cases[:2]:
+        content = bytearray(gzip.decompress(case.label.read_bytes()))
+        content[80:92] = np.ones(3, np.float32).tobytes()
+        case.label.write_bytes(gzip.compress(bytes(content)))
+    (note,) = [note for note in evaluate(dataset, predictions, num_workers=0).notes if "doubtful" in note]
+    assert note.startswith("distances and volumes are doubtful in 2 of 3 labels (case_0, case_1): the sform says")

@@ -125,6 +125,10 @@ class Kind(str, Enum):
     MIXED_ORIENTATION = "mixed_orientation", "warning", "reorient before nnU-Net, which keeps axes as they are stored"
 
 
+OF_SIZES = frozenset({Kind.UNSTATED_SPACING, Kind.CONTRADICTORY_SPACING, Kind.IMPLAUSIBLE_SPACING, Kind.SHEARED_GRID})
+"""What makes lengths in mm doubtful."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong, before it is known where; also what a reader noticed in a file.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from auvseg.data.case import ClassDef
+from auvseg.data.formats.header import Notes
 from auvseg.evaluation.overlap import Contingency
 from auvseg.evaluation.pair import Names, Pair, read_pair
 from auvseg.evaluation.surface import SurfaceAgreement, surface_agreement
@@ -62,10 +63,11 @@ class ClassEvaluation:
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """All classes of one case, and what a reader should know of it."""
+    """All classes of one case, what a reader should know of it, and what makes its distances doubtful."""
 
     classes: tuple[ClassEvaluation, ...]
     notes: tuple[str, ...]
+    doubts: Notes = ()
 
 
 def evaluate_case(task: EvaluationTask) -> CaseEvaluation:
@@ -85,7 +87,8 @@ def evaluate_case(task: EvaluationTask) -> CaseEvaluation:
     if classes is None:
         values = sorted((counts.labelled_values | counts.predicted_values) - {0})
         classes = tuple(ClassDef(value, str(value), (value,)) for value in values)
-    return CaseEvaluation(tuple(_evaluate_class(pair, counts, one, task.tolerance_mm) for one in classes), tuple(notes))
+    rows = tuple(_evaluate_class(pair, counts, one, task.tolerance_mm) for one in classes)
+    return CaseEvaluation(rows, tuple(notes), pair.doubts)
 
 
 def _evaluate_class(

@@ -1,7 +1,8 @@
 """A folder of predictions against the labels of a data set: a row a case and class, and what they come to."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.findings import Kind
 from auvseg.data.isolation import IsolatedPool
+from auvseg.data.layouts.naming import some_of
 from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.evaluation.case import CaseEvaluation, ClassEvaluation, EvaluationTask, evaluate_case
 from auvseg.evaluation.pair import Names
 from auvseg.evaluation.predictions import Matches, match_predictions
+from auvseg.wording import counted
 
 METRICS = ("dice", "iou", "surface_dice", "hd95_mm", "volume_ml", "predicted_ml")
 COLUMNS = ("case", "class_id", "class", *METRICS, "status", "reason")
@@ -98,7 +102,19 @@ def evaluate(
                 progress(done, len(tasks), case_id)
     rows += _rows(evaluated, asked)
     notes += [note for result in evaluated.values() for note in result.notes]
+    notes += _doubts(evaluated)
     return Evaluation(_table(rows), tuple(notes))
+
+
+def _doubts(evaluated: Mapping[str, CaseEvaluation]) -> Iterator[str]:
+    """What makes distances doubtful, a sentence for all cases of a kind."""
+    found: dict[Kind, dict[str, str]] = defaultdict(dict)
+    for case_id, result in sorted(evaluated.items()):
+        for doubt in result.doubts:
+            found[doubt.kind].setdefault(case_id, doubt.message)
+    for _, messages in sorted(found.items()):
+        labels = f"{len(messages)} of {counted(len(evaluated), 'label')} ({some_of(list(messages))})"
+        yield f"distances and volumes are doubtful in {labels}: {next(iter(messages.values()))}"
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

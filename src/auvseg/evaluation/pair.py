@@ -12,6 +12,8 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Int32
 
+from auvseg.data.findings import OF_SIZES
+from auvseg.data.formats.header import Notes
 from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, names_structures, own_values, read_array, read_header, read_label
 from auvseg.data.volume import grid_difference
@@ -31,6 +33,7 @@ class Pair:
         spacing_mm: along the same axes.
         voxel_mm3: volume of a voxel.
         notes: what a reader should know, one sentence each.
+        doubts: what makes distances and volumes doubtful: sizes that the label's header leaves open or contradicts.
     """
 
     reference: LabelMap
@@ -38,6 +41,7 @@ class Pair:
     spacing_mm: tuple[float, float, float]
     voxel_mm3: float
     notes: tuple[str, ...] = ()
+    doubts: Notes = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,9 @@ def read_pair(label: Path, prediction: Path, ignore_value: int | None = None, na
         ignored = reference == ignore_value
         reference[ignored] = 0
         values[ignored] = 0
-    return Pair(reference, np.ascontiguousarray(values), stored.header.spacing_mm, stored.header.voxel_mm3, notes)
+    header = stored.header
+    doubts = tuple(note for note in header.notes if note.kind in OF_SIZES)
+    return Pair(reference, np.ascontiguousarray(values), header.spacing_mm, header.voxel_mm3, notes, doubts)
 
 
 def _read_both(label: Path, prediction: Path, names: Names | None) -> tuple[RawArray, RawArray]:
