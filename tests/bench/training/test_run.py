@@ -90,7 +90,7 @@ def test_from_nothing_to_a_table_and_on(tmp_path):
     assert again.rows == first.rows
     assert {path: path.stat().st_mtime_ns for path in bench.rglob("checkpoint_final.pth")} == checkpoints
     assert {step[0] for step in steps} >= {"planting faults", "preprocessing (nnU-Net)", "training"}
-    with pytest.raises(RunError, match=r"noise_level=0\.25"):
+    with pytest.raises(RunError, match=r"--noise-level 0\.25"):
         run((0,), noise=replace(NoisePlan(), noise_level=0.5))
     (bench / "bench.json").write_text("[]")
     with pytest.raises(RunError, match="no bench of trainings"):
