@@ -1,6 +1,7 @@
 """JSON and YAML of which nothing is believed: whatever is wrong with the text is one kind of error."""
 
 import json
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,19 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+
+
+def what_is_wrong(error: ValueError) -> str:
+    """Why a text is no JSON, in one line with its place: a comma too many in plain words, other faults in Python's."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text; save it as such"
+    if not isinstance(error, json.JSONDecodeError):
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    before, behind = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    # Versions of Python differ in whether they point at the comma or behind it.
+    comma = (before.endswith(",") and behind[:1] in ("]", "}")) or re.match(r",\s*[\]}]", behind)
+    what = "a comma before a closing bracket" if comma else error.msg
+    return f"line {error.lineno} column {error.colno}: {what}"
 
 
 def decode(content: bytes) -> str:

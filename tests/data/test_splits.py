@@ -72,6 +72,7 @@ def test_cases_in_no_fold_are_told_and_unlabelled_ones_are_not():
         "imagesTr/case_001_0000.nii.gz",
         "CASE_001",
         " case_001",
+        "case1",
     ],
 )
 def test_a_case_is_known_by_its_files(name):

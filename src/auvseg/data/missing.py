@@ -1,6 +1,5 @@
 """Which files of a data set are not there, told once a folder, with the name that they are there under, if they are."""
 
-import unicodedata
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
@@ -10,11 +9,12 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.layouts.description import is_there
-from auvseg.data.layouts.naming import clean_id, near_folder, some_of, stem
+from auvseg.data.layouts.naming import clean_id, folded, near_folder, some_of, stem
 
 _FEW = 3
 """So many missing files of a folder are told one by one."""
 _CHANNEL = "_0000"
+_ADVICE = "name the files as they are called, or rename them"
 
 _Part = Literal["image", "label"]
 
@@ -61,7 +61,7 @@ def _files(dataset: Dataset) -> list[tuple[Case, _Part, Path]]:
 def _one_of(file: _Missing) -> Finding:
     what, advice = Reason.MISSING.in_words()
     if file.near:
-        what, advice = f"{what}; {clean_id(file.near)} is there", "name that file, or rename it"
+        what, advice = f"{what}; {clean_id(file.near)} is there", _ADVICE
     return Problem(Kind.MISSING_FILE, what, advice).at(file.case_id, file.path.name)
 
 
@@ -76,10 +76,12 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
         message = f"{name} is missing: {there} are there"
         if not near and (other := clean_id(near_folder(folder))):
             message, advice = f"{message}; the folder {other} is", f"rename {other} to {name}"
+    if near and "/" in near[0][1]:
+        message = f"{there} are where they are said to be"
     if near:
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
         message = f"{message}; for {clean_id(near[0][0])} there is {clean_id(near[0][1])}{count}"
-        advice = "name the files as they are called, or rename them"
+        advice = f"write the paths as they are here, such as {clean_id(near[0][1])}" if "/" in near[0][1] else _ADVICE
     return Problem(Kind.MISSING_FILE, message, advice).of_cases("", (file.case_id for file in files))
 
 
@@ -95,10 +97,10 @@ class _Near:
         by_name, by_stem = self._names(path.parent)
         own = stem(path.name)
         candidates = [
-            by_name.get(_folded(path.name), []),
-            by_stem.get(_folded(own), []),
-            by_stem.get(_folded(own + _CHANNEL), []),
-            by_stem.get(_folded(own.removesuffix(_CHANNEL)), []),
+            by_name.get(folded(path.name), []),
+            by_stem.get(folded(own), []),
+            by_stem.get(folded(own + _CHANNEL), []),
+            by_stem.get(folded(own.removesuffix(_CHANNEL)), []),
         ]
         return next((names[0] for names in candidates if len(names) == 1), "") or self._tail(path)
 
@@ -121,10 +123,8 @@ def _names_in(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]
     except OSError:
         names = []
     for name in names:
-        by_name[_folded(name)].append(name)
-        by_stem[_folded(stem(name))].append(name)
+        by_name[folded(name)].append(name)
+        by_stem[folded(stem(name))].append(name)
     return by_name, by_stem
 
 
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()

@@ -4,17 +4,17 @@ import codecs
 import json
 import os
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from auvseg.data.case import Dataset
 from auvseg.data.findings import Finding, Kind, Problem
-from auvseg.data.layouts.naming import some_of, stem
+from auvseg.data.layouts.naming import folded, loosely, some_of, stem
 from auvseg.errors import DatasetError
-from auvseg.text_files import parse_json
+from auvseg.text_files import parse_json, what_is_wrong
 from auvseg.wording import counted
 
 Fold = dict[str, Any]
@@ -28,7 +28,6 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PICKLE = b"\x80"
 _LONGEST = 80
 _CHANNEL = re.compile(r"[_.\-]\d{4}$")
-_COMMA_BEFORE_END = re.compile(r",\s*$")
 
 
 def find_splits(dataset: Dataset) -> Path | None:
@@ -71,14 +70,8 @@ def parse_folds(content: bytes, name: str) -> list[Fold]:
         raise DatasetError(f"{name} is a pickle, as nnU-Net v1 wrote; nnU-Net v2 wants JSON: {_WANTED}")
     try:
         folds = parse_json(content)
-    except UnicodeDecodeError:
-        raise DatasetError(f"{name} is no JSON file: it is not UTF-8 text; save it as such") from None
-    except json.JSONDecodeError as error:
-        comma = _COMMA_BEFORE_END.search(error.doc[: error.pos])
-        what = "a comma before a closing bracket" if comma and error.doc[error.pos :][:1] in "]}" else error.msg
-        raise DatasetError(f"{name} is no JSON file (line {error.lineno} column {error.colno}: {what})") from None
     except ValueError as error:
-        raise DatasetError(f"{name} is no JSON file ({error})") from None
+        raise DatasetError(f"{name} is no JSON file ({what_is_wrong(error)})") from None
     _require_folds(folds, name)
     return list(folds)
 
@@ -142,20 +135,22 @@ def _left_out(cases: Sequence[str]) -> Iterator[_About]:
 def near_ids(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """Names that are no case's, with the one case that each must mean.
 
-    A file's name or path, nnU-Net's channel suffix, spaces, capital letters and their composition are looked through.
+    A file's name or path, nnU-Net's channel suffix, capital letters, their composition, separators and leading zeros are
+    looked through.
     """
-    by_folded: dict[str, set[str]] = defaultdict(set)
-    for one in known:
-        by_folded[_folded(one)].add(one)
+    looks: tuple[Callable[[str], str], ...] = (folded, loosely)
+    by_look: dict[tuple[Callable[[str], str], str], set[str]] = defaultdict(set)
+    for look, one in product(looks, known):
+        by_look[look, look(one)].add(one)
     found = {}
     for name in set(names) - set(known):
         file = PurePosixPath(name.strip().replace("\\", "/")).name
         bare = stem(file)
-        for form in (name, file, bare, _CHANNEL.sub("", file), _CHANNEL.sub("", bare)):
-            cases = by_folded.get(_folded(form), set())
-            if len(cases) == 1:
-                (found[name],) = cases
-                break
+        forms = (name, file, bare, _CHANNEL.sub("", file), _CHANNEL.sub("", bare))
+        keys = ((look, look(form)) for look, form in product(looks, forms))
+        meant = (by_look[key] for key in keys if key[1] and key in by_look)
+        if one_case := next((cases for cases in meant if len(cases) == 1), None):
+            (found[name],) = one_case
     return dict(sorted(found.items()))
 
 
@@ -164,10 +159,6 @@ def near_in_words(near: dict[str, str]) -> str:
     name, case = next(iter(near.items()))
     many = counted(len(set(near.values())), "case")
     return f"it names {many} otherwise than by id, such as {name!r} for {case!r}, and nnU-Net finds no such case"
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold().strip()
 
 
 def _require_folds(folds: object, name: str) -> None:

@@ -7,7 +7,7 @@ from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.manifest import WrittenFile
 from auvseg.filtering.selection import Selection
-from auvseg.text_files import parse_json
+from auvseg.text_files import parse_json, what_is_wrong
 
 _SHOWN = 5
 
@@ -60,5 +60,5 @@ def read_json(path: Path) -> object:
         return parse_json(path.read_bytes())
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise DatasetError(f"{path} is no JSON file") from None
+    except ValueError as error:
+        raise DatasetError(f"{path} is no JSON file ({what_is_wrong(error)})") from None

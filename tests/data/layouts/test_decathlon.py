@@ -111,3 +111,26 @@ def test_the_public_hippocampus_data_set_is_listed_whole(real_data):
     )
     assert [one.name for one in dataset.classes] == ["Anterior", "Posterior"]
     assert all(path.is_file() for case in dataset.cases for path in (*case.images, case.label))
+
+
+@pytest.mark.parametrize("listed", ["./imagesTr/{}.nii.gz", "./imagesTr/{}_0000.nii.gz", ".\\imagesTr\\{}.nii.gz"])
+def test_one_file_a_channel_is_found_whichever_way_it_is_listed(touch, describe, listed):
+    names = ["a", "b"]
+    files = [f"imagesTr/{name}_000{channel}.nii.gz" for name in names for channel in (0, 1)]
+    folder = touch(*files, *(f"labelsTr/{name}.nii.gz" for name in names))
+    training = [{"image": listed.format(name), "label": f"./labelsTr/{name}.nii.gz"} for name in names]
+    labels = {"0": "background", "1": "liver"}
+    describe({"modality": {"0": "T1", "1": "T2"}, "labels": labels, "training": training})
+    dataset = read_dataset(folder)
+    assert [case.case_id for case in dataset.cases] == names
+    assert [[path.name for path in case.images] for case in dataset.cases] == [
+        [f"{name}_0000.nii.gz", f"{name}_0001.nii.gz"] for name in names
+    ]
+
+
+def test_an_image_whose_own_name_ends_in_digits_keeps_them(touch, describe):
+    folder = touch("imagesTr/a_0000.nii.gz", "labelsTr/a_0000.nii.gz")
+    training = [{"image": "imagesTr/a_0000.nii.gz", "label": "labelsTr/a_0000.nii.gz"}]
+    describe({"modality": {"0": "T1"}, "labels": {"0": "background", "1": "liver"}, "training": training})
+    dataset = read_dataset(folder)
+    assert ([case.case_id for case in dataset.cases], dataset.notes) == (["a_0000"], ())

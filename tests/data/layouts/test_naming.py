@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.layouts.naming import clean_id, ids_from_paths, stem
+from auvseg.data.layouts.naming import clean_id, ids_from_paths, loosely, stem
 
 PARTS = st.text(alphabet="abAB.", min_size=1, max_size=3).filter(lambda part: set(part) != {"."})
 
@@ -52,3 +52,15 @@ def test_an_id_can_always_be_written(text):
 
 def test_bytes_that_are_no_text_become_escapes():
     assert clean_id(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf\\udce9"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("case_001", "Case-1"), ("a1b", "a_1_b"), ("u\u0308 7", "\u00fc07"), ("x0", "x_000")]
+)
+def test_words_and_numbers_alone_count_where_names_are_compared_loosely(first, second):
+    assert loosely(first) == loosely(second)
+
+
+@pytest.mark.parametrize(("first", "second"), [("a_11", "a_1_1"), ("a10", "a1"), ("ab", "a"), ("a", "1")])
+def test_other_words_and_numbers_are_other_names(first, second):
+    assert loosely(first) != loosely(second)

@@ -79,7 +79,7 @@ def test_images_of_one_mistake_find_their_labels_and_are_told_once(images, words
         ("{c}_seg.nii.gz", "with a word"),
         ("mask-{c}.nii.gz", "with a word"),
         ("{c}.nii", "without the ending"),
-        ("C{c}", "with other capital letters"),
+        ("C{c}", "with other letters, zeros or separators"),
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2])
@@ -125,7 +125,7 @@ def test_a_spelling_of_composed_letters_is_the_same_case():
     cases, (found,), _ = arranged([f"{composed}_0000.nii.gz"], [f"{decomposed}.nii.gz"])
     # nnU-Net takes the names of cases from their images.
     assert list(cases) == [composed]
-    assert "composed letters" in found.message
+    assert "with other letters" in found.message
 
 
 def test_what_is_no_image_and_what_is_there_twice_is_noted_and_no_case():
@@ -194,3 +194,22 @@ def test_the_order_of_the_files_does_not_matter(images, labels, random):
         name: (case.images, case.label) for name, case in first[0].items()
     }
     assert findings == first[1]
+
+
+@pytest.mark.parametrize("label", ["case{:03d}", "case-{:03d}", "case_{}", "CASE.{}", "case {:04d}"])
+def test_names_of_the_same_words_and_numbers_are_one_case(label):
+    labels = [f"{label.format(number)}.nii.gz" for number in range(12)]
+    cases, (found,), _ = arranged(named("{c}_{k:04d}.nii.gz"), labels)
+    assert sorted(cases) == CASES
+    assert all(case.label is not None for case in cases.values())
+    assert "with other letters, zeros or separators" in found.message
+
+
+def test_names_that_may_mean_two_cases_mean_none():
+    images = ["a_1_0000.nii.gz", "a_01_0000.nii.gz"]
+    cases, findings, _ = arranged(images, ["a1.nii.gz"])
+    assert sorted(cases) == ["a1", "a_01", "a_1"]
+    assert findings == []
+    # Numbers next to each other are two numbers.
+    cases, _, _ = arranged(["a_1_1_0000.nii.gz"], ["a_11.nii.gz"])
+    assert sorted(cases) == ["a_11", "a_1_1"]

@@ -207,6 +207,12 @@ def test_a_path_that_is_there_when_it_is_read_another_way_is_taken_and_told_once
     assert "read as" in found.message
 
 
+def test_a_missing_file_of_a_folder_that_is_there_is_looked_for_in_that_folder(table, touch):
+    folder = touch("x/other.nii")
+    assert table("image\nx\\a.nii\n").cases[0].images[0] == folder / "x/a.nii"
+    assert table("image\ny\\a.nii\n").cases[0].images[0].name == r"y\a.nii"
+
+
 def test_an_address_of_a_file_is_its_path(table, touch):
     folder = touch("x/a b.nii")
     address = (folder / "x/a b.nii").as_uri()

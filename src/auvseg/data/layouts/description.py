@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from auvseg.data.case import ClassDef
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.errors import DatasetError
-from auvseg.text_files import decode
+from auvseg.text_files import decode, what_is_wrong
 from auvseg.wording import counted
 
 
@@ -69,8 +69,10 @@ def load_json(path: Path) -> dict[str, Any]:
         content = json.loads(decode(path.read_bytes()), object_pairs_hook=no_key_twice)
     except OSError as error:
         raise DatasetError(f"{path.name}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path.name}: is not valid JSON ({str(error).splitlines()[0]})") from None
+    except RecursionError:
+        raise DatasetError(f"{path.name}: is not valid JSON (it is nested too deep)") from None
+    except ValueError as error:
+        raise DatasetError(f"{path.name}: is not valid JSON ({what_is_wrong(error)})") from None
     if not isinstance(content, dict):
         raise DatasetError(
             f"{path.name}: holds a {type(content).__name__}, not an object with keys; "
@@ -170,7 +172,8 @@ def path_below(root: Path, name: object, where: str, remarks: Remarks | None = N
             other = read(meant)
             ways += [how] if other != meant else []
             meant = other
-        if ways and is_there(root / meant):
+        # A folder that is there tells as much as the file, and a file that is missing in it is told as missing there.
+        if ways and (is_there(root / meant) or ("/" in meant and is_there((root / meant).parent))):
             remarks.inexact(" and ".join(ways), written, Path(meant).name if Path(meant).is_absolute() else meant)
             return root / meant
     return path

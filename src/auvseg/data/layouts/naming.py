@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
@@ -14,6 +15,7 @@ _MOST_NAMED = 3
 _NNUNETS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 """Folders that are alike in their names and never meant for each other."""
 _NEAR = 0.75
+_WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -34,6 +36,17 @@ def ending_of(name: str) -> str:
 def has_ending(name: str, ending: str) -> bool:
     """Whether a name has this ending and no longer one: `a.nii.gz` does not end in `.gz`."""
     return name.endswith(ending) and len(ending) >= len(ending_of(name))
+
+
+def folded(text: str) -> str:
+    """A name as file systems compare it: composition of letters, capitals and spaces around it do not count."""
+    return unicodedata.normalize("NFC", text).casefold().strip()
+
+
+def loosely(text: str) -> str:
+    """A name by its words and numbers: separators and leading zeros do not count, either."""
+    parts = _WORD_OR_NUMBER.findall(folded(text))
+    return " ".join(part.lstrip("0") or "0" if part.isdecimal() else part for part in parts)
 
 
 def clean_id(text: str) -> str:

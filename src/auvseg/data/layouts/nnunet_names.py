@@ -6,7 +6,6 @@ told once, with its count and how to rename. No file is opened.
 """
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auvseg.data.findings import Finding, Kind, Problem
-from auvseg.data.layouts.naming import clean_id, ending_of, has_ending, some_of, stem
+from auvseg.data.layouts.naming import clean_id, ending_of, folded, has_ending, loosely, some_of, stem
 from auvseg.data.layouts.pairing import key_of
 from auvseg.data.reading import is_supported
 
@@ -97,7 +96,9 @@ _LABEL_RULES = (
     _Rule(_by(r"(.+)[_.\- ]\d{4}"), "with a channel suffix, which nnU-Net's labels do not carry"),
     _Rule(_by_word, _WITH_WORD),
 )
-_LETTERS = "with other capital letters, spaces or composed letters than the other file of the case"
+_OTHERWISE = "with other letters, zeros or separators than the other file of the case"
+_LOOKS: tuple[Callable[[str], str], ...] = (str, folded, loosely)
+"""How two names of one case may be compared, the closest first."""
 
 
 def arrange(
@@ -180,7 +181,7 @@ class _Arrangement:
         self.taken.add(file.path)
         self._counts[part] += 1
         if file.path.name != right:
-            other = _LETTERS if file.ends_well else f"without the ending {self._ending}"
+            other = _OTHERWISE if file.ends_well else f"without the ending {self._ending}"
             self._odd[part, said or other].append(_Odd(clean_id(case_id), clean_id(file.path.name), clean_id(right)))
 
     def findings(self, folders: tuple[str, str]) -> list[Finding]:
@@ -214,39 +215,42 @@ class _Match(NamedTuple):
 def _match(images: list[_File], labels: list[_File]) -> _Match | None:
     """By nnU-Net's rule what it can, else by the pair of mistakes that explains most; None where none explains any."""
     best: _Match | None = None
-    for exactly, image_rule, label_rule in product((True, False), _IMAGE_RULES, _LABEL_RULES):
-        pairs = _pairs(images, labels, image_rule, label_rule, exactly) if images and labels else {}
+    for look, image_rule, label_rule in product(_LOOKS, _IMAGE_RULES, _LABEL_RULES):
+        pairs = _pairs(images, labels, image_rule, label_rule, look) if images and labels else {}
         if len(pairs) > (0 if best is None else len(best.pairs)):
             best = _Match(image_rule, label_rule, pairs)
-            if exactly and not (image_rule.said or label_rule.said):
+            if look is str and not (image_rule.said or label_rule.said):
                 break
     return best
 
 
 def _pairs(
-    images: list[_File], labels: list[_File], image_rule: _Rule, label_rule: _Rule, exactly: bool
+    images: list[_File], labels: list[_File], image_rule: _Rule, label_rule: _Rule, look: Callable[[str], str]
 ) -> dict[str, tuple[dict[int, _File], _File]]:
     """Images and label by case; what two files would be at once is nobody's."""
-    image_names = _parsed(images, image_rule, exactly)
-    label_names = _parsed(labels, label_rule, exactly)
+    image_names = _parsed(images, image_rule, look)
+    label_names = _parsed(labels, label_rule, look)
     pairs = {}
     for key in image_names.keys() & label_names.keys():
         (found,) = label_names[key][:1]
         files = {parsed.channel: file for parsed, file in image_names[key]}
         if len(label_names[key]) == 1 and len(files) == len(image_names[key]):
             # The side that follows nnU-Net's rule knows how the case is spelt; nnU-Net itself goes by the images.
-            spelt = found[0] if image_rule.said and not label_rule.said else image_names[key][0][0]
-            pairs[spelt.case_id] = files, found[1]
+            spelt = min((parsed.channel, parsed.case_id) for parsed, _ in image_names[key])[1]
+            if image_rule.said and not label_rule.said:
+                spelt = found[0].case_id
+            pairs[spelt] = files, found[1]
     return dict(sorted(pairs.items()))
 
 
-def _parsed(files: Iterable[_File], rule: _Rule, exactly: bool) -> dict[str, list[tuple[_Parsed, _File]]]:
+def _parsed(
+    files: Iterable[_File], rule: _Rule, look: Callable[[str], str]
+) -> dict[str, list[tuple[_Parsed, _File]]]:
     found = defaultdict(list)
     for file in files:
         parsed = rule.parse(file.stem)
-        if parsed is not None:
-            key = parsed.case_id
-            found[key if exactly else unicodedata.normalize("NFC", key).casefold().strip()].append((parsed, file))
+        if parsed is not None and (key := look(parsed.case_id)):
+            found[key].append((parsed, file))
     return found
 
 
