@@ -126,5 +126,3 @@ def _names_in(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]
         by_name[folded(name)].append(name)
         by_stem[folded(stem(name))].append(name)
     return by_name, by_stem
-
-

@@ -135,8 +135,8 @@ def _left_out(cases: Sequence[str]) -> Iterator[_About]:
 def near_ids(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """Names that are no case's, with the one case that each must mean.
 
-    A file's name or path, nnU-Net's channel suffix, capital letters, their composition, separators and leading zeros are
-    looked through.
+    What is looked through: a file's name or path, nnU-Net's channel suffix, capital letters and their composition,
+    separators and leading zeros.
     """
     looks: tuple[Callable[[str], str], ...] = (folded, loosely)
     by_look: dict[tuple[Callable[[str], str], str], set[str]] = defaultdict(set)

@@ -243,9 +243,7 @@ def _pairs(
     return dict(sorted(pairs.items()))
 
 
-def _parsed(
-    files: Iterable[_File], rule: _Rule, look: Callable[[str], str]
-) -> dict[str, list[tuple[_Parsed, _File]]]:
+def _parsed(files: Iterable[_File], rule: _Rule, look: Callable[[str], str]) -> dict[str, list[tuple[_Parsed, _File]]]:
     found = defaultdict(list)
     for file in files:
         parsed = rule.parse(file.stem)
