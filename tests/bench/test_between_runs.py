@@ -84,3 +84,18 @@ def test_runs_without_a_case_in_common_are_refused(table):
         between_runs(table, other)
     with pytest.raises(UsageError, match="AUV, S"):
         between_runs(table, table, by="agreement")
+
+
+def test_runs_without_an_order_are_compared_all_the_same_and_say_why():
+    alike = draw_scores(cases=6, S=lambda rng, size: 0.5, anisotropy=lambda rng, size: 0.1)
+    alike = alike.assign(volume_ml=1.0, slices=2.0)
+    found = between_runs(draw_scores(cases=6), alike)
+    assert found.no_order == "the second run: all 6 cases are identical: nothing to rank"
+    assert found.disagreements.empty
+    assert set(found.measures["reason"]) >= {"the second run does not vary"}
+
+
+def test_without_a_scale_in_both_the_default_is_what_each_run_is_ranked_by():
+    scores = draw_scores(cases=8).assign(outlier=range(16))
+    assert between_runs(scores, scores.drop(columns="S")).by == "outlier"
+    assert between_runs(scores, scores).by == "AUV"

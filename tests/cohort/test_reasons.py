@@ -69,3 +69,13 @@ def test_without_an_order_no_structure_is_behind_it(scores):
     assert found.rows["rank"].isna().all()
     assert set(found.rows["structure"]) == {""}
     assert found.rows["why"].str.contains("too few to compare").all()
+
+
+@pytest.mark.parametrize("scope", ["case", "class"])
+def test_few_cases_have_an_auv_only_where_it_is_asked_for(scores, scope):
+    few = scores[scores["case"] < "case_004"]
+    assert ranked(few, by="S", scope=scope).rows["AUV"].isna().all()
+    asked = ranked(few, by="AUV", scope=scope)
+    assert asked.rows["AUV"].notna().all()
+    assert asked.doubt
+    assert ranked(scores, by="S", scope=scope).rows["AUV"].notna().all()

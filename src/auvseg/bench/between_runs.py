@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from auvseg.bench.statistics import spearman
+from auvseg.cohort.order import no_order
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES, Suspicious
-from auvseg.measures.default import AUV
+from auvseg.measures.default import AUV, default_measure
 from auvseg.ranking import Criterion, Scope, find_criterion, rank
 from auvseg.scoring.columns import KEY_COLUMNS
 
 WORST_SHARE = 0.1
+_REASONS = {"x does not vary": "the first run does not vary", "y does not vary": "the second run does not vary"}
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,22 @@ class BetweenRuns:
             is what chance gives), `reason` (why a number is missing).
         disagreements: a row a case or structure, the farthest apart first: `case` (`class`), `first` and `second`
             (rank in either run, 1 the most suspicious, among what both have), `apart` (their difference over N).
+            Empty where one of the runs has no order.
+        by: what the disagreements are about.
+        no_order: why a run has no order by that, in a sentence; empty where both have.
     """
 
     measures: pd.DataFrame
     disagreements: pd.DataFrame
+    by: str
+    no_order: str
 
 
 def between_runs(
     first: pd.DataFrame,
     second: pd.DataFrame,
     *,
-    by: str = AUV,
+    by: str | None = None,
     scope: Scope = "case",
     suspicious: Suspicious | None = None,
     seed: int = 0,
@@ -49,7 +56,7 @@ def between_runs(
     Args:
         first: a scores table (`auvseg.load_scores`).
         second: another one.
-        by: what the disagreements are about, as in `rank`.
+        by: what the disagreements are about, as in `rank`; None: AUV where both have it, else the `default_measure`.
         scope: `case` or `class`.
         suspicious: as in `rank`.
         seed: of the bootstrap.
@@ -59,7 +66,9 @@ def between_runs(
     """
     keys = ["case"] if scope == "case" else ["case", "class_id", "class"]
     in_both = [name for name in first.columns if name in second.columns]
+    by = by or (AUV if "S" in in_both else default_measure(first[in_both]))
     wanted = find_criterion(first[in_both], by, suspicious, to="compare the runs")
+    unordered = _unordered(first, second, wanted, scope)
     rows, disagreements = [], None
     for criterion in _criteria(first[in_both], second[in_both], wanted):
         name = criterion.name
@@ -68,16 +77,24 @@ def between_runs(
             continue
         found = spearman(pair["first"].to_numpy(np.float64), pair["second"].to_numpy(np.float64), seed=seed)
         row = {"measure": name, "n": found.n, "spearman": found.value, "low": found.low, "high": found.high}
-        rows.append({**row, "worst_in_both": _worst_in_both(pair), "reason": found.reason})
+        reason = _REASONS.get(found.reason, found.reason)
+        rows.append({**row, "worst_in_both": _worst_in_both(pair), "reason": reason})
         if criterion == wanted:
             disagreements = pair
-    if disagreements is None or not len(disagreements):
+    if disagreements is None or (disagreements.empty and not unordered):
         raise UsageError(
             f"the two runs have no number of {wanted.name} for the same case; are they of the same data set?"
         )
     shown = disagreements.assign(apart=(disagreements["first"] - disagreements["second"]).abs() / len(disagreements))
     order = shown.sort_values(["apart", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
-    return BetweenRuns(pd.DataFrame(rows), order.drop(columns=["class_id"], errors="ignore").reset_index(drop=True))
+    differing = order.drop(columns=["class_id"], errors="ignore").reset_index(drop=True)
+    return BetweenRuns(pd.DataFrame(rows), differing.head(0) if unordered else differing, wanted.name, unordered)
+
+
+def _unordered(first: pd.DataFrame, second: pd.DataFrame, criterion: Criterion, scope: Scope) -> str:
+    """Why one of the runs has no order, the first before the second."""
+    said = {"the first run": no_order(first, criterion, scope), "the second run": no_order(second, criterion, scope)}
+    return next((f"{which}: {words}" for which, words in said.items() if words), "")
 
 
 def _criteria(first: pd.DataFrame, second: pd.DataFrame, wanted: Criterion) -> list[Criterion]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli.console import AsJson, progress, say, show, show_json, show_table
-from auvseg.wording import cases_in_words
+from auvseg.wording import cases_in_words, counted
 
 if TYPE_CHECKING:
     from auvseg.data.findings import Finding
@@ -40,7 +40,7 @@ def command(
     from auvseg.data.dataset import read_dataset
 
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
     for note in known.notes:
         say(f"  {note}")
     with progress("checking") as step:
@@ -51,7 +51,7 @@ def command(
         rows = _rows(report.findings)
         if rows:
             show_table("", ("case", "severity", "problem", "file", "what", "advice"), rows, left=6)
-        show(f"{len(known.cases)} cases checked: {report.errors} errors, {report.warnings} warnings")
+        show(f"{counted(len(known.cases), 'case')} checked: {report.errors} errors, {report.warnings} warnings")
     raise typer.Exit(1 if report.errors else 0)
 
 

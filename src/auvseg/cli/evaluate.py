@@ -52,7 +52,7 @@ def command(
     from auvseg.evaluation.evaluate import evaluate
 
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
     with progress("comparing") as step:
         result = evaluate(
             known,

@@ -9,7 +9,6 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, say, say_warning, show, show_json, show_table
 from auvseg.measures.catalogue import COMBINED, MEASURES
-from auvseg.measures.default import AUV
 from auvseg.spreadsheet import table_as_csv
 from auvseg.wording import counted
 
@@ -51,7 +50,7 @@ def command(
         typer.Option(
             autocompletion=completion.ranked_by,
             help="AUV, a measure, combined (with --bench), or any numeric column of scores.csv; the suspicious end "
-            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV.",
+            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV, if both have it.",
         ),
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
@@ -90,8 +89,8 @@ def command(
     if other is not None:
         from auvseg.bench.between_runs import between_runs
 
-        agreement = between_runs(table, load_scores(other), by=by or AUV, scope=scope.value, suspicious=end)
-        _show_agreement(agreement, by or AUV, scope, top, all_columns=all_columns, as_csv=as_csv, as_json=as_json)
+        agreement = between_runs(table, load_scores(other), by=by, scope=scope.value, suspicious=end)
+        _show_agreement(agreement, scope, top, all_columns=all_columns, as_csv=as_csv, as_json=as_json)
         return
     rows = None if as_csv or as_json or top == 0 else top
     found = ranked(table, by=by, scope=scope.value, suspicious=end, top=rows, view_of=lambda case: _view(run, case))
@@ -178,7 +177,6 @@ def recommended(bench: Path, run: Path) -> str | None:
 
 def _show_agreement(
     found: "BetweenRuns",
-    by: str,
     scope: ScopeName,
     top: int,
     *,
@@ -187,11 +185,14 @@ def _show_agreement(
     as_json: bool,
 ) -> None:
     if as_json:
-        show_json({"by": by, "scope": scope, "measures": found.measures, "disagreements": found.disagreements})
+        show_json({"scope": scope, **vars(found)})
         return
     if as_csv:
         out.file.write(table_as_csv(found.disagreements))
+        if found.no_order:
+            say_warning(found.no_order)
         return
+    by = found.by
     rows = [
         (str(row["measure"]), str(row["reason"]), str(row["n"]), _interval(row), _number(row["worst_in_both"]))
         for row in found.measures.to_dict("records")
@@ -200,6 +201,9 @@ def _show_agreement(
     columns = ("measure", "", "n", "Spearman [95 %]", "worst tenth in both")
     what = "cases" if scope is ScopeName.case else "structures"
     show_table(f"do the two runs put {what} in the same order?", columns, rows, left=2)
+    if found.no_order:
+        show(found.no_order)
+        return
     out.print()
     text_columns = [name for name in ("case", "class") if name in found.disagreements.columns]
     shown = found.disagreements if top == 0 else found.disagreements.head(top)

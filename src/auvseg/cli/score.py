@@ -208,7 +208,7 @@ def command(
     extractor = named_extractor(extractor, quick=quick)
     keep_log(output, "run.json")
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
     for note in (*known.notes, *said_of_many(known)):
         say(f"  {note}")
     config = ScoreConfig(

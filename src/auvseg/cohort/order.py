@@ -125,6 +125,18 @@ def doubt(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> s
     return "" if few.empty or of_mean else too_few(_in_words(few))
 
 
+def enough_for_auv(ranking: pd.DataFrame) -> pd.Series:
+    """Which rows of a ranking have an AUV that says something: among fewer than `FEWEST`, one is 0 and one is 1 always.
+
+    Args:
+        ranking: of `auvseg.rank`, of cases or, where it has `class_id`, of structures.
+    """
+    known = ranking["S"].notna()
+    if "class_id" not in ranking:
+        return pd.Series(bool(known.sum() >= FEWEST), index=ranking.index)
+    return known.groupby(ranking["class_id"]).transform("sum") >= FEWEST
+
+
 def uncompared(table: pd.DataFrame, criterion: Criterion) -> dict[int, str]:
     """Why a structure has no number that says where it lies among the others, by class id: too few cases hold it."""
     if not is_relative(criterion) or criterion.name == AUV:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from auvseg.cohort.deviation import signed
 from auvseg.cohort.explainer import Explainer
-from auvseg.cohort.order import behind, doubt, how_made, no_order
+from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order
 from auvseg.measures.catalogue import Suspicious
-from auvseg.measures.default import default_measure
+from auvseg.measures.default import AUV, default_measure
 from auvseg.ranking import Criterion, Scope, find_criterion, rank
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def ranked(
     unordered = no_order(table, criterion, scope)
     ranking = rank(table, by=criterion.name, scope=scope, suspicious=suspicious)
     made = {} if unordered or scope == "class" else behind(table, criterion)
+    if AUV in ranking and criterion.name != AUV:
+        ranking[AUV] = ranking[AUV].where(enough_for_auv(ranking))
     rows = ranking.head(len(ranking) if top is None else top)
     cases = list(rows["case"].unique())
     first = {case: one.class_id for case, one in made.items()}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.suspicion import held_classes, held_rows
+from auvseg.wording import counted
 
 SHARE_FACTOR = 2.0
 """A class or stratum loses more than its share where its removed share is more than this times the overall one ..."""
@@ -59,9 +60,9 @@ def cautions(losses: pd.DataFrame, strata: str | None) -> list[str]:
         if lost == 0:
             continue
         if after == 0:
-            sentences.append(f"{who} would lose all of its {before} training cases")
+            sentences.append(f"{who} would lose all of its {counted(before, 'training case')}")
         elif after < FEW_CASES:
-            sentences.append(f"{who} would be left with {after} of its {before} training cases")
+            sentences.append(f"{who} would be left with {after} of its {counted(before, 'training case')}")
         elif lost >= SHARE_CASES and row["share"] > SHARE_FACTOR * overall:
             sentences.append(
                 f"{who} would lose {lost} of its {before} training cases: {row['share']:.0%}, overall {overall:.0%}"

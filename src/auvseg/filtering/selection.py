@@ -156,6 +156,11 @@ def filter_cases(
         raise UsageError("every training case is suspicious in some class; keep more, or combine by union")
     unscored = _unscored(rows, decisions)
     loss = count_losses(rows, removed, strata)
+    if unordered:
+        remarks = [f"nothing is removed by {rule.by}: {unordered}"]
+    else:
+        few = doubt(rows, criterion, scope)
+        remarks = [*_remarks(compared, rule, removed, unscored), *([few] if few else [])]
     return Selection(
         rule=rule,
         kept=kept,
@@ -163,11 +168,7 @@ def filter_cases(
         unscored=unscored,
         decisions=decisions,
         classes=held_classes(rows),
-        warnings=(
-            *([f"nothing is removed: {unordered}"] if unordered else _remarks(compared, rule, removed, unscored)),
-            *([few] if not unordered and (few := doubt(rows, criterion, scope)) else []),
-            *cautions(loss, strata),
-        ),
+        warnings=(*remarks, *cautions(loss, strata)),
     )
 
 
@@ -263,7 +264,8 @@ def _remarks(compared: pd.DataFrame, rule: Rule, removed: frozenset[str], unscor
 def _nothing_removed(compared: pd.DataFrame, rule: Rule) -> str:
     scored = compared.dropna(subset="value").groupby("group").size().max()
     if scored * (1 - rule.keep) < 1 - 1e-9:
-        return f"nothing is removed: {1 - rule.keep:.2g} of at most {scored} values is less than one"
+        return f"nothing is removed by {rule.by}: {1 - rule.keep:.2g} of at most {scored} values is less than one"
     if rule.scope == "class" and rule.combine == "union":
-        return "no case is removed: each is kept for at least one of its classes (see combine, and the ignore export)"
-    return "nothing is removed: the most suspicious values are equal, and ties are kept"
+        kept = "each is kept for at least one of its classes (see combine, and the ignore export)"
+        return f"no case is removed by {rule.by}: {kept}"
+    return f"nothing is removed by {rule.by}: the most suspicious values are equal, and ties are kept"

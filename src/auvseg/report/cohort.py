@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auvseg.cohort.order import behind, no_order
+from auvseg.cohort.order import behind, enough_for_auv, no_order
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.suspicion import held_classes, suspicions
@@ -78,7 +78,10 @@ def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) 
     criterion = _criterion(table, by)
     table = table.reset_index(drop=True)
     if "S" in table:
-        structures = rank(table, by="S", scope="class")[["case", "class_id", AUV]]
+        structures = rank(table, by="S", scope="class")
+        if criterion.name != AUV:
+            structures[AUV] = structures[AUV].where(enough_for_auv(structures))
+        structures = structures[["case", "class_id", AUV]]
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
     scores = table.drop(columns=AUV, errors="ignore")
     unordered = no_order(scores, criterion)

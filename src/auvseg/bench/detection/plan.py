@@ -10,6 +10,7 @@ import numpy as np
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.wording import counted
 
 FEWEST_CASES = 6
 """With fewer, a half has no more than two cases and no area under a curve means anything."""
@@ -137,5 +138,7 @@ def labelled_cases(dataset: Dataset, fewest: int) -> list[Case]:
     """
     labelled = [case for case in dataset.cases if case.subset == "training" and case.label is not None]
     if len(labelled) < fewest:
-        raise UsageError(f"{dataset.name} has {len(labelled)} labelled training cases; at least {fewest} are needed")
+        raise UsageError(
+            f"{dataset.name} has {counted(len(labelled), 'labelled training case')}; at least {fewest} are needed"
+        )
     return sorted(labelled, key=lambda case: case.case_id)

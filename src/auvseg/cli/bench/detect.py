@@ -24,6 +24,7 @@ from auvseg.cli.score import (
 )
 from auvseg.cli.values import names, numbers, share
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -123,7 +124,7 @@ def command(
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
     config = (
         _like(ctx, like, model)
         if like is not None

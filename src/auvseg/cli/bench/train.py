@@ -15,6 +15,7 @@ from auvseg.cli.score import InputName, ModalityName, measures_named, named_moda
 from auvseg.cli.train import NetworkName
 from auvseg.cli.values import names, numbers, share
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
+from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
@@ -110,7 +111,7 @@ def command(
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {len(known.cases)} cases")
+    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
     chosen = choose_device(device)
     small = chosen == "cpu" if size is None else size is SizeName.small
     kinds = tuple(CORRUPTIONS) if corruptions == "all" else names(corruptions)

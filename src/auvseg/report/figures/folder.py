@@ -135,7 +135,8 @@ def _drawings(prepared: Prepared, options: FigureOptions) -> Iterator[tuple[str,
     measures = tuple(options.measures) or tuple(shown_measures(cohort)[0][:_FIRST_MEASURES])
     table, classes = cohort.table.drop(columns="AUV", errors="ignore"), cohort.classes
     yield "distributions", lambda: distribution(table, *measures, mark=cases, classes=classes)
-    yield "scatter", lambda: against(table, _SIZE, cohort.by, mark=cases, classes=classes)
+    up = next((name for name in shown_measures(cohort)[0] if name != _SIZE), cohort.by)
+    yield "scatter", lambda: against(table, _SIZE, up, mark=cases, classes=classes)
     if not cohort.no_order:
         yield "cut", lambda: cut(table, by=cohort.by, keep=options.keep)
     yield "thumbnails", lambda: thumbnails(run, cohort.order[:_THUMBNAILS], name_of=prepared.privacy.case)
