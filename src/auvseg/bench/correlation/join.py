@@ -12,7 +12,6 @@ from auvseg.bench.correlation.values import case_values, measure_values
 from auvseg.data.layouts.naming import some_of
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
-from auvseg.wording import counted
 
 MATCHED = "matched"
 NOT_SCORED = "no score"
@@ -60,9 +59,7 @@ class Pairs:
         """How many rows matched, and what did not, each kind with some of its names."""
         cases = self.rows["case"].nunique()
         unit = "rows" if self.classes else "cases"
-        said = [
-            f"{counted(len(self.rows), unit[:-1])} matched" + (f", of {counted(cases, 'case')}" if self.classes else "")
-        ]
+        said = [f"{len(self.rows)} {unit} matched" + (f", of {cases} cases" if self.classes else "")]
         for status in (NOT_IN_METRICS, NOT_IN_RUN, NOT_SCORED, NO_NUMBER):
             rows = self.accounts[self.accounts["status"] == status]
             if len(rows):
