@@ -74,7 +74,10 @@ def test_the_name_under_which_a_file_is_there_is_told(tmp_path, there):
     write(tmp_path, there, "{}_label.nii")
     ((found,), _) = missing_files(dataset(tmp_path))
     assert f"for c0.nii there is {there.format('c0')}, and 5 more likewise" in found.message
-    write(tmp_path, "{}.nii", names=NAMES[1:])
+    write(tmp_path, "{}.nii", names=NAMES[2:])
+    ((found,), _) = missing_files(dataset(tmp_path))
+    assert f"for c0.nii there is {there.format('c0')}, and 1 more likewise" in found.message
+    write(tmp_path, "{}.nii", names=NAMES[1:2])
     ((found,), _) = missing_files(dataset(tmp_path))
     assert found.message == f"the file does not exist; {there.format('c0')} is there"
 
@@ -90,7 +93,7 @@ def test_a_path_of_another_machine_is_told_what_of_it_is_here_and_not_taken(tmp_
         ((found,), absent) = missing_files(known)
         assert found.message.startswith("0 of 6 images are where they are said to be; for ")
         assert "there is images/c0.nii, and 5 more likewise" in found.message
-        assert found.advice == "write the paths as they are here, such as images/c0.nii"
+        assert found.advice == "write the path as it is here: images/c0.nii"
         assert len(absent) == 6
         assert str(tmp_path) not in json.dumps([found.message, found.advice])
 

@@ -29,8 +29,8 @@ def missing_files(dataset: Dataset) -> tuple[list[Finding], frozenset[Path]]:
     """Look for every file that the data set names; no file is opened.
 
     Returns:
-        A finding a missing file; where a folder lacks more than a few, one for all of them, with the counts. And the
-        files, which nobody need look for again.
+        A finding a missing file; one for all that a folder lacks where they are more than a few, or there under other
+        names, with the counts. And the files, which nobody need look for again.
     """
     named: Counter[tuple[Path, _Part]] = Counter()
     missing: dict[tuple[Path, _Part], list[_Missing]] = defaultdict(list)
@@ -41,7 +41,7 @@ def missing_files(dataset: Dataset) -> tuple[list[Finding], frozenset[Path]]:
             missing[path.parent, part].append(_Missing(case.case_id, path, near.of(path)))
     findings: list[Finding] = []
     for (folder, part), files in sorted(missing.items()):
-        if len(files) > _FEW:
+        if len(files) > _FEW or (len(files) > 1 and all(file.near for file in files)):
             findings.append(_all_of(folder, part, files, named[folder, part]))
         else:
             findings += map(_one_of, files)
@@ -61,7 +61,7 @@ def _files(dataset: Dataset) -> list[tuple[Case, _Part, Path]]:
 def _one_of(file: _Missing) -> Finding:
     what, advice = Reason.MISSING.in_words()
     if file.near:
-        what, advice = f"{what}; {clean_id(file.near)} is there", _ADVICE
+        what, advice = f"{what}; {clean_id(file.near)} is there", _advice(file.near)
     return Problem(Kind.MISSING_FILE, what, advice).at(file.case_id, file.path.name)
 
 
@@ -74,6 +74,7 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
         message = f"{there} in {name} are there; missing: {some_of(names)}"
     else:
         message = f"{name} is missing: {there} are there"
+        advice = f"restore {name}, or take the cases out of the data set"
         if not near and (other := clean_id(near_folder(folder))):
             message, advice = f"{message}; the folder {other} is", f"rename {other} to {name}"
     if near and "/" in near[0][1]:
@@ -81,8 +82,13 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
     if near:
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
         message = f"{message}; for {clean_id(near[0][0])} there is {clean_id(near[0][1])}{count}"
-        advice = f"write the paths as they are here, such as {clean_id(near[0][1])}" if "/" in near[0][1] else _ADVICE
+        advice = _advice(near[0][1])
     return Problem(Kind.MISSING_FILE, message, advice).of_cases("", (file.case_id for file in files))
+
+
+def _advice(near: str) -> str:
+    """What to do where a file is there under another name, or at another place below the data set's folder."""
+    return f"write the path as it is here: {clean_id(near)}" if "/" in near else _ADVICE
 
 
 class _Near:

@@ -216,8 +216,11 @@ def test_a_missing_file_of_a_folder_that_is_there_is_looked_for_in_that_folder(t
 def test_an_address_of_a_file_is_its_path(table, touch):
     folder = touch("x/a b.nii")
     address = (folder / "x/a b.nii").as_uri()
-    (case,) = table(f"image\n{address}\n").cases
-    assert case.images[0] == folder / "x/a b.nii"
+    dataset = table(f"image\n{address}\n")
+    assert dataset.cases[0].images[0] == folder / "x/a b.nii"
+    (found,) = dataset.findings
+    assert found.advice == "write 'x/a b.nii'"
+    assert str(folder) not in found.message
 
 
 def test_a_path_that_is_there_as_it_is_written_stays_so(table, touch):

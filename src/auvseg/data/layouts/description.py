@@ -166,16 +166,23 @@ def path_below(root: Path, name: object, where: str, remarks: Remarks | None = N
         raise DatasetError(f"{where}: {name!r} holds a zero byte, which no file name can")
     written = name.strip()
     path = root / written
-    if remarks is not None and not is_there(path):
-        meant, ways = written, []
-        for how, read in _OTHER_WAYS:
-            other = read(meant)
-            ways += [how] if other != meant else []
-            meant = other
-        # A folder that is there tells as much as the file, and a file that is missing in it is told as missing there.
-        if ways and (is_there(root / meant) or ("/" in meant and is_there((root / meant).parent))):
-            remarks.inexact(" and ".join(ways), written, Path(meant).name if Path(meant).is_absolute() else meant)
-            return root / meant
+    return path if remarks is None or is_there(path) else _read_another_way(root, written, remarks)
+
+
+def _read_another_way(root: Path, written: str, remarks: Remarks) -> Path:
+    """The path that is meant, if it is there, or its folder: a missing file is then told as missing in that."""
+    meant, ways = written, []
+    for how, read in _OTHER_WAYS:
+        other = read(meant)
+        ways += [how] if other != meant else []
+        meant = other
+    path = root / meant
+    if not ways or not (is_there(path) or ("/" in meant and is_there(path.parent))):
+        return root / written
+    inside = path.is_relative_to(root)
+    # No path of the machine is repeated.
+    shown = written if inside and path != Path(meant) else f".../{path.name}"
+    remarks.inexact(" and ".join(ways), shown, str(path.relative_to(root)) if inside else path.name)
     return path
 
 
