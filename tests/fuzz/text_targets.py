@@ -12,8 +12,8 @@ from auvseg.bench.combination import read_combination
 from auvseg.bench.correlation.metrics import Metrics
 from auvseg.bench.correlation.output import check_folder
 from auvseg.bench.correlation.reading import read_metrics
+from auvseg.bench.detection.folder import read_plan
 from auvseg.bench.detection.plan import Plan
-from auvseg.bench.detection.run import read_plan
 from auvseg.cli.report import _findings
 from auvseg.data.case import Case, Dataset
 from auvseg.data.dataset import read_dataset

@@ -22,13 +22,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Bool, Float64
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from auvseg import atomic
 from auvseg.bench.detection.evidence import Evidence, cohort_z
-from auvseg.bench.detection.run import check_same_setup
+from auvseg.bench.detection.folder import check_same_setup
 from auvseg.errors import RunError, UsageError
 from auvseg.measures.catalogue import COMBINED, OUTLIER
 from auvseg.measures.default import AUV
@@ -203,7 +202,9 @@ def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:
     shares = _shares(evidence, chosen)
     start = np.zeros(features.shape[1] + 1)
     bounds = [(None, None), *[(0.0, None)] * features.shape[1]]
-    found = minimize(_loss, start, (features, faulty, shares), jac=True, bounds=bounds, method="L-BFGS-B")
+    found = scipy.optimize.minimize(
+        _loss, start, (features, faulty, shares), jac=True, bounds=bounds, method="L-BFGS-B"
+    )
     low, high = np.split(found.x[1:], 2)
     return Weights(float(found.x[0]), _named(names, low), _named(names, high))
 
@@ -222,7 +223,7 @@ def _loss(
     """Weighted negative log-likelihood with its penalty, and the gradient."""
     logits = x[0] + features @ x[1:]
     value = shares @ np.logaddexp(0, np.where(faulty, -logits, logits)) + PENALTY * x[1:] @ x[1:]
-    slope = shares * (expit(logits) - faulty)
+    slope = shares * (scipy.special.expit(logits) - faulty)
     return float(value), np.concatenate([[slope.sum()], features.T @ slope + 2 * PENALTY * x[1:]])
 
 

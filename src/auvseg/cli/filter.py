@@ -194,7 +194,7 @@ def _advised(
 ) -> float:
     from auvseg.bench.advice import advise_run
     from auvseg.bench.combination import measures_behind
-    from auvseg.bench.detection.run import check_same_setup
+    from auvseg.bench.detection.folder import check_same_setup
     from auvseg.errors import UsageError
 
     if bench is None:

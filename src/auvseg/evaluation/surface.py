@@ -17,6 +17,7 @@ from functools import cache
 from itertools import permutations, product
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float64, UInt8
 
 _PIECES: Mapping[int, Mapping[tuple[int, ...], float]] = {
@@ -111,11 +112,9 @@ def _distances_mm(
     first: Bool[np.ndarray, "*grid"], second: Bool[np.ndarray, "*grid"], spacing: Sequence[float]
 ) -> tuple[Float64[np.ndarray, "F"], Float64[np.ndarray, "S"]]:
     """How far every point of the one set lies from the other set, and the other way round."""
-    from scipy.spatial import cKDTree  # only processes that measure surfaces take the time to import it
-
     one, other = (np.argwhere(held) * np.asarray(spacing, dtype=np.float64) for held in (first, second))
-    from_one, _ = cKDTree(other, leafsize=32).query(one)
-    from_other, _ = cKDTree(one, leafsize=32).query(other)
+    from_one, _ = scipy.spatial.cKDTree(other, leafsize=32).query(one)
+    from_other, _ = scipy.spatial.cKDTree(one, leafsize=32).query(other)
     return np.asarray(from_one), np.asarray(from_other)
 
 

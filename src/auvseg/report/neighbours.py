@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from jaxtyping import Float64, Int64
 
 SHOWN = 3
@@ -65,7 +66,5 @@ def _nearest(
     if len(places) * len(among) <= _MANY_PAIRS:
         distances = np.square(places[:, None] - among).sum(axis=-1)
         return np.argsort(distances, axis=1, kind="stable")[:, :count]
-    from scipy.spatial import cKDTree
-
-    _, indices = cKDTree(among).query(places, k=count)
+    _, indices = scipy.spatial.cKDTree(among).query(places, k=count)
     return np.asarray(indices, dtype=np.int64).reshape(len(places), count)

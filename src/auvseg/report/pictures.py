@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float32, Int16, UInt8
 from numpy.typing import NDArray
 from PIL import Image
@@ -179,9 +180,7 @@ def _averaged(image: Float32[np.ndarray, "D H W"], region: Region) -> Float32[np
     part = image[first, second, third]
     if region.step == (1, 1, 1):
         return part
-    from scipy import ndimage  # most planes are shown as they are
-
-    smooth = ndimage.uniform_filter(part, size=region.step, mode="nearest")
+    smooth = scipy.ndimage.uniform_filter(part, size=region.step, mode="nearest")
     return smooth[:: region.step[0], :: region.step[1], :: region.step[2]]
 
 

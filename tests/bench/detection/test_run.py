@@ -6,9 +6,10 @@ import pytest
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import read_evidence
+from auvseg.bench.detection.folder import read_plan
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.bench.detection.planting import plant
-from auvseg.bench.detection.run import detect, read_plan
+from auvseg.bench.detection.run import detect
 from auvseg.data.volume import load_volume
 from auvseg.errors import RunError
 from auvseg.scoring.config import ScoreConfig

@@ -6,7 +6,7 @@ Each works on the whole volume at once, and none clips; see `intensity`.
 import math
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from auvseg.bench.corruptions.base import Effect, Sample
 from auvseg.errors import CaseError
@@ -26,7 +26,7 @@ def blur(sample: Sample, severity: float, rng: np.random.Generator) -> Effect:
     """
     deviation_mm = severity * _BLUR_VOXELS * math.sqrt(sample.spacing_mm[1] * sample.spacing_mm[2])
     deviations = [deviation_mm / step for step in sample.spacing_mm]
-    blurred = ndimage.gaussian_filter(sample.image, deviations, mode="nearest")
+    blurred = scipy.ndimage.gaussian_filter(sample.image, deviations, mode="nearest")
     return Effect(blurred, (), {"blur_sd_mm": deviation_mm}, f"Gaussian blur, standard deviation {deviation_mm:.3g} mm")
 
 
@@ -37,7 +37,7 @@ def thicken_slices(sample: Sample, severity: float, rng: np.random.Generator) ->
     whole = math.floor(reach)
     offsets = np.abs(np.arange(-whole - 1, whole + 2))
     weights = np.where(offsets <= whole, 1.0, reach - whole) / planes
-    thick = ndimage.correlate1d(sample.image, weights, axis=0, mode="nearest")
+    thick = scipy.ndimage.correlate1d(sample.image, weights, axis=0, mode="nearest")
     thickness_mm = planes * sample.spacing_mm[0]
     return Effect(thick, (), {"thickness_mm": thickness_mm}, f"slices {thickness_mm:.3g} mm thick")
 

@@ -7,8 +7,8 @@ seed makes the same deformation, only larger.
 import math
 
 import numpy as np
+import scipy
 from jaxtyping import Float32, Float64
-from scipy import ndimage, signal
 
 from auvseg.bench.corruptions.base import Effect, Sample
 from auvseg.bench.corruptions.regions import box_around, by_class, half_voxel_mm, listed, put_back, surroundings
@@ -117,7 +117,7 @@ def _markov_field(
         memory = math.exp(-1 / length)
         lines = np.moveaxis(field, axis, -1)
         lines[..., 1:] *= math.sqrt(1 - memory**2)
-        chains = signal.lfilter([1.0], [1.0, -memory], lines).astype(np.float32)
+        chains = scipy.signal.lfilter([1.0], [1.0, -memory], lines).astype(np.float32)
         field = np.moveaxis(chains, -1, axis)
     return field
 
@@ -134,10 +134,10 @@ def _crossed(
     the boundary, so that both sides of it move together. The outline runs half a voxel before the first voxel's centre.
     """
     half_mm = half_voxel_mm(spacing_mm)
-    outer_mm, nearest = ndimage.distance_transform_edt(~mask, sampling=spacing_mm, return_indices=True)
+    outer_mm, nearest = scipy.ndimage.distance_transform_edt(~mask, sampling=spacing_mm, return_indices=True)
     steps_mm = steps_mm[tuple(nearest)]
     grown = ~mask & (outer_mm - half_mm <= steps_mm)
     if inner.all():
         return grown, np.zeros_like(mask)
-    depth_mm, nearest = ndimage.distance_transform_edt(inner, sampling=spacing_mm, return_indices=True)
+    depth_mm, nearest = scipy.ndimage.distance_transform_edt(inner, sampling=spacing_mm, return_indices=True)
     return grown, mask & (depth_mm - half_mm <= -steps_mm[tuple(nearest)])

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from auvseg.bench.corruptions.base import Effect, Sample
 from auvseg.bench.corruptions.regions import box_around, by_class, listed, surroundings
@@ -62,7 +62,7 @@ def remove_components(sample: Sample, severity: float, rng: np.random.Generator)
     for value in sample.class_ids:
         mask = sample.label == value
         box = box_around(mask, 0, sample.spacing_mm)
-        numbered, _ = ndimage.label(mask[box], ndimage.generate_binary_structure(3, 3))
+        numbered, _ = scipy.ndimage.label(mask[box], scipy.ndimage.generate_binary_structure(3, 3))
         sizes = np.bincount(numbered.ravel())[1:]
         order = np.argsort(sizes, kind="stable")
         held = np.concatenate([[0], np.cumsum(sizes[order[:-1]])])

@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from jaxtyping import Float64
-from scipy import ndimage
 
 from auvseg.bench.corruptions.base import Sample
 from auvseg.bench.corruptions.scale import equivalent_radius_mm
@@ -55,7 +55,7 @@ def _distance_mm(mask: MaskArray, spacing_mm: tuple[float, float, float]) -> Flo
     if mask.all():
         diagonal = math.hypot(*(size * step for size, step in zip(mask.shape, spacing_mm, strict=True)))
         return np.full(mask.shape, diagonal)
-    return np.asarray(ndimage.distance_transform_edt(mask, sampling=spacing_mm))
+    return np.asarray(scipy.ndimage.distance_transform_edt(mask, sampling=spacing_mm))
 
 
 def half_voxel_mm(spacing_mm: tuple[float, float, float]) -> float:
@@ -65,7 +65,7 @@ def half_voxel_mm(spacing_mm: tuple[float, float, float]) -> float:
 
 def surroundings(label: LabelArray, mask: MaskArray) -> int:
     """The value of most voxels around the mask; 0 where it fills the volume."""
-    shell = ndimage.binary_dilation(mask) & ~mask
+    shell = scipy.ndimage.binary_dilation(mask) & ~mask
     values, counts = np.unique(label[shell], return_counts=True)
     return int(values[counts.argmax()]) if values.size else 0
 

@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Bool, Float64
 
 from auvseg.bench.corruptions import CORRUPTIONS
+from auvseg.bench.detection.folder import CLEAN, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
-from auvseg.bench.detection.run import CLEAN, read_plan, truth_path
 from auvseg.errors import RunError
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import robust_z

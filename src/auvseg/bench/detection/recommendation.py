@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from auvseg.bench.combination import measures_behind
-from auvseg.bench.detection.run import check_same_setup, read_plan
+from auvseg.bench.detection.folder import check_same_setup, read_plan
 from auvseg.bench.signal import FINDS
 from auvseg.errors import RunError
 

@@ -1,23 +1,19 @@
 """Score the clean cases and every faulty copy of them into one folder that can be interrupted and gone on with.
 
-BENCH/bench.json                               the plan and the chosen cases; a second call must agree on the seed
-BENCH/clean/                                   an ordinary run folder: the chosen cases as they are
-BENCH/faults/drawN/CORRUPTION-SEVERITY/        a run folder's records of the faulty copies, and truth/ beside them
-
 A faulty copy lives in memory only. Its record is one like any other, so that a table is made of it by the same code.
 """
 
 import json
 import logging
-import shlex
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from auvseg import atomic
 from auvseg.bench.corruptions import Truth
+from auvseg.bench.detection.folder import BENCH_FILE, CLEAN, fault_setup, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.bench.detection.planting import plant
 from auvseg.data.case import Case, ClassDef, Dataset
@@ -25,24 +21,17 @@ from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
-from auvseg.plain_values import of_shape
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Course, classes_of
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadedCase, LoadTask, load_case
-from auvseg.scoring.record import ClassScore, Record, file_name, read_record, record_path, write_record
+from auvseg.scoring.record import ClassScore, Record, read_record, record_path, write_record
 from auvseg.scoring.run import read_run
 from auvseg.scoring.score import CaseDone, score
-from auvseg.scoring.setups import VERSION, in_words, setups_differing, what_matters
-from auvseg.text_files import read_json
 
 _log = logging.getLogger(__name__)
 
-CLEAN = "clean"
-BENCH_FILE = "bench.json"
-_PLAN = {"cases": (None, int), "corruptions": [str], "severities": [float], "draws": int, "seed": int}
-_is_bench = of_shape({"plan": _PLAN, "cases": [str]})
 _REMEMBERED_PLANES = 256
 """Embeddings of a case's planes that are kept for its label faults: 4 MB each, so 1 GB at most."""
 
@@ -148,56 +137,6 @@ def detect(
     if done == total:
         atomic.clear_left_overs(folder)
     return DetectSummary(folder, done, impossible, total - done)
-
-
-def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of a bench folder, and the ids of the chosen cases in its order.
-
-    Raises:
-        RunError: there is none.
-    """
-    try:
-        content = read_json(folder / BENCH_FILE)
-        if not _is_bench(content):
-            raise ValueError("not what auvseg writes")
-        return Plan.from_dict(content["plan"]), tuple(content["cases"])
-    except OSError:
-        raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{folder / BENCH_FILE} is damaged; bench into a new folder") from None
-
-
-def check_same_setup(bench: Path, run: Path, measures: Collection[str]) -> None:
-    """Refuse a run in which some measures do not mean the same as in the bench.
-
-    Args:
-        bench: folder of the bench.
-        run: folder of the run.
-        measures: what is to be taken from both. What none of them depends on may differ.
-
-    Raises:
-        RunError: they were scored with other options, another model or version; the message says which.
-    """
-    known, asked = read_run(run), read_run(bench / CLEAN)
-    found = setups_differing(*(what_matters(one.setup, measures) for one in (known, asked)))
-    if not found:
-        return
-    target = f"{bench.resolve()}-like-{run.resolve().name}"
-    command = ["auvseg", "bench", "detect", str(known.dataset_path), "-o", target, "--like", str(run)]
-    advice = f"a bench like the run: {shlex.join(command)}"
-    if any(one.name == VERSION for one in found):
-        advice = "make both with one version"
-    raise RunError(f"{run} was scored otherwise than {bench}: {in_words(found, ' against {}')}; {advice}")
-
-
-def fault_setup(setup: dict[str, Any], fault: Fault, seed: int) -> dict[str, Any]:
-    """The setup of a faulty record: the clean one's, and what was planted."""
-    return {**setup, "fault": {**asdict(fault), "seed": seed}}
-
-
-def truth_path(fault_folder: Path, case_id: str) -> Path:
-    """Where the truth about a faulty copy is."""
-    return fault_folder / "truth" / file_name(case_id)
 
 
 def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:

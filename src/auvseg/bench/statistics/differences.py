@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float64
 
 from auvseg.bench.statistics.estimate import (
@@ -144,9 +145,7 @@ def _pigeonhole(complete: Float64[np.ndarray, "K C"], seed: int, resamples: int)
 
 
 def _quantile(confidence: float, freedom: float) -> float:
-    from scipy.special import stdtrit  # most benches have no use for it
-
-    return float(stdtrit(freedom, (1 + check_confidence(confidence)) / 2))
+    return float(scipy.special.stdtrit(freedom, (1 + check_confidence(confidence)) / 2))
 
 
 def _with_reason(estimate: Estimate, reason: str) -> Estimate:

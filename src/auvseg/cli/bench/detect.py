@@ -115,8 +115,9 @@ def command(
     """
     from auvseg.bench.corruptions import CORRUPTIONS
     from auvseg.bench.detection.findings import find
+    from auvseg.bench.detection.folder import BENCH_FILE
     from auvseg.bench.detection.plan import Plan
-    from auvseg.bench.detection.run import BENCH_FILE, detect
+    from auvseg.bench.detection.run import detect
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device
