@@ -41,6 +41,14 @@ def test_the_strongest_beyond_size_comes_first_and_what_is_given_last():
     assert table.loc[0, "spearman_given_low"] <= table.loc[0, "spearman_given"] <= table.loc[0, "spearman_given_high"]
 
 
+def test_pairs_are_counted_for_the_plain_and_for_the_partial_numbers():
+    table = draw_scores(20)
+    table.loc[3:9, "slices"] = np.nan
+    result = correlate(table, metrics_of(table, np.linspace(0, 1, len(table))), resamples=FEW)
+    row = overview(result).set_index("measure").loc["S"]
+    assert (row["n"], row["n_given"]) == (40, 33)
+
+
 def test_what_is_given_is_not_among_the_tested():
     result = result_of()
     assert count(result, "spearman", partial=False).tested == 5

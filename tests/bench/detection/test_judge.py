@@ -103,6 +103,16 @@ def test_a_measure_without_numbers_has_no_verdict():
     assert list(verdicts.overall()["measure"]) == ["S"]
 
 
+def test_a_mean_over_faults_says_over_how_many():
+    evidence = draw_evidence(40)
+    blind = np.where(evidence.rows["corruption"] == "shift", evidence.suspicion("S"), -np.inf)
+    blind[evidence.clean] = -np.inf
+    whole = {"S": evidence.suspicion("S"), "part": {"blur": np.full(len(blind), -np.inf), "shift": blind}}
+    table = Verdicts(evidence, whole).overall().set_index("measure")
+    assert table.loc["S", ["faults", "of"]].tolist() == [2, 2]
+    assert table.loc["part", ["faults", "of"]].tolist() == [1, 2]
+
+
 def test_faults_that_do_not_overlap_leave_a_width():
     evidence = draw_evidence(20, {"agreement": {"blur": -99.0, "shift": -99.0}}, classes=(1,))
     found = Verdicts(evidence, suspicions(evidence)).by_fault()

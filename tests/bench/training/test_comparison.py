@@ -81,7 +81,13 @@ def test_a_class_that_neither_has_is_no_number_and_no_zero(tmp_path):
     dice[0, 1] = np.nan
     cell = write_cell(tmp_path, "baseline", 0, dice)
     comparison = compare([cell], tmp_path, NAMES, ".nii.gz")
-    assert comparison.by_class.set_index("class").loc["inner", "dice"] == pytest.approx(0.5)
+    rows = comparison.by_class.set_index("class")
+    assert rows.loc["inner", "dice"] == pytest.approx(0.5)
+    assert rows.loc["inner", ["n", "of"]].tolist() == [11, 12]
+    assert rows.loc["mean", ["n", "of"]].tolist() == [2, 2]
+    headings, (row,) = table_rows(comparison, [cell], {}, 10)
+    cells = dict(zip(headings, row, strict=True))
+    assert (cells["outer"], cells["inner"]) == ("50.0", "50.0 (11 of 12)")
 
 
 def test_one_seed_is_said_to_be_one(tmp_path):

@@ -71,13 +71,14 @@ def overview(correlations: Correlations) -> pd.DataFrame:
     Returns:
         Columns `measure`, `useful_sign`; for each of `spearman_given`, `spearman`, `pearson_given` and `pearson` the
         number and its interval (`..._low`, `..._high`); `verdict` and `reason` of the partial Spearman, of the plain
-        one where nothing is given; and `n`, pairs of the plain one.
+        one where nothing is given; and `n`, pairs of the plain one, and `n_given`, of the partial one.
     """
     plain = correlations.select("spearman", partial=False)
     judged = correlations.select("spearman", partial=bool(correlations.given))
     result = plain[["useful_sign", "n"]].assign(
         verdict=[verdict(row["r"], row["low"], row["high"], row["useful_sign"]) for _, row in _each(judged)],
         reason=judged["reason"],
+        n_given=judged["n"],
     )
     for method in _METHODS:
         for partial in (True, False):

@@ -112,8 +112,9 @@ class Verdicts:
 
         Returns:
             `measure, auroc, low, high` (mean over the corruptions, 95 %), `worst, worst_corruption` (the smallest
-            area), `image, label` (means by kind), `best_share` (of the resamples: how often it is the best),
-            `verdict`. A measure without any number is left out.
+            area), `image, label` (means by kind), `faults` (how many corruptions the means are over) `of` how many,
+            `best_share` (of the resamples: how often it is the best), `verdict`. A measure without any number is left
+            out.
         """
         resampled, rows = {}, []
         for measure in self._measures:
@@ -136,6 +137,7 @@ class Verdicts:
             rows.append(
                 {"measure": measure, "auroc": float(mean[0]), "low": low, "high": high, **kinds}
                 | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": signal(low, high)}
+                | {"faults": len(known), "of": len(self._plan.corruptions)}
             )
         table = pd.DataFrame(rows)
         # Of very few cases a resample may lack the faulty ones, or the sound.

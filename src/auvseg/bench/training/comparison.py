@@ -32,8 +32,9 @@ class Comparison:
 
     Attributes:
         cells: a row an arm, seed, held-out case and class: `COLUMNS`; NaN where neither label nor prediction has it.
-        by_class: a row an arm and class, and `mean` over the classes: `arm, class, seeds, dice, dice_sd, iou, iou_sd`;
-            means over seeds of the means over cases, and their standard deviations over seeds.
+        by_class: a row an arm and class, and `mean` over the classes: `arm, class, seeds, dice, dice_sd, iou, iou_sd,
+            n, of`; means over seeds of the means over cases, and their standard deviations over seeds. `n` of `of`
+            held-out cases, of the `mean` classes, have a number; in the seed in which the fewest have.
         differences: a row an arm and reference: `arm, reference, seeds, cases, difference, low, high, verdict,
             reason` (what limits the interval, else empty).
     """
@@ -88,8 +89,15 @@ def _by_class(table: pd.DataFrame) -> pd.DataFrame:
             row: dict[str, Any] = {"arm": arm, "class": name, "seeds": len(seeds)}
             for metric in ("dice", "iou"):
                 row |= {metric: seeds[metric].mean(), f"{metric}_sd": seeds[metric].std(ddof=1)}
-            rows.append(row)
-    return pd.DataFrame(rows, columns=["arm", "class", "seeds", "dice", "dice_sd", "iou", "iou_sd"])
+            of_class = mine[mine["class"] == name].set_index("seed")["dice"]
+            rows.append(row | _behind(per_seed["dice"] if name == MEAN else of_class))
+    return pd.DataFrame(rows, columns=["arm", "class", "seeds", "dice", "dice_sd", "iou", "iou_sd", "n", "of"])
+
+
+def _behind(values: pd.Series) -> dict[str, int]:
+    """How many of how many values a mean over them is of; of the seed in which it is the fewest."""
+    by_seed = values.groupby("seed")
+    return {"n": int(by_seed.count().min()), "of": int(by_seed.size().max())}
 
 
 def _differences(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,8 @@ def table_rows(
 ) -> tuple[list[str], list[list[str]]]:
     """Headings, and a row an arm: Dice and IoU in per cent, mean over seeds ± standard deviation over seeds.
 
+    `(5 of 6)` stands behind a mean of which only five of the six held-out cases, or classes, have a number.
+
     Args:
         comparison: the numbers.
         cells: all of the bench.
@@ -70,7 +72,8 @@ def sentences(comparison: Comparison) -> list[str]:
 
 def _spread(row: "pd.Series", metric: str) -> str:
     value, deviation = _HUNDRED * row[metric], _HUNDRED * row[f"{metric}_sd"]
-    return f"{value:.1f}" if deviation != deviation else f"{value:.1f} ± {deviation:.1f}"
+    behind = f" ({row['n']} of {row['of']})" if row["n"] < row["of"] else ""
+    return (f"{value:.1f}" if deviation != deviation else f"{value:.1f} ± {deviation:.1f}") + behind
 
 
 def _difference(differences: pd.DataFrame, arm: str, reference: str) -> str:

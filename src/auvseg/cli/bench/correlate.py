@@ -151,12 +151,12 @@ def _show(result: "Correlations", *, full: bool) -> None:
             "+" if row["useful_sign"] > 0 else "-",
             str(row["verdict"]),
             *(_interval(*(float(row[part]) for part in (name, f"{name}_low", f"{name}_high"))) for name in shown),
-            str(row["n"]),
+            _pairs(row["n"], row["n_given"], given_any=bool(result.given)),
         )
         for row in table.to_dict("records")
     ]
     headings = {name: name.replace("_given", " given").capitalize() + " [95 %]" for name in shown}
-    columns = ("measure", "useful r", "verdict", *headings.values(), "n")
+    columns = ("measure", "useful r", "verdict", *headings.values(), "pairs")
     title = f"every measure against {result.pairs.metric}, pooled within classes"
     if result.given:
         title += f"; given: {', '.join(result.given)}"
@@ -172,12 +172,24 @@ def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:
     rows = []
     for number, name in result.pairs.classes[:_MOST_CLASSES]:
         of_class = result.select("spearman", partial=partial, class_id=number)
-        cells = of_class.loc[shown, ["r", "low", "high"]].to_numpy(dtype=float)
-        rows.append((name, *(_interval(*map(float, cell)) for cell in cells)))
+        most = int(of_class["n"].max())
+        cells = of_class.loc[shown, ["r", "low", "high", "n"]].to_numpy(dtype=float)
+        rows.append((name, str(most), *(_of(*map(float, cell), most) for cell in cells)))
     out.print()
-    show_table("class by class, Spearman" + (" given size" if partial else ""), ("class", *shown), rows)
+    title = "class by class, Spearman" + (" given size" if partial else "") + "; (n) where only n pairs have the number"
+    show_table(title, ("class", "pairs", *shown), rows)
     if len(result.pairs.classes) > _MOST_CLASSES:
         say(f"{len(result.pairs.classes) - _MOST_CLASSES} classes more are in correlation.csv")
+
+
+def _pairs(plain: int, given: int, *, given_any: bool) -> str:
+    """How many pairs the numbers are of; with a comma those of the partial ones, where they are fewer."""
+    return f"{plain}" if not given_any or given in (0, plain) else f"{plain}, given {given}"
+
+
+def _of(r: float, low: float, high: float, n: float, most: int) -> str:
+    behind = f" ({n:.0f})" if r == r and n < most else ""
+    return _interval(r, low, high) + behind
 
 
 def _interval(r: float, low: float, high: float) -> str:

@@ -252,13 +252,14 @@ def _show_measures(findings: "Findings", *, full: bool) -> None:
             str(row["measure"]),
             str(row["verdict"]),
             str(row["worst_corruption"]),
-            _area(row),
+            _area(row) + (f" ({row['faults']} of {row['of']})" if row["faults"] < row["of"] else ""),
             *(_number(row[name]) for name in numbers),
         )
         for row in shortlist(findings.overall, full=full, always=_BESIDE).to_dict("records")
     ]
     columns = ("measure", "verdict", "worst fault", "AUROC [95 %]", "image", "label", "worst", "rises", "best in")
-    show_table("every measure, mean over the faults of the highest severity", columns, rows, left=3)
+    title = "every measure, mean over the faults of the highest severity; (n of N) where only n could be judged"
+    show_table(title, columns, rows, left=3)
 
 
 def _show_faults(findings: "Findings", reviewed: str) -> None:

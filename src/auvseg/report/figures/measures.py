@@ -38,6 +38,8 @@ def distribution(
 ) -> Figure:
     """A panel a measure: a column a class, a dot a case, a line at the median.
 
+    Below a column stands of how many cases it is, where not all have a number.
+
     Args:
         scores: a run.
         measures: `AUV` or measures of the run, at least one.
@@ -148,14 +150,17 @@ def _draw_columns(axes: Axes, cohort: Cohort, measure: str, mark: Sequence[str])
     axes.set_xlim(-0.6, len(cohort.classes) - 0.4)
     suspicious = "high" if measure == AUV else MEASURES[measure].suspicious
     name_axes(axes, measure, _SUSPICIOUS[suspicious])
-    _name_columns(axes, cohort.classes)
+    cases = cohort.table["case"].nunique()
+    counts = [len(_rows(cohort, one, measure)) for one in cohort.classes]
+    _name_columns(axes, cohort.classes, [f" ({count} of {cases})" if count < cases else "" for count in counts])
 
 
-def _name_columns(axes: Axes, classes: Sequence[ClassDef]) -> None:
+def _name_columns(axes: Axes, classes: Sequence[ClassDef], counts: Sequence[str]) -> None:
+    """Classes below their columns, with how many cases the median is of where not all have a number."""
     if len(classes) > MOST_NAMED:
         axes.set_xticks([])
         return
-    names = [printable(one.name) for one in classes]
+    names = [f"{printable(one.name)}{count}" for one, count in zip(classes, counts, strict=True)]
     turned = 45 if sum(map(len, names)) > _FITS_ON_A_LINE else 0
     axes.set_xticks(range(len(names)), names, rotation=turned, parse_math=False)
 
