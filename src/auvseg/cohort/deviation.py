@@ -53,13 +53,20 @@ def suspicious(z: pd.DataFrame) -> pd.DataFrame:
 def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
     """The cohort's median of every measure, by class: of its training cases, of all where it has none."""
     names = [name for name in MEASURES if name in table.columns]
-    found = {}
-    for class_id in sorted(table["class_id"].dropna().astype(int).unique()):
-        rows = table[table["class_id"] == class_id]
-        training = rows[rows["subset"] == "training"]
-        middle = (training if len(training) else rows)[names].median()
-        found[int(class_id)] = {name: float(middle[name]) for name in names}
-    return found
+    known = _cohort_rows(table)
+    middle = known.groupby("class_id")[names].median()
+    columns = {name: middle[name].tolist() for name in names}
+    return {
+        int(class_id): {name: columns[name][place] for name in names}
+        for place, class_id in enumerate(middle.index.tolist())
+    }
+
+
+def _cohort_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that others of their class are compared with: of training cases, of all where a class has none."""
+    known = table[table["class_id"].notna()]
+    training = known["subset"] == "training"
+    return known[training | ~training.groupby(known["class_id"]).transform("any")]
 
 
 def usually_held(table: pd.DataFrame) -> dict[int, Held]:
@@ -79,14 +86,9 @@ def compared_with(table: pd.DataFrame) -> dict[int, Held]:
     Returns:
         How many of them hold it and have numbers, of how many that were scored.
     """
-    known = table[table["class_id"].notna() & (table["status"] != "failed")]
-    found = {}
-    for class_id in sorted(known["class_id"].astype(int).unique()):
-        rows = known[known["class_id"] == class_id]
-        training = rows[rows["subset"] == "training"]
-        cohort = training if len(training) else rows
-        found[int(class_id)] = Held(int((cohort["status"] == "ok").sum()), len(cohort))
-    return found
+    known = _cohort_rows(table[table["status"] != "failed"])
+    held = (known["status"] == "ok").groupby(known["class_id"].astype(int)).agg(["sum", "size"])
+    return {int(one): Held(*map(int, counts)) for one, counts in zip(held.index, held.to_numpy(), strict=True)}
 
 
 def _comparable(name: str, values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:

@@ -67,6 +67,7 @@ def ranked(
     """
     criterion = find_criterion(table, by or default_measure(table), suspicious, to="rank")
     unordered = no_order(table, criterion, scope)
+    doubted = "" if unordered else doubt(table, criterion, scope)
     ranking = rank(table, by=criterion.name, scope=scope, suspicious=suspicious)
     made = {} if unordered or scope == "class" else behind(table, criterion)
     if AUV in ranking and criterion.name != AUV:
@@ -74,6 +75,10 @@ def ranked(
     rows = ranking.head(len(ranking) if top is None else top)
     cases = list(rows["case"].unique())
     first = {case: one.class_id for case, one in made.items()}
+    asked = set(rows["class_id"] if scope == "class" else map(first.get, cases))
+    if None not in asked:
+        # Of a hundred structures a case those that are spoken of.
+        table = table[table["class_id"].isin(asked)]
     explainer = Explainer(
         table, signed(table), cases, by=criterion.column, behind=first, every_absence=scope == "class"
     )
@@ -94,5 +99,5 @@ def ranked(
         scope=scope,
         how_made=how_made(criterion) if scope == "case" else "",
         no_order=unordered,
-        doubt="" if unordered else doubt(table, criterion, scope),
+        doubt=doubted,
     )
