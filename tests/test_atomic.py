@@ -4,6 +4,7 @@ import stat
 import pytest
 
 from auvseg import atomic
+from auvseg.errors import WriteError
 
 
 def test_the_file_holds_the_new_content_and_nothing_else_is_left(tmp_path):
@@ -106,3 +107,16 @@ def test_a_folder_with_left_overs_alone_holds_nothing(tmp_path):
     assert not atomic.holds_something(left_over(tmp_path))
     (tmp_path / "thesis.tex").write_text("precious")
     assert atomic.holds_something(tmp_path)
+
+
+def test_a_file_in_place_of_a_folder_and_a_folder_in_place_of_a_file_are_said(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    for target in (tmp_path / "file" / "run.json", tmp_path / "file" / "deep" / "run.json"):
+        for write in (atomic.write_text, atomic.create_text):
+            with pytest.raises(WriteError, match="a file is where that folder would be"):
+                write(target, "x")
+    (tmp_path / "folder" / "run.json").mkdir(parents=True)
+    with pytest.raises(WriteError, match="that is a folder"):
+        atomic.write_text(tmp_path / "folder" / "run.json", "x")
+    assert (tmp_path / "file").read_text() == "precious"
+    assert names(tmp_path) == ["file"]

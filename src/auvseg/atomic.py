@@ -125,6 +125,10 @@ def _in_words(path: Path, problem: OSError) -> WriteError:
         advice = "make room there and give the same command again"
     elif problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         advice = "choose a folder that you may write to"
+    elif problem.errno in (errno.EEXIST, errno.ENOTDIR):
+        advice = "a file is where that folder would be; choose another"
+    elif problem.errno == errno.EISDIR:
+        advice = "that is a folder; name a file"
     else:
         advice = "look after that disk and give the same command again"
     error = WriteError(f"{path.parent}: cannot write {path.name} ({problem.strerror or problem}); {advice}")
