@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from auvseg.demo.organs import ORGANS
-from auvseg.demo.phantom import case_name, draw_phantom
+from auvseg.demo.phantom import DATASET_NAME, case_name, draw_phantom
 from auvseg.demo.planted import NO_FAULT, WHOLE_IMAGE, write_planted_dataset
 from auvseg.errors import UsageError
 
@@ -183,3 +183,24 @@ def test_every_image_fault_is_in_its_file(full, read_case, drawn):
             assert sharpness[1] < 0.75 * sharpness[0]
         checked.add(fault.fault)
     assert checked == {"noise", "blur", "ghosting"}
+
+
+def test_a_drawing_that_was_interrupted_is_drawn_again_and_nothing_of_anybody_else_s(tmp_path):
+    whole, begun = tmp_path / "whole", tmp_path / "begun"
+    write_planted_dataset(whole, cases=3)
+    write_planted_dataset(begun, cases=3)
+    folder = begun / DATASET_NAME
+    for path in (begun / "truth.csv", begun / "truth.json", folder / "dataset.json"):
+        path.unlink()
+    (folder / "imagesTr" / "phantom_002_0000.nii.gz").write_bytes(b"half")
+    (folder / "labelsTr" / ".auvseg-tmp-x").write_bytes(b"half")
+    write_planted_dataset(begun, cases=3)
+    files = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file()]
+    assert sorted(files) == sorted(path.relative_to(begun) for path in begun.rglob("*") if path.is_file())
+    assert all((whole / file).read_bytes() == (begun / file).read_bytes() for file in files)
+    (begun / "truth.csv").unlink()
+    (begun / "truth.json").unlink()
+    (folder / "dataset.json").unlink()
+    (folder / "labelsTr" / "mine.nii.gz").write_bytes(b"precious")
+    with pytest.raises(UsageError, match="exists already"):
+        write_planted_dataset(begun, cases=3)

@@ -7,6 +7,7 @@ It is made for demonstration and tests: how a model scores here says nothing abo
 
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Integer
 
-from auvseg.atomic import write_bytes, write_text
+from auvseg.atomic import TEMPORARY_PREFIX, write_bytes, write_text
 from auvseg.demo.canvas import Canvas
 from auvseg.demo.geometry import bent, regular_space, smooth_noise
 from auvseg.demo.organs import ORGANS, Textures, paint_organs
@@ -33,6 +34,8 @@ from auvseg.demo.trunk import (
 )
 from auvseg.errors import UsageError
 from auvseg.shapes import ImageArray, LabelArray
+
+_CASE_FILE = re.compile(rf"(imagesTr|labelsTr)/(phantom_\d{{3}}(_0000)?\.nii\.gz|{re.escape(TEMPORARY_PREFIX)}.*)")
 
 DATASET_NAME = "Dataset900_Phantom"
 
@@ -129,13 +132,13 @@ def check_request(cases: int, seed: int) -> None:
 
 
 def write_cases(dataset: Path, phantoms: Iterable[tuple[str, Phantom]]) -> Path:
-    """Write named cases into the new folder `dataset`, one at a time, `dataset.json` last.
+    """Write named cases into the new folder `dataset`, one at a time, `dataset.json` last; an interrupted one again.
 
     Raises:
-        UsageError: `dataset` holds files already.
+        UsageError: `dataset` holds other files, or is whole.
         OSError: the folder cannot be written.
     """
-    if dataset.exists() and (not dataset.is_dir() or any(dataset.iterdir())):
+    if dataset.exists() and not _is_unfinished(dataset):
         raise UsageError(f"{dataset} exists already; choose another folder, or delete it first")
     count = 0
     for name, phantom in phantoms:
@@ -145,6 +148,12 @@ def write_cases(dataset: Path, phantoms: Iterable[tuple[str, Phantom]]) -> Path:
         count += 1
     write_text(dataset / "dataset.json", json.dumps(_description(count), indent=2) + "\n")
     return dataset
+
+
+def _is_unfinished(dataset: Path) -> bool:
+    """Whether a folder holds nothing but some of the images and labels of a drawing that was interrupted."""
+    files = [path.relative_to(dataset).as_posix() for path in dataset.rglob("*") if not path.is_dir()]
+    return dataset.is_dir() and all(_CASE_FILE.fullmatch(name) for name in files)
 
 
 def _description(count: int) -> dict[str, object]:
