@@ -119,6 +119,8 @@ def detect(
         on_case=on_case,
         on_note=on_note,
     )
+    # Now that it is known to be this bench: a plan that grew, or shrank, is the new one.
+    _note(folder, plan, cases)
     extractor = make_extractor(config, device)
     if isinstance(extractor, RemembersPlanes):
         extractor.remember_planes(_REMEMBERED_PLANES)
@@ -149,6 +151,11 @@ def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
             )
     elif atomic.holds_something(folder):
         raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
+    else:
+        _note(folder, plan, cases)
+
+
+def _note(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
     content = {"bench_version": 1, "plan": plan.as_dict(), "cases": [case.case_id for case in cases]}
     atomic.write_text(folder / BENCH_FILE, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
