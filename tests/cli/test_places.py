@@ -1,5 +1,6 @@
 """Data sets and runs, however they are named and wherever the command is given."""
 
+import shlex
 import shutil
 
 import pytest
@@ -114,3 +115,16 @@ def test_a_run_in_the_data_set_s_own_folder_is_no_part_of_the_data_set(raw):
     works("score", "42", "-o", run, "--quick")
     works("filter", run)
     assert "6 reused" in " ".join(works("score", "42", "-o", run, "--quick").output.split())
+
+
+def test_of_a_run_that_was_interrupted_the_command_that_goes_on_is_said(raw, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("auvseg.scoring.score.write_tables", killed)
+        auvseg("score", "42", "-o", "my run", "--quick", "--channel", "0")
+    assert "is not finished" in works("filter", "my run").output
+    (said,) = [line for line in works("rank", "my run").output.splitlines() if "is not finished" in line]
+    works(*shlex.split(said[said.index("auvseg score") :])[1:])
+    assert "is not finished" not in works("rank", "my run").output

@@ -8,7 +8,7 @@ import typer
 
 from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
-from auvseg.cli.rank import recommended
+from auvseg.cli.rank import recommended, warn_if_unfinished
 from auvseg.cli.report import dataset_of
 from auvseg.cli.values import names, share
 
@@ -61,6 +61,7 @@ def command(
     from auvseg.report.figures.folder import FigureOptions, write_figures
 
     known = dataset_of(run, dataset)
+    warn_if_unfinished(run)
     if bench and not by:
         by = recommended(bench, run)
     options = FigureOptions(

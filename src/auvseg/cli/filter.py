@@ -8,7 +8,7 @@ import typer
 
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show, show_json, show_table
-from auvseg.cli.rank import DirectionName, ScopeName, recommended
+from auvseg.cli.rank import DirectionName, ScopeName, recommended, warn_if_unfinished
 from auvseg.cli.values import share
 from auvseg.measures.catalogue import COMBINED
 from auvseg.measures.default import default_measure
@@ -116,6 +116,7 @@ def command(
     from auvseg.scoring.table import load_scores
 
     table = load_scores(run)
+    warn_if_unfinished(run)
     if bench and not by:
         by = recommended(bench, run)
         if by is None:

@@ -1,5 +1,6 @@
 """`auvseg rank`: the table, worst first."""
 
+import shlex
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,6 +80,7 @@ def command(
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json contradict each other; omit one of the two")
     table = load_scores(run)
+    warn_if_unfinished(run)
     if bench and not by:
         by = recommended(bench, run)
     if by == COMBINED:
@@ -161,6 +163,21 @@ def _reason(column: str, row: "Mapping[Hashable, Any]", found: "Ranked") -> str:
     # Of how many structures a mean is matters where not all cases have as many.
     counts = name and not found.criterion.of_farthest and found.rows["n"].nunique() > 1
     return f"{name} (of {row['n']})" if counts else name
+
+
+def warn_if_unfinished(run: Path) -> None:
+    """Say that cases may be missing from a run that was interrupted, or whose other shards are still at it."""
+    if (run / "scores.csv").exists():
+        return
+    from auvseg.errors import RunError
+    from auvseg.scoring.run import read_run
+
+    try:
+        words = read_run(run).command()
+    except RunError:  # records alone: somebody made a run of their own
+        return
+    go_on = f"; go on with: {shlex.join(words)}" if words else ""
+    say_warning(f"{run} is not finished, so that cases may be missing{go_on}")
 
 
 def recommended(bench: Path, run: Path) -> str | None:

@@ -7,7 +7,7 @@ import typer
 
 from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
-from auvseg.cli.rank import recommended
+from auvseg.cli.rank import recommended, warn_if_unfinished
 from auvseg.text_files import read_json
 from auvseg.wording import counted
 
@@ -61,6 +61,7 @@ def command(
     from auvseg.report import ReportOptions, write_report
 
     known = dataset_of(run, dataset)
+    warn_if_unfinished(run)
     if bench and not by:
         by = recommended(bench, run)
     options = ReportOptions(

@@ -8,6 +8,7 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import Full, shortlist
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
+from auvseg.cli.rank import warn_if_unfinished
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def command(
     folder = output or run / "correlation"
     check_folder(folder)
     table = load_scores(run)
+    warn_if_unfinished(run)
     if bench is not None:
         from auvseg.bench.combination import with_combined
 

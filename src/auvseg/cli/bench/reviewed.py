@@ -8,6 +8,7 @@ import typer
 
 from auvseg.cli.bench.shortlist import Full, shortlist
 from auvseg.cli.console import AsJson, say, say_warning, show, show_json, show_table
+from auvseg.cli.rank import warn_if_unfinished
 from auvseg.measures.catalogue import MEASURES
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def command(
     if output is not None and output.exists():
         raise UsageError(f"{output} exists already; choose another name with -o")
     table = load_scores(run)
+    warn_if_unfinished(run)
     if bench is not None:
         from auvseg.bench.combination import with_combined
 
