@@ -8,6 +8,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from nnunet_threads import threads_for_processes
+
 IDS = tuple(f"case_{number}" for number in range(6))
 PATCH = (16, 16, 16)
 
@@ -67,7 +69,7 @@ def prepare(root: Path, number: int, labels: dict, channels: int, *, regions: bo
     """Plan and preprocess with nnU-Net, then shrink the plans to what a test can train."""
     folders = NnUNetFolders(root, f"Dataset{number:03d}_Blobs")
     write_raw(root, folders.name, labels, channels, regions=regions)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, threads_for_processes():
         for variable, value in folders.environment.items():
             patch.setenv(variable, value)
         patch.setenv("nnUNet_n_proc_DA", "1")
@@ -134,4 +136,5 @@ def make_trainer(monkeypatch, tmp_path):
 
         return get_trainer_from_args(folders.name, "3d_fullres", 0, name, device=torch.device("cpu"))
 
-    return make
+    with threads_for_processes():
+        yield make
