@@ -84,4 +84,4 @@ def test_one_bad_series_is_one_row(folder, tmp_path):
     scored = run("score", folder, "-o", tmp_path / "run", "--extractor", "none")
     assert scored.exit_code == 1
     assert "1 of 8 planes are missing" in " ".join(scored.output.split())
-    assert "3 scored" in scored.output
+    assert "3 new" in scored.output

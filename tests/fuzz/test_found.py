@@ -90,7 +90,7 @@ def test_a_nifti_pair_of_128_axes_is_refused(refused):
 
 
 def test_the_arrays_of_an_archive_are_named_in_one_line(refused):
-    refused("npz", seeds.zip_of(**{"a\nb": seeds.VOXELS.tobytes()}), r"it has 'a\\nb'$")
+    refused("npz", seeds.zip_of(**{"a\nb": seeds.VOXELS.tobytes()}), r"it has 'a\\nb';.*$")
 
 
 def test_an_enhanced_file_without_frames_is_refused(refused):

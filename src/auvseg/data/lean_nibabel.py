@@ -1,7 +1,7 @@
 """Import nibabel without pydicom, which takes as long again and serves a NIfTI extension that nobody reads here."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -17,7 +17,7 @@ def hide_pydicom_from_nibabel() -> None:
 
 
 class _Hiding(MetaPathFinder):
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Iterable[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Refuse pydicom to nibabel; leave all else to the other finders."""
         nibabel = getattr(sys.modules.get("nibabel"), "__spec__", None)
         if name == "pydicom" and getattr(nibabel, "_initializing", False):

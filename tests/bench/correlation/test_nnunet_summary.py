@@ -4,8 +4,6 @@ import json
 import math
 import shutil
 import warnings
-from multiprocessing.pool import ThreadPool
-from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +13,7 @@ from auvseg.bench.correlation.nnunet_summary import find_summaries, read_summari
 from auvseg.bench.correlation.reading import read_metrics
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
+from nnunet_in_process import threads_for_processes
 
 REGIONS = (1, (2, 3), (1, 2, 3))
 LABELS = {"background": 0, "core": 1, "oedema": [2, 3], "whole": [1, 2, 3]}
@@ -31,8 +30,7 @@ def summarise():
     from nnunetv2.evaluation import evaluate_predictions as nnunet
     from nnunetv2.imageio.nibabel_reader_writer import NibabelIO
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nnunet.multiprocessing, "get_context", lambda _: SimpleNamespace(Pool=ThreadPool))
+    with threads_for_processes():
 
         def call(reference, predictions, regions):
             target = str(predictions / "summary.json")

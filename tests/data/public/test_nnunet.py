@@ -1,9 +1,6 @@
 """What follows a conversion: nnU-Net's own command takes every layout, referred to or copied, and so does a run."""
 
-import multiprocessing
 import sys
-from multiprocessing.pool import ThreadPool
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +8,7 @@ from auvseg import read_dataset
 from auvseg.scoring.config import ScoreConfig, resolve_modality
 from auvseg.scoring.score import score
 from auvseg.scoring.table import load_scores
+from nnunet_in_process import small_sample_of_intensities, threads_for_processes
 from public_datasets import WRITERS
 
 pytest.importorskip("nnunetv2")
@@ -27,27 +25,18 @@ CHOICES = [
 @pytest.fixture
 def nnunetv2_plan_and_preprocess(tmp_path, monkeypatch):
     """The command in this process, on the data set of a test's folder; its workers are threads, which start at once."""
-    from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
     from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import plan_and_preprocess_entry
 
-    made = DatasetFingerprintExtractor.__init__
-
-    def with_a_small_sample(self, *arguments, **options):
-        made(self, *arguments, **options)
-        # Of the foreground's intensities nnU-Net draws a hundred million, however few there are.
-        self.num_foreground_voxels_for_intensitystats = 10_000
-
-    monkeypatch.setattr(DatasetFingerprintExtractor, "__init__", with_a_small_sample)
     for name in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{name}", str(tmp_path if name == "raw" else tmp_path / name))
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _: SimpleNamespace(Pool=ThreadPool))
 
     def run(*options):
         monkeypatch.setattr(sys, "argv", ["nnUNetv2_plan_and_preprocess", "-d", str(NUMBER), *options])
         plan_and_preprocess_entry()
         return tmp_path / "preprocessed" / f"Dataset{NUMBER}_Public"
 
-    return run
+    with threads_for_processes(), small_sample_of_intensities():
+        yield run
 
 
 @pytest.mark.parametrize(("kind", "made_with", "options"), CHOICES)

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from nnunet_threads import threads_for_processes
+from nnunet_in_process import small_sample_of_intensities, threads_for_processes
 
 IDS = tuple(f"case_{number}" for number in range(6))
 PATCH = (16, 16, 16)
@@ -69,7 +69,7 @@ def prepare(root: Path, number: int, labels: dict, channels: int, *, regions: bo
     """Plan and preprocess with nnU-Net, then shrink the plans to what a test can train."""
     folders = NnUNetFolders(root, f"Dataset{number:03d}_Blobs")
     write_raw(root, folders.name, labels, channels, regions=regions)
-    with pytest.MonkeyPatch.context() as patch, threads_for_processes():
+    with pytest.MonkeyPatch.context() as patch, threads_for_processes(), small_sample_of_intensities():
         for variable, value in folders.environment.items():
             patch.setenv(variable, value)
         patch.setenv("nnUNet_n_proc_DA", "1")
