@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +35,12 @@ def test_everything_is_written_and_named_and_a_second_call_gives_the_same_bytes(
     read = pd.read_csv(folder / "correlation.csv")
     assert np.allclose(read["r"], result.table["r"], equal_nan=True)
     assert json.loads((folder / MARKER).read_text())["settings"] == {"seed": 0}
+
+
+def test_a_figure_is_the_same_whatever_style_this_process_is_in(result):
+    plain = scatter_png(result, "S")
+    with matplotlib.rc_context({"font.size": 30.0, "lines.markersize": 20.0}):
+        assert scatter_png(result, "S") == plain
 
 
 def test_figures_that_are_no_longer_drawn_are_removed_and_others_stay(result, tmp_path):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from auvseg.errors import RunError, UsageError
@@ -27,6 +28,16 @@ def test_cases_that_are_named_are_drawn_and_the_worst_where_none_is(drawn, tmp_p
     assert {name.rpartition("-")[2] for name in of_case} == {"planes.png", "spectrum.png", "contributions.png"}
     assert len(done.files) == len(COHORT) + 3
     assert done.left_out == ()
+
+
+def test_figures_are_the_same_whatever_style_this_process_is_in(drawn, tmp_path, monkeypatch):
+    drawings = module._drawings
+    monkeypatch.setattr(module, "_drawings", lambda *given: list(drawings(*given))[:2])
+    plain = draw(drawn, tmp_path / "plain", top=0, measures=("S",)).files
+    with rc_context({"font.size": 30.0, "lines.markersize": 20.0}):
+        draw(drawn, tmp_path / "large", top=0, measures=("S",))
+    assert len(plain) == 2
+    assert all((tmp_path / "plain" / one).read_bytes() == (tmp_path / "large" / one).read_bytes() for one in plain)
 
 
 def test_with_pseudonyms_no_file_is_named_like_a_case_and_no_svg_holds_an_id(own_run, tmp_path):

@@ -34,6 +34,16 @@ def scatter_png(correlations: Correlations, measure: str) -> bytes:
     Raises:
         KeyError: no such measure.
     """
+    from matplotlib import style
+
+    # Not in the style of a matplotlibrc, or of what else ran in this process: nnU-Net makes all text 2.5× as large.
+    with style.context("default"), warnings.catch_warnings():
+        # A class may be named in a script that the font does not have; its box in the legend says so.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        return _scatter_png(correlations, measure)
+
+
+def _scatter_png(correlations: Correlations, measure: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -49,10 +59,7 @@ def scatter_png(correlations: Correlations, measure: str) -> bytes:
     if measure in _LOGARITHMIC and (rows[measure] > 0).any():
         axes.set_xscale("log")
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A class may be named in a script that the font does not have; its box in the legend says so.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 

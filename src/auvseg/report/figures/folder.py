@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from matplotlib import style
 from matplotlib.figure import Figure
 
 from auvseg import atomic
@@ -108,7 +109,9 @@ def write_figures(
     files, left_out = [], []
     for done, (name, draw) in enumerate(named.items(), start=1):
         try:
-            save(draw(), output / name)
+            # Not in the style of a matplotlibrc, or of what else ran in this process: nnU-Net makes all text 2.5× as large.
+            with style.context("default"):
+                save(draw(), output / name)
             files.append(name)
         except AuvsegError as problem:
             left_out.append((name, prepared.privacy.text(str(problem))))
