@@ -109,7 +109,7 @@ def write_figures(
     files, left_out = [], []
     for done, (name, draw) in enumerate(named.items(), start=1):
         try:
-            # Not in the style of a matplotlibrc, or of what else ran in this process: nnU-Net makes all text 2.5× as large.
+            # Not in the style of a matplotlibrc, or of what else ran in this process, as in `scatter_png`.
             with style.context("default"):
                 save(draw(), output / name)
             files.append(name)
