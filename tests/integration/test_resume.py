@@ -38,7 +38,7 @@ def undisturbed(dataset, tmp_path_factory):
     return run
 
 
-def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(dataset, undisturbed, tmp_path):
+def test_a_run_killed_at_a_random_moment_and_ended_by_two_shards_has_the_same_bytes(dataset, undisturbed, tmp_path):
     """With the genuine model, once; many kills of a small one are in `tests/scoring/test_faults.py`."""
     run = tmp_path / "killed"
     process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -49,13 +49,6 @@ def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(dataset, undis
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed: the test shows nothing"
     assert 0 < len(records(run)) < CASES
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
-    assert records(run) == records(undisturbed)
-    assert (run / "scores.csv").read_bytes() == (undisturbed / "scores.csv").read_bytes()
-
-
-def test_two_shards_give_the_same_records_and_table(dataset, undisturbed, tmp_path):
-    run = tmp_path / "shards"
     for part in ("1", "0"):
         options = ("--num-parts", "2", "--part-id", part)
         subprocess.run(command(dataset, run, *options), check=True, capture_output=True)
