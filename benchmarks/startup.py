@@ -5,8 +5,9 @@
 
 `git worktree add /tmp/before COMMIT` makes the other version. Each scores a drawn data set of 24 small cases for
 itself, without a model; then every command runs once to warm up and five times to be measured, in turns with the other
-version. Prints a table for docs/performance.md. The goals, on a quiet machine: help within 0.4 s, what needs no network
-within 1 s, `evaluate` of 12 cases within 3 s.
+version, and so does `import pandas` alone, the floor of what shows a table. Prints a table for docs/performance.md.
+Where PYTHONDONTWRITEBYTECODE is set, compile both versions first (`python -m compileall`). The goals, on a quiet
+machine: help within 0.4 s, what needs no network within 1 s, `evaluate` of 12 cases within 3 s.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def main() -> None:
             seconds = measure(command, versions, places, options.runs)
             shown = command.translate({ord(mark): None for mark in "{}"})
             print(f"| `{shown}` | " + " | ".join(seconds[name] for name in versions) + " |", flush=True)
+        alone = measure("", {"floor": shlex.join([sys.executable, "-c", "import pandas"])}, {"floor": {}}, options.runs)
+        print(f"\n`import pandas` alone: {alone['floor']} s")
 
 
 def prepare(home: Path, auvseg: list[str]) -> dict[str, str]:
