@@ -359,6 +359,14 @@ def unexpected_label(folder):
     return folder.dataset(folder.case("faulty", 1, label=with_value(folder.label(1), 9)))
 
 
+def indistinct_label(folder):
+    wide = folder.case("wide", 2, label=with_value(folder.label(2), 2**24).astype(np.int32))
+    faulty = folder.case("faulty", 1, label=with_value(folder.label(1), 2**24))
+    dataset = folder.dataset(classes=(*CLASSES, ClassDef(2**24, "nerve", (2**24,))))
+    # The sound cases' own type has no room for that class, which is another finding.
+    return replace(dataset, cases=(wide, faulty))
+
+
 def label_overflow(folder):
     wide = folder.case("wide", 2, label=with_value(folder.label(2), 300).astype(np.int16))
     narrow = folder.case("faulty", 1, label=folder.label(1).astype(np.uint8))
@@ -442,6 +450,7 @@ FAULTS = [
     rounded_label,
     non_integer_label,
     unexpected_label,
+    indistinct_label,
     label_overflow,
     empty_label,
     class_never_present,

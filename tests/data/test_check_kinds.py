@@ -43,7 +43,7 @@ def test_a_finding_names_the_case_and_the_file_at_fault(folder, fault):
     kind = fault.__name__
     blamed = {(found.case_id, found.file) for found in check(fault(folder)).findings}
     of_the_label = {"shape_mismatch", "spacing_mismatch", "affine_mismatch", "label_is_image"}
-    of_the_label |= {"non_integer_label", "unexpected_label", "label_overflow", "empty_label"}
+    of_the_label |= {"non_integer_label", "unexpected_label", "indistinct_label", "label_overflow", "empty_label"}
     of_the_label |= {"background_not_zero", "no_background", "grey_levels", "soft_label", "rounded_label"}
     expected = {
         "misnamed_file": {("", "")},

@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.check_label import label_facts
+from auvseg.data.check_label import LabelRules, label_facts, label_problems
+from auvseg.data.findings import Kind
 from auvseg.data.label_values import INTEGER_TOLERANCE, as_label
 from auvseg.data.reading import read_array
 from auvseg.data.volume import load_volume
@@ -106,6 +107,25 @@ def test_ids_beyond_32_bits_are_refused_by_their_value_in_every_format(tmp_path,
     raw = read_array(WRITERS[name](tmp_path / name, ids(value, dtype=dtype)), part="label")
     with pytest.raises(CaseError, match=f"{int(value)} are no class numbers"):
         as_label(raw.array, name)
+
+
+@pytest.mark.parametrize("value", [2**24, 576073730, -(2**24)])
+@pytest.mark.parametrize("name", ["a.nii", "a.nrrd", "a.mha", "a.npz"])
+def test_ids_of_floats_that_may_have_been_their_neighbours_are_refused_and_found(tmp_path, name, value):
+    raw = read_array(WRITERS[name](tmp_path / name, ids(1, value, dtype=np.float32)), part="label")
+    with pytest.raises(CaseError, match="stored as float32"):
+        as_label(raw.array, name)
+    rules = LabelRules(frozenset({0, 1, value}), None)
+    assert Kind.INDISTINCT_LABEL in {problem.kind for problem in label_problems(raw, label_facts(raw.array), rules)}
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(np.float32, 2**24 - 1), (np.float64, 2**24), (np.float16, 2047)])
+def test_the_last_id_that_a_float_tells_from_the_next_is_read(tmp_path, dtype, value):
+    raw = read_array(WRITERS["a.npz"](tmp_path / "a.npz", ids(1, value, dtype=dtype)), part="label")
+    assert as_label(raw.array, "a").max() == value
+    if dtype == np.float16:
+        with pytest.raises(CaseError, match="stored as float16"):
+            as_label(raw.array + np.float16(1), "a")
 
 
 def test_a_label_of_doubles_takes_no_more_memory_than_before_where_floats_hold_its_values(tmp_path):

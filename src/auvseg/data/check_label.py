@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from auvseg.data.check_image import planes
 from auvseg.data.check_likeness import FEWEST_VALUES, ROUGH, roughness
 from auvseg.data.findings import Kind, Problem
-from auvseg.data.label_values import not_whole
+from auvseg.data.label_values import exact_below, not_whole
 from auvseg.data.reading import RawArray
 from auvseg.data.volume import label_axes
 
@@ -120,10 +120,10 @@ def _type_problems(
 ) -> Iterator[Problem]:
     """A type on disk that cannot hold what the data set declares, or cannot tell apart what the label holds."""
     if stored.kind == "f":
-        most = 1 << np.finfo(stored).nmant + 1
-        if max(map(abs, values)) > most:
-            message = f"{stored} cannot tell whole numbers above {most} apart, the label holds {max(values, key=abs)}"
-            yield Problem(Kind.LABEL_OVERFLOW, message)
+        limit, largest = exact_below(stored), max(values, key=abs)
+        if abs(largest) >= limit:
+            what = f"it holds {largest}, and {stored} does not tell whole numbers from {limit} on apart"
+            yield Problem(Kind.INDISTINCT_LABEL, what)
     # A scaled file holds other values than its type.
     elif (
         stored.kind in "iu"

@@ -102,6 +102,7 @@ class Kind(str, Enum):
         "shares or probabilities are no label: set a threshold such as 0.5 (only DUOLoss takes them as they are)",
     )
     UNEXPECTED_LABEL = "unexpected_label", "error", "correct the label, or declare the value"
+    INDISTINCT_LABEL = "indistinct_label", "error", "store the label as integers, from its source"
     LABEL_OVERFLOW = "label_overflow", "warning", "store the label in a wider integer type; values may have changed"
     BACKGROUND_NOT_ZERO = (
         "background_not_zero",

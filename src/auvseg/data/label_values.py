@@ -27,6 +27,11 @@ def not_whole(values: NDArray[Any]) -> Bool[np.ndarray, "*S"]:
     return np.abs(values - np.rint(values)) > INTEGER_TOLERANCE
 
 
+def exact_below(dtype: np.dtype[Any]) -> int:
+    """From where on a number of a floating type may have been its neighbour: 2048 in float16, 2²⁴ in float32."""
+    return 1 << np.finfo(dtype).nmant + 1
+
+
 def as_label(array: NDArray[Any], name: str, out: Int32[np.ndarray, "*S"] | None = None) -> Int32[np.ndarray, "*S"]:
     """Label values as int32, rounded to the whole number that they stand for.
 
@@ -36,7 +41,8 @@ def as_label(array: NDArray[Any], name: str, out: Int32[np.ndarray, "*S"] | None
         out: receives the values; a new array if None.
 
     Raises:
-        CaseError: values that are not whole numbers, not finite, or too large; an example is named.
+        CaseError: values that are not whole numbers, not finite, or too large for a class number or for their type to
+            tell them from the next one; an example is named.
     """
     _check(array, name)
     label = np.empty(array.shape, np.int32) if out is None else out
@@ -66,6 +72,11 @@ def _check(array: NDArray[Any], name: str) -> None:
             raise CaseError(
                 f"{name}: label values such as {value} are no class numbers, which go up to {_LIMITS.max}; "
                 "renumber the classes"
+            )
+        if array.dtype.kind == "f" and abs(value) >= (limit := exact_below(array.dtype)):
+            raise CaseError(
+                f"{name}: label values such as {value} are stored as {array.dtype.name}, which does not tell whole "
+                f"numbers from {limit} on apart; store the label as integers, from its source"
             )
 
 

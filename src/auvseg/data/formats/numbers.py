@@ -6,18 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auvseg.data.formats.header import Part
+from auvseg.data.label_values import exact_below
 
 _BLOCK = 1 << 20
 
 
 def kept(array: NDArray[Any], part: Part) -> NDArray[Any]:
-    """Floating voxels as float32; those of a label only if none of them changes by it. Integers stay as they are."""
-    if array.dtype.kind != "f" or array.dtype == np.float32:
+    """Floating voxels as float32; those of a label only if it holds all of them exactly. Integers stay as they are."""
+    if array.dtype.kind != "f" or array.dtype == np.float32 or (part == "label" and array.dtype == np.float16):
         return array
     # What float32 cannot hold becomes infinite, which is found and reported with the case.
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = array.astype(np.float32)
-    return narrow if part == "image" or _equal(narrow, array) else array
+    return narrow if part == "image" or _holds(narrow, array) else array
 
 
 def scaled_label(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
@@ -42,9 +43,11 @@ def scaled_label(stored: NDArray[Any], slope: float, intercept: float) -> NDArra
         return kept(stored.astype(np.float64) * slope + intercept, "label")
 
 
-def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two arrays of the same layout in memory hold the same values."""
+def _holds(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether float32 holds the values of the other array, of the same layout in memory, and no neighbour of theirs."""
     first, second = one.ravel(order="K"), other.ravel(order="K")
+    if first.size and max(-first.min(), first.max()) >= exact_below(one.dtype):
+        return False
     return all(
         np.array_equal(first[start : start + _BLOCK], second[start : start + _BLOCK], equal_nan=True)
         for start in range(0, first.size, _BLOCK)
