@@ -32,6 +32,11 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError(_TOO_DEEP) from None
 
 
+def writable(text: str) -> str:
+    """Text that UTF-8 can hold: lone surrogates, from JSON or from a file's name in another encoding, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def what_is_wrong(error: ValueError) -> str:
     """Why a text is no JSON, in one line with its place: a comma too many in plain words, other faults in Python's."""
     if isinstance(error, UnicodeDecodeError):

@@ -127,3 +127,22 @@ def test_a_record_of_numbers_that_are_none_is_not_used(tmp_path, number):
     assert read_record(path) is not None
     path.write_bytes(content.replace(b'"auvseg": "0.1.0"', b'"auvseg": ' + number.encode()))
     assert read_record(path) is None
+
+
+@pytest.mark.parametrize("part", [("attributes", "site"), ("setup", "extractor", "name")])
+def test_a_record_that_no_table_could_hold_is_not_used(tmp_path, part):
+    (content,) = OBJECTS["record"][0].seeds()
+    values = json.loads(content)
+    place = values
+    for name in part[:-1]:
+        place = place[name]
+    place[part[-1]] = "\ud800"
+    path = tmp_path / file_name("a")
+    path.write_text(json.dumps(values))
+    assert read_record(path) is None
+
+
+def test_an_ome_document_in_an_encoding_that_nobody_knows_states_no_size(sandbox, tmp_path):
+    content = next(one for one in IMAGES["tiff-stack"].seeds() if b"UTF-8" in one).replace(b"UTF-8", b"XTF-8")
+    assert sandbox.fault("tiff-stack", content) == ""
+    assert IMAGES["tiff-stack"].run(tmp_path, content) == ""

@@ -225,6 +225,8 @@ def read_record(path: Path) -> Record | None:
             values[name] = tuple(values[name])
         for score in values["classes"]:
             unpacked(score.embedding or "")
+        # A lone surrogate, which JSON can spell, is no text that a table could hold.
+        json.dumps(values, ensure_ascii=False, default=vars).encode()
         return Record(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

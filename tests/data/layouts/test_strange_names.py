@@ -92,3 +92,18 @@ def test_links_in_a_circle_end(tmp_path, layout):
         with pytest.raises(Exception, match="no such file") as caught:
             read_dataset(path)
         assert type(caught.value).__name__ == "DatasetError"
+
+
+@pytest.mark.parametrize("odd", ["liver\ud800", "\udce9"])
+def test_names_of_a_description_can_always_be_written(tmp_path, odd):
+    case = {"image": "imagesTr/a.nii.gz", "label": "labelsTr/a.nii.gz", "site": odd, odd: 1}
+    decathlon = {"modality": {"0": odd}, "labels": {"0": "background", "1": odd}, "training": [case]}
+    nnunet = {"channel_names": {"0": odd}, "labels": {"background": 0, odd: 1}, "file_ending": ".nii.gz"}
+    nnunet |= {"numTraining": 1, "dataset": {"a": {"images": ["a_0000.nii.gz"], "label": "a.nii.gz"}}}
+    for name, content in (("Task01_Odd", decathlon), ("Dataset001_Odd", nnunet)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dataset.json").write_text(json.dumps(content))
+        dataset = read_dataset(tmp_path / name)
+        (found,) = dataset.cases
+        for text in (dataset.classes[0].name, *dataset.channel_names, *found.attributes, *found.attributes.values()):
+            assert text.encode()

@@ -175,8 +175,8 @@ def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:
     for number, name in result.pairs.classes[:_MOST_CLASSES]:
         of_class = result.select("spearman", partial=partial, class_id=number)
         most = int(of_class["n"].max())
-        cells = of_class.loc[shown, ["r", "low", "high", "n"]].to_numpy(dtype=float)
-        rows.append((name, str(most), *(_of(*map(float, cell), most) for cell in cells)))
+        cells = of_class.loc[shown, ["r", "low", "high", "n"]].to_numpy(dtype=float).tolist()
+        rows.append((name, str(most), *(_of(r, low, high, n, most) for r, low, high, n in cells)))
     out.print()
     title = "class by class, Spearman" + (" given size" if partial else "") + "; (n) where only n pairs have the number"
     show_table(title, ("class", "pairs", *shown), rows)

@@ -188,7 +188,8 @@ def _first_pixels(description: bytes) -> dict[str, str]:
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     parser.EntityDeclHandler = refuse
-    with suppress(expat.ExpatError, ValueError):
+    # LookupError: of an encoding that nobody knows.
+    with suppress(expat.ExpatError, ValueError, LookupError):
         parser.Parse(description, True)
     return found
 

@@ -13,6 +13,7 @@ from auvseg.data.layouts.description import Remarks, as_text, channels, classes,
 from auvseg.data.layouts.modality import Verdict, modality_of_channels, modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
+from auvseg.text_files import writable
 
 NAME = "MONAI datalist"
 _SUBSETS: dict[str, Subset] = {
@@ -113,7 +114,7 @@ def _case(entry: _Entry, name: str) -> Case:
         images=entry.images,
         label=entry.label,
         subset=entry.subset,
-        attributes={key: as_text(value) for key, value in others.items()},
+        attributes={writable(key): writable(as_text(value)) for key, value in others.items()},
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from auvseg.data.case import ClassDef
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.errors import DatasetError
-from auvseg.text_files import decode, what_is_wrong
+from auvseg.text_files import decode, what_is_wrong, writable
 from auvseg.wording import counted
 
 
@@ -109,7 +109,7 @@ def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, s
             instead = f'; write {{"{name}": "{number}"}}, each number before its name' if turned else ""
             raise DatasetError(f"{where}: {key!r} must name {number!r} by a text, not by {name!r}{instead}")
         try:
-            pairs.append((int(number), name))
+            pairs.append((int(number), writable(name)))
         except ValueError:
             raise DatasetError(f"{where}: the keys of {key!r} must be whole numbers, not {number!r}") from None
     numbers = [number for number, _ in pairs]

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from auvseg.data.reading import SUPPORTED_ENDINGS
+from auvseg.text_files import writable
 
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
 _MOST_NAMED = 3
@@ -51,8 +52,7 @@ def loosely(text: str) -> str:
 
 def clean_id(text: str) -> str:
     """An id that can be written as UTF-8 anywhere, in one line; what is no text or steers terminals is escaped."""
-    plain = text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), plain)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), writable(text).strip())
 
 
 def ids_from_paths(paths: Sequence[Path]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from auvseg.data.case import ClassDef
 from auvseg.data.layouts.description import Remarks, take
 from auvseg.errors import DatasetError
+from auvseg.text_files import writable
 
 _Values = tuple[int, ...]
 
@@ -24,7 +25,9 @@ def read_labels(content: dict[str, Any], where: str, remarks: Remarks) -> tuple[
     Raises:
         DatasetError: `labels` is missing or of the wrong type, names no foreground, or gives a value two meanings.
     """
-    found = {name: _values(name, value, where) for name, value in take(content, "labels", dict, where).items()}
+    found = {
+        writable(name): _values(name, value, where) for name, value in take(content, "labels", dict, where).items()
+    }
     ignore = found.pop("ignore", None)
     if ignore is not None and len(ignore) != 1:
         raise DatasetError(f"{where}: the label 'ignore' must have one value, not {list(ignore)}")
