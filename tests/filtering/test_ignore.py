@@ -190,7 +190,7 @@ def test_the_original_data_set_is_never_the_target(tmp_path, nnunet_dataset, sel
 def test_cases_that_are_left_with_background_are_said(nnunet_dataset, make_scores, export):
     values = {case.case_id: {1: 0.5} for case in nnunet_dataset.cases[:10]} | {"liver_004": {1: 0.1}}
     (warning,) = export(filter_cases(make_scores(values), keep=0.9, scope="class"), nnunet_dataset).warnings
-    assert "1 cases are left with background alone" in warning
+    assert "background alone is left of 1 case," in warning
 
 
 def test_validation_and_unlabelled_cases_are_left_out_and_said(tmp_path, nnunet_dataset, selection, export):

@@ -41,7 +41,7 @@ def test_a_missing_structure_cannot_be_ignored_and_that_is_said(table, nnunet_da
     selection = filter_cases(table, by="label_outlier", keep=0.9, scope="class")
     assert selection.suspicious_pairs == (("liver_007", 1),)
     written = export_ignore(selection, nnunet_dataset, tmp_path / "filter", target=tmp_path / "raw", dry_run=True)
-    assert any("lack a structure" in warning and "liver_004" in warning for warning in written.warnings)
+    assert any("without a structure" in warning and "liver_004" in warning for warning in written.warnings)
 
 
 def test_where_only_missing_structures_are_suspicious_there_is_nothing_to_ignore(table, nnunet_dataset, tmp_path):

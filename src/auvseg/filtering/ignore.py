@@ -25,6 +25,7 @@ from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
 from auvseg.filtering.relabel import replace_values
 from auvseg.filtering.selection import Selection
+from auvseg.wording import counted
 
 _FOLDER_NAME = re.compile(r"Dataset(\d{3})_.+")
 _LAST_NUMBER = 999
@@ -145,9 +146,9 @@ def _remarks(selection: Selection, affected: dict[str, list[int]]) -> list[str]:
     missing = sorted(found.loc[~found["held"], "case"].unique())
     sentences = []
     if empty:
-        background = "cases are left with background alone; the other exports can drop them"
-        sentences.append(f"{len(empty)} {background}: {some_of(empty)}")
+        left = f"background alone is left of {counted(len(empty), 'case')}"
+        sentences.append(f"{left}, which the other exports can drop: {some_of(empty)}")
     if missing:
-        nowhere = "cases lack a structure, and nothing says which voxels to ignore; the other exports can drop them"
-        sentences.append(f"{len(missing)} {nowhere}: {some_of(missing)}")
+        nowhere = f"{counted(len(missing), 'case')} without a structure, so that nothing says which voxels to ignore"
+        sentences.append(f"{nowhere}; the other exports can drop what lacks one: {some_of(missing)}")
     return sentences
