@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auvseg.cli.console import AsJson, progress, say, show, show_json, show_table
+from auvseg.cli.console import AsJson, progress, say, say_dataset, show, show_json, show_table
 from auvseg.wording import cases_in_words, counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(
     from auvseg.data.dataset import read_dataset
 
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
+    say_dataset(known)
     for note in known.notes:
         say(f"  {note}")
     with progress("checking") as step:

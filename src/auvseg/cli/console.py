@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import date
 from enum import Enum, IntEnum
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import typer
 from rich.console import Console
@@ -33,6 +33,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+
+from auvseg.wording import counted
+
+if TYPE_CHECKING:
+    from auvseg.data.case import Dataset
 
 _WIDTH_OF_A_FILE = 1000
 """Where no terminal says how wide it is: room for every column."""
@@ -114,6 +119,11 @@ def warnings_said() -> Iterator[None]:
 def say(message: str) -> None:
     """One line for a person, on standard error."""
     LOGGER.info("%s", message)
+
+
+def say_dataset(dataset: "Dataset") -> None:
+    """What a command is about to work on, in one line."""
+    say(f"{dataset.name}: {dataset.layout}, {counted(len(dataset.cases), 'case')}")
 
 
 def say_detail(message: str, problem: BaseException | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli import completion
-from auvseg.cli.console import AsJson, out, progress, say, say_warning, show_json, show_table
+from auvseg.cli.console import AsJson, out, progress, say, say_dataset, say_warning, show_json, show_table
 from auvseg.cli.values import names
 from auvseg.spreadsheet import table_as_csv
 from auvseg.wording import counted
@@ -52,7 +52,7 @@ def command(
     from auvseg.evaluation.evaluate import evaluate
 
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
+    say_dataset(known)
     with progress("comparing") as step:
         result = evaluate(
             known,

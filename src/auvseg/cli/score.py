@@ -8,7 +8,7 @@ import typer
 
 from auvseg.cli import completion
 from auvseg.cli.command import options_file
-from auvseg.cli.console import AsJson, command_line, progress, say, say_error, say_warning, show_json
+from auvseg.cli.console import AsJson, command_line, progress, say, say_dataset, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 from auvseg.wording import counted, told_once
@@ -208,7 +208,7 @@ def command(
     extractor = named_extractor(extractor, quick=quick)
     keep_log(output, "run.json")
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
+    say_dataset(known)
     for note in (*known.notes, *said_of_many(known)):
         say(f"  {note}")
     config = ScoreConfig(

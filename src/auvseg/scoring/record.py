@@ -19,7 +19,7 @@ from jaxtyping import Float32
 from auvseg import atomic
 from auvseg.errors import RunError
 from auvseg.plain_values import Finite, of_shape
-from auvseg.text_files import read_json
+from auvseg.text_files import parse_json, read_json
 
 RECORD_VERSION = 3
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
@@ -214,7 +214,8 @@ def read_record(path: Path) -> Record | None:
     It may be missing, damaged, of another version, or under the name of another case.
     """
     try:
-        values = read_json(path)
+        text = path.read_text(encoding="utf-8")
+        values = parse_json(text)
         if values.pop("record_version") != RECORD_VERSION or not (_is_record(values) and _is_setup(values["setup"])):
             return None
         if file_name(values["case_id"]) != path.name:
@@ -225,8 +226,9 @@ def read_record(path: Path) -> Record | None:
             values[name] = tuple(values[name])
         for score in values["classes"]:
             unpacked(score.embedding or "")
-        # A lone surrogate, which JSON can spell, is no text that a table could hold.
-        json.dumps(values, ensure_ascii=False, default=vars).encode()
+        # A lone surrogate, which an escape can spell, is no text that a table could hold.
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(values, ensure_ascii=False, default=vars).encode()
         return Record(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

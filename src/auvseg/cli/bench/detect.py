@@ -10,7 +10,7 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import shortlist
 from auvseg.cli.command import options_file
-from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
+from auvseg.cli.console import AsJson, out, progress, say, say_dataset, say_warning, show, show_json, show_table
 from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import (
     InputName,
@@ -24,7 +24,6 @@ from auvseg.cli.score import (
 )
 from auvseg.cli.values import names, numbers, share
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
-from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -125,7 +124,7 @@ def command(
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
+    say_dataset(known)
     config = (
         _like(ctx, like, model)
         if like is not None

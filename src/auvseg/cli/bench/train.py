@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auvseg.cli import completion
-from auvseg.cli.console import AsJson, progress, say, say_error, say_warning, show, show_json, show_table
+from auvseg.cli.console import AsJson, progress, say, say_dataset, say_error, say_warning, show, show_json, show_table
 from auvseg.cli.filter import CombineName
 from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
@@ -15,7 +15,6 @@ from auvseg.cli.score import InputName, ModalityName, measures_named, named_moda
 from auvseg.cli.train import NetworkName
 from auvseg.cli.values import names, numbers, share
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
-from auvseg.wording import counted
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
@@ -111,7 +110,7 @@ def command(
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
-    say(f"{known.name}: {known.layout}, {counted(len(known.cases), 'case')}")
+    say_dataset(known)
     chosen = choose_device(device)
     small = chosen == "cpu" if size is None else size is SizeName.small
     kinds = tuple(CORRUPTIONS) if corruptions == "all" else names(corruptions)
