@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from auvseg._version import __version__
+from auvseg.cohort.compared import cohort_columns
 from auvseg.data.case import ClassDef, Dataset
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
-from auvseg.scoring.cohort import cohort_columns
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.kept import keep, stamp_of
 from auvseg.scoring.record import CaseInputs, ClassScore, Record, file_name, packed, write_record

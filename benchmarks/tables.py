@@ -54,21 +54,21 @@ def load(run: Path) -> str:
 
 def rank_cases(run: Path) -> str:
     from auvseg import load_scores
-    from auvseg.ranking import rank
+    from auvseg.cohort.order import rank
 
     return f"first: {rank(load_scores(run))['case'].iloc[0]}"
 
 
 def rank_structures(run: Path) -> str:
     from auvseg import load_scores
-    from auvseg.ranking import rank
+    from auvseg.cohort.order import rank
 
     return f"first: {rank(load_scores(run), scope='class', by='agreement')['case'].iloc[0]}"
 
 
 def filter_cases(run: Path) -> str:
     import auvseg
-    from auvseg.filtering.selection import losses
+    from auvseg.cohort.selection import losses
 
     table = auvseg.load_scores(run)
     selection = auvseg.filter_cases(table, keep=0.95)
@@ -106,8 +106,8 @@ def show(name: str, run: Path, function: Callable[[Path], str]) -> None:
 
 def timed(function: Callable[[Path], str], run: Path) -> tuple[float, float, str]:
     """Seconds, peak memory and answer of a function, with everything imported that it needs."""
-    import auvseg.filtering.selection
-    import auvseg.ranking
+    import auvseg.cohort.order
+    import auvseg.cohort.selection
     import auvseg.report  # noqa: F401
 
     started = time.perf_counter()

@@ -46,3 +46,28 @@ def reads_in_this_process(monkeypatch):
     from auvseg.scoring import local
 
     monkeypatch.setattr(local, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
+
+
+@pytest.fixture
+def make_scores():
+    """A scores table from `{case: {class: value}}`: None is absent, NaN an ok row without a value."""
+    import numpy as np
+    import pandas as pd
+
+    def make(values, measure="S", subset="training", **attributes):
+        rows = []
+        for case, classes in values.items():
+            if not classes:
+                rows.append((case, subset, None, "", "failed", f"{case} is truncated", np.nan))
+            for class_id, value in classes.items():
+                status, reason = ("absent", "the label does not hold this class") if value is None else ("ok", "")
+                rows.append((case, subset, class_id, f"class {class_id}", status, reason, value))
+        columns = ["case", "subset", "class_id", "class", "status", "reason", measure]
+        table = pd.DataFrame(rows, columns=columns)
+        table["class_id"] = table["class_id"].astype("Int64")
+        table[measure] = table[measure].astype("float64")
+        for name, of_case in attributes.items():
+            table[name] = table["case"].map(of_case)
+        return table
+
+    return make

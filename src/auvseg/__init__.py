@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from auvseg._version import __version__
 
 if TYPE_CHECKING:
-    from auvseg.aleatoric import auv
+    from auvseg.cohort.auv import auv
+    from auvseg.cohort.order import rank
+    from auvseg.cohort.selection import filter_cases
     from auvseg.data.case import Case, ClassDef, Dataset
     from auvseg.data.check import check_dataset
     from auvseg.data.dataset import read_dataset
@@ -20,11 +22,9 @@ if TYPE_CHECKING:
     from auvseg.duo.noise import CaseNoise, SampledNoise
     from auvseg.errors import AuvsegError
     from auvseg.extractors import get_extractor, register_extractor
-    from auvseg.filtering.selection import filter_cases
     from auvseg.measures.accumulator import ScaleAccumulator
     from auvseg.measures.catalogue import MEASURES, ScaleOptions
     from auvseg.measures.scale import semantic_scale
-    from auvseg.ranking import rank
     from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
     from auvseg.scoring.score import score
     from auvseg.scoring.table import load_scores
@@ -44,13 +44,13 @@ _HOME = {
     "ScaleOptions": "auvseg.measures.catalogue",
     "ScoreConfig": "auvseg.scoring.config",
     "add_noise_head": "auvseg.duo.head",
-    "auv": "auvseg.aleatoric",
+    "auv": "auvseg.cohort.auv",
     "check_dataset": "auvseg.data.check",
     "convert": "auvseg.data.public.convert",
-    "filter_cases": "auvseg.filtering.selection",
+    "filter_cases": "auvseg.cohort.selection",
     "get_extractor": "auvseg.extractors",
     "load_scores": "auvseg.scoring.table",
-    "rank": "auvseg.ranking",
+    "rank": "auvseg.cohort.order",
     "read_dataset": "auvseg.data.dataset",
     "register_extractor": "auvseg.extractors",
     "score": "auvseg.scoring.score",

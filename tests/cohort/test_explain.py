@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.cohort.explain import NAMED, NOTABLE, WORDS, Cause, Held, carrying_planes, causes, missing, sentence
+from auvseg.cohort.reasons import MAX_CAUSES, NOTABLE, WORDS, Cause, Held, carrying_planes, causes, missing, sentence
 from auvseg.measures.catalogue import CASE_MEASURES
 
 
@@ -63,7 +63,7 @@ def test_the_farthest_numbers_are_named_and_none_that_is_near():
     values = dict.fromkeys(z, 1.0)
     found = causes(values, z, values)
     assert [one.measure for one in found] == ["noise", "parts", "gaps"]
-    assert len(found) == NAMED
+    assert len(found) == MAX_CAUSES
     assert causes(values, dict.fromkeys(z, 0.0), values) == ()
 
 

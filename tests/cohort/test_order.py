@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auvseg.cohort.order import Behind, behind, doubt, how_made, no_order, uncompared
+from auvseg.cohort.order import Behind, behind, doubt, how_made, no_order, rank
+from auvseg.cohort.suspicion import find_criterion, uncompared
 from auvseg.measures.catalogue import MEASURES
-from auvseg.ranking import find_criterion, rank
 
 NAMES = {1: "liver", 2: "spleen"}
 

@@ -23,8 +23,7 @@ from auvseg.extractors.medsam2_propagation import Track
 from auvseg.extractors.memory import RemembersPlanes
 from auvseg.extractors.out_of_memory import Fallback, Way, ways_of_planes
 from auvseg.extractors.prompts import Box
-from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
-from auvseg.measures.default import AUV
+from auvseg.measures.catalogue import AUV, CASE_MEASURES, MEASURES
 from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
 from auvseg.scoring.record import read_record, record_path
 from auvseg.scoring.score import score

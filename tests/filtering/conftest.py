@@ -4,35 +4,11 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-import pandas as pd
 import pytest
 
 from auvseg.data.case import Case, ClassDef, Dataset
 
 CLASSES = (ClassDef(1, "liver", (1,)), ClassDef(2, "tumour", (2,)))
-
-
-@pytest.fixture
-def make_scores():
-    """A scores table from `{case: {class: value}}`: None is absent, NaN an ok row without a value."""
-
-    def make(values, measure="S", subset="training", **attributes):
-        rows = []
-        for case, classes in values.items():
-            if not classes:
-                rows.append((case, subset, None, "", "failed", f"{case} is truncated", np.nan))
-            for class_id, value in classes.items():
-                status, reason = ("absent", "the label does not hold this class") if value is None else ("ok", "")
-                rows.append((case, subset, class_id, f"class {class_id}", status, reason, value))
-        columns = ["case", "subset", "class_id", "class", "status", "reason", measure]
-        table = pd.DataFrame(rows, columns=columns)
-        table["class_id"] = table["class_id"].astype("Int64")
-        table[measure] = table[measure].astype("float64")
-        for name, of_case in attributes.items():
-            table[name] = table["case"].map(of_case)
-        return table
-
-    return make
 
 
 def draw_label(seed: int) -> np.ndarray:

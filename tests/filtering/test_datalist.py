@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.filtering.datalist import export_datalist
-from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.undo import undo
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from auvseg.filtering.decided import decided
+from auvseg.cohort.selection import decided, filter_cases
 from auvseg.filtering.exports import export_selection
 from auvseg.filtering.reviewed import obey
-from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.undo import undo
 from auvseg.review.verdicts import Decision
 

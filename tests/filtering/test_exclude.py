@@ -5,10 +5,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.filtering.exclude import export_exclude
-from auvseg.filtering.selection import filter_cases
 
 
 def read(export):

@@ -7,11 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.errors import ReadError, UsageError
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.ignore import export_ignore
-from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.undo import undo
 from slicer_files import write_slicer
 

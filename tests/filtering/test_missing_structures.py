@@ -2,9 +2,9 @@
 
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.errors import UsageError
 from auvseg.filtering.ignore import export_ignore
-from auvseg.filtering.selection import filter_cases
 
 
 @pytest.fixture

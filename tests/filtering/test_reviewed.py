@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.errors import UsageError
 from auvseg.filtering.reviewed import obey
-from auvseg.filtering.selection import filter_cases
 from auvseg.review.verdicts import Decision
 
 

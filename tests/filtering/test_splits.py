@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.manifest import backup_path
-from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.splits import export_splits, filter_folds, fresh_split
 from auvseg.filtering.undo import undo
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import filter_cases
 from auvseg.filtering.weights import export_weights, sampling_weights
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pandas as pd
 
-from auvseg.cohort.deviation import signed
+from auvseg.cohort.compared import z_scores
 from auvseg.report import neighbours
 from auvseg.report.neighbours import SHOWN, similar_clean_cases
 from synthetic_scores import draw_scores
 
 
 def found(scores, suspicion):
-    return similar_clean_cases(scores, signed(scores), suspicion)
+    return similar_clean_cases(scores, z_scores(scores), suspicion)
 
 
 def of_rank(scores):

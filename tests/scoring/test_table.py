@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auvseg.cohort.compared import KEY_COLUMNS
 from auvseg.scoring.record import ClassScore, write_record
-from auvseg.scoring.table import KEY_COLUMNS, load_run, load_scores, recorded_scores, scores_table, write_tables
+from auvseg.scoring.table import load_run, load_scores, recorded_scores, scores_table, write_tables
 
 
 def test_one_row_a_case_and_class_in_order_of_case_and_class(make_record):

@@ -17,13 +17,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64
 
-from auvseg.aleatoric import Scope
 from auvseg.bench.combination import read_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
+from auvseg.cohort.selection import training_rows
+from auvseg.cohort.suspicion import find_criterion, suspicions
 from auvseg.errors import UsageError
-from auvseg.filtering.suspicion import suspicions, training_rows
-from auvseg.measures.catalogue import COMBINED, Suspicious
-from auvseg.ranking import find_criterion
+from auvseg.measures.catalogue import COMBINED, Scope, Suspicious
 
 RESAMPLES = 1000
 _MORE_THAN_ALL = np.inf

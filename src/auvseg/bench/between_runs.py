@@ -11,11 +11,9 @@ import pandas as pd
 
 from auvseg.bench.statistics import spearman
 from auvseg.cohort.order import no_order
+from auvseg.cohort.suspicion import Criterion, default_measure, find_criterion, suspicions
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import MEASURES, Suspicious
-from auvseg.measures.default import AUV, default_measure
-from auvseg.ranking import Criterion, Scope, find_criterion, rank
-from auvseg.scoring.columns import KEY_COLUMNS
+from auvseg.measures.catalogue import AUV, MEASURES, Scope, Suspicious
 
 WORST_SHARE = 0.1
 _REASONS = {"x does not vary": "the first run does not vary", "y does not vary": "the second run does not vary"}
@@ -109,22 +107,13 @@ def _ranks(
 ) -> pd.DataFrame:
     """Ranks of what both have a number for, 1 the most suspicious; ties share their mean rank."""
     numbers = []
-    column = "distance" if criterion.suspicious == "both" else criterion.name
-    sign = -1.0 if criterion.suspicious == "low" else 1.0
     for side, table in (("first", first), ("second", second)):
-        # All other measures would be averaged over the classes too, for every measure anew.
-        needed = [name for name in table.columns if name in (*KEY_COLUMNS, criterion.column) or _judges_absence(name)]
-        ranking = rank(table[needed], by=criterion.name, scope=scope, suspicious=criterion.suspicious)
-        known = ranking[ranking[column].notna()]
-        numbers.append(known[keys].assign(**{side: sign * known[column].astype(np.float64)}))
+        known = suspicions(table, criterion, scope).dropna(subset="suspicion")
+        numbers.append(known[keys].assign(**{side: known["suspicion"]}))
     pair = numbers[0].merge(numbers[1], on=keys)
     for side in ("first", "second"):
         pair[side] = pair[side].rank(ascending=False)
     return pair
-
-
-def _judges_absence(name: str) -> bool:
-    return name in MEASURES and MEASURES[name].judges_absence
 
 
 def _worst_in_both(pair: pd.DataFrame) -> float:

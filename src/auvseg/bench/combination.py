@@ -26,11 +26,11 @@ import scipy
 from jaxtyping import Bool, Float64
 
 from auvseg import atomic
-from auvseg.bench.detection.evidence import Evidence, cohort_z
+from auvseg.bench.detection.evidence import Evidence
 from auvseg.bench.detection.folder import check_same_setup
+from auvseg.cohort.compared import z_scores
 from auvseg.errors import RunError, UsageError
-from auvseg.measures.catalogue import COMBINED, OUTLIER
-from auvseg.measures.default import AUV
+from auvseg.measures.catalogue import AUV, COMBINED, OUTLIER
 from auvseg.plain_values import of_shape
 from auvseg.text_files import read_json
 
@@ -101,7 +101,7 @@ class Combination:
         return result
 
     def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A scores table with the column `combined`; the training rows are the cohort. Rows without numbers get NaN.
+        """A scores table with the column `combined`. Rows without numbers get NaN.
 
         Raises:
             RunError: the table lacks a measure that carries weight.
@@ -110,8 +110,8 @@ class Combination:
         lacking = [name for name in self.measures if name in self.weighty - set(known)]
         if lacking:
             raise RunError(f"the run lacks {', '.join(lacking)}, which the combined measure needs; score all measures")
-        rows = (table["subset"] == "training") & table["class_id"].notna()
-        z = cohort_z(table[rows], known)
+        rows = table["class_id"].notna()
+        z = z_scores(table[rows], known)
         values = pd.Series(np.nan, index=table.index)
         values[rows] = np.where(z.notna().any(axis=1), self.apply(table.loc[rows, "case"], z), np.nan)
         return table.assign(**{COMBINED: values})

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float64
 
 from auvseg.bench.signal import FINDS, signal
 from auvseg.bench.statistics import Estimate, auroc, auroc_interval, bootstrap_interval
+from auvseg.cohort.selection import training_rows
+from auvseg.cohort.suspicion import find_criterion, suspicions
 from auvseg.errors import UsageError
-from auvseg.filtering.suspicion import suspicions, training_rows
 from auvseg.measures.catalogue import MEASURES
-from auvseg.ranking import find_criterion
 from auvseg.review.verdicts import Decision
 
 FEWEST = 5
@@ -141,7 +141,7 @@ def _by_case(rows: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
     found = {}
     for name in MEASURES:
         if name in rows.columns and rows[name].notna().any():
-            frame = suspicions(rows, find_criterion(rows, name, None), "case")
+            frame = suspicions(rows, find_criterion(rows, name), "case")
             found[name] = frame.set_index("case")["suspicion"].reindex(cases)
     return pd.DataFrame(found, index=cases)
 

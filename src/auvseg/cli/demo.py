@@ -26,13 +26,13 @@ def command(
 
     Example: [bold]auvseg demo[/bold]
     """
+    from auvseg.cohort.selection import filter_cases
     from auvseg.data.check import check_dataset
     from auvseg.data.dataset import read_dataset
     from auvseg.demo.found import compare, read_truth
     from auvseg.demo.phantom import DATASET_NAME
     from auvseg.demo.planted import write_planted_dataset
     from auvseg.filtering.exports import export_selection
-    from auvseg.filtering.selection import filter_cases
     from auvseg.report import ReportOptions, write_report
 
     keep_log(folder / "run", "run.json")

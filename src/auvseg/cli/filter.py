@@ -11,14 +11,13 @@ from auvseg.cli.console import AsJson, command_line, progress, say, say_warning,
 from auvseg.cli.rank import DirectionName, ScopeName, recommended, warn_if_unfinished
 from auvseg.cli.values import share
 from auvseg.measures.catalogue import COMBINED
-from auvseg.measures.default import default_measure
 from auvseg.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from auvseg.cohort.selection import Selection
     from auvseg.filtering.export import Export
-    from auvseg.filtering.selection import Selection
 
 _MOST_SHOWN = 20
 AUTO = "auto"
@@ -106,11 +105,11 @@ def command(
     if undo:
         _undo(run, as_json=as_json)
         return
+    from auvseg.cohort.selection import decided, filter_cases, losses
+    from auvseg.cohort.suspicion import default_measure
     from auvseg.errors import UsageError
-    from auvseg.filtering.decided import decided
     from auvseg.filtering.exports import export_selection
     from auvseg.filtering.reviewed import obey
-    from auvseg.filtering.selection import filter_cases, losses
     from auvseg.review.of_run import read_review_of
     from auvseg.scoring.run import read_dataset_of
     from auvseg.scoring.table import load_scores

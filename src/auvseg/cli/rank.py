@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from auvseg.bench.between_runs import BetweenRuns
     from auvseg.cohort.reasons import Ranked
     from auvseg.measures.catalogue import Suspicious
-    from auvseg.scoring.view import CaseView
+    from auvseg.scoring.view import ClassView
 
 _WORDS = ("case", "class", "structure", "why")
 _SHOWN_GROUPS = ("scale", "companion", "cohort")
@@ -95,7 +95,7 @@ def command(
         _show_agreement(agreement, scope, top, all_columns=all_columns, as_csv=as_csv, as_json=as_json)
         return
     rows = None if as_csv or as_json or top == 0 else top
-    found = ranked(table, by=by, scope=scope.value, suspicious=end, top=rows, view_of=lambda case: _view(run, case))
+    found = ranked(table, by=by, scope=scope.value, suspicious=end, top=rows, view_of=lambda case: _views(run, case))
     failed = table[table["status"] == "failed"].drop_duplicates("case")
     if as_json:
         show_json({**_facts(found), "rows": found.rows, "failed": failed[["case", "reason"]]})
@@ -112,10 +112,11 @@ def command(
         say_warning(f"{counted(len(failed), 'case')} without a score; the reasons are in {run / 'scores.csv'}")
 
 
-def _view(run: Path, case: str) -> "CaseView | None":
+def _views(run: Path, case: str) -> "Mapping[int, ClassView] | None":
     from auvseg.scoring.view import read_view
 
-    return read_view(run, case, masks=False)
+    view = read_view(run, case, masks=False)
+    return view.classes if view else None
 
 
 def _facts(found: "Ranked") -> dict[str, object]:

@@ -1,1 +1,4 @@
-"""A run's cases among each other: how far each lies from the others, why, and what puts it where it stands."""
+"""The cases of a run among each other: who is compared with whom, suspicion, AUV, order, selection and reasons.
+
+Takes a scores table and knows nothing of how it came about. It alone orients and compares; everything later reads it.
+"""

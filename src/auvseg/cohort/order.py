@@ -1,25 +1,24 @@
-"""What an order of cases rests on: whether there is one, and which structure puts a case where it stands."""
+"""The order of cases and structures, the most suspicious first: whether there is one, and what it rests on."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from auvseg.measures.catalogue import MEASURES
-from auvseg.measures.cohort import FEWEST, too_few
-from auvseg.measures.default import AUV
-from auvseg.measures.direction import suspicion_of
-from auvseg.ranking import Criterion, Scope, numbers_in
+from auvseg.cohort.compared import cohort_of
+from auvseg.cohort.distance import MIN_CASES, too_few
+from auvseg.cohort.suspicion import Criterion, find_criterion, numbers_in, suspicions
+from auvseg.measures.catalogue import AUV, MEASURES, Scope, Suspicious
 from auvseg.wording import counted
 
-_MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Behind:
-    """What a case's number is made of.
+    """The structure that puts a case where it stands.
 
     Attributes:
-        class_id: the structure that puts the case where it stands.
+        class_id: its class.
         name: its name.
         structures: how many structures of the case have a number.
     """
@@ -27,6 +26,65 @@ class Behind:
     class_id: int
     name: str
     structures: int
+
+
+def rank(
+    table: pd.DataFrame, *, by: str | None = None, scope: Scope = "case", suspicious: Suspicious | None = None
+) -> pd.DataFrame:
+    """Order the scored cases from the most to the least suspicious.
+
+    Training cases are compared with each other, validation and test cases with the training cases.
+
+    Args:
+        table: a scores table (`auvseg.load_scores`).
+        by: `AUV`, a measure of the table, or any other numeric column of it; its suspicious end comes first. None
+            takes the `default_measure`.
+        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2), for the
+            measures that compare with the cohort the farthest class; `class` ranks every case and class, with AUV among
+            the cases that hold the class.
+        suspicious: the suspicious end of a column that is no measure; measures know theirs.
+
+    Returns:
+        Columns `rank` (from 1; missing where `by` is), `case`, with scope `class` also `class_id` and `class`, then
+        `AUV` (where the table has `S`), the measures, and `by` where it is none of them. Where both ends of `by` are
+        suspicious, `distance` stands before the measures: how far it lies from the median of its class, in robust
+        standard deviations, for scope `case` the mean over the case's classes. Rows that are equal stand in order of
+        their ids, rows whose `by` is missing come last. Where no two rows differ, none has a rank (`no_order` says
+        why).
+        Cases without any score are not in it; a class that a case lacks is in it where `by` judges that
+        (`label_outlier`).
+
+    Raises:
+        UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
+    """
+    criterion = find_criterion(table, by, suspicious, to="rank")
+    columns = measures = [name for name in MEASURES if name in table.columns]
+    if criterion.column not in MEASURES:
+        table = table.assign(**{criterion.column: numbers_in(table, criterion.column)})
+        columns = [*measures, criterion.column]
+    scored = table[(table["status"] == "ok") | _judged_absent(table, criterion, scope)]
+    compared = suspicions(table, criterion, scope)
+    keys = ["case"] if scope == "case" else ["case", "class_id", "class"]
+    if scope == "case":
+        over_classes = {name: "max" if name in MEASURES and MEASURES[name].of_farthest else "mean" for name in columns}
+        ranking = scored.groupby("case", sort=True).agg(over_classes).reset_index()
+    else:
+        ranking = scored[[*keys, *columns]].reset_index(drop=True)
+    of_row = ["case"] if scope == "case" else ["case", "class_id"]
+    places = ranking[of_row].merge(compared[[*of_row, "value", "suspicion"]], on=of_row, how="left")
+    if criterion.suspicious == "both":
+        ranking.insert(len(keys), "distance", places["value"])
+    if "S" in measures:
+        of_scale = compared if criterion.name == AUV else suspicions(table, Criterion(AUV, "S", "high"), scope)
+        auv = ranking[of_row].merge(of_scale[[*of_row, "value"]], on=of_row, how="left")
+        ranking.insert(len(keys), AUV, auv["value"])
+    ranking = ranking.assign(_suspicion=places["suspicion"])
+    differ = ranking["_suspicion"].nunique() > 1
+    ascending = [False, *[True] * len(keys)]
+    ranking = ranking.sort_values(["_suspicion", *keys], ascending=ascending, na_position="last", kind="stable")
+    ranks = pd.Series(range(1, len(ranking) + 1), index=ranking.index, dtype="Int64")
+    ranking.insert(0, "rank", ranks.where(ranking["_suspicion"].notna() & differ))
+    return ranking.drop(columns="_suspicion").reset_index(drop=True)
 
 
 def behind(table: pd.DataFrame, criterion: Criterion) -> dict[str, Behind]:
@@ -43,10 +101,12 @@ def behind(table: pd.DataFrame, criterion: Criterion) -> dict[str, Behind]:
     Returns:
         An entry for every case with a number.
     """
-    rows = _compared(table, criterion)
+    of_structures = Criterion("S", "S", "low") if criterion.name == AUV else criterion
+    rows = suspicions(table, of_structures, "class").dropna(subset="value")
     suspicion = rows["suspicion"]
     if not criterion.of_farthest:
-        suspicion = suspicion - rows.groupby("class_id")["suspicion"].transform("median")
+        cohort = suspicion.where(rows["cohort"])
+        suspicion = suspicion - cohort.groupby(rows["class_id"]).transform("median")
     counts = rows.groupby("case").size()
     first = rows.assign(suspicion=suspicion).sort_values(
         ["case", "suspicion", "class_id"], ascending=[True, False, True], kind="stable"
@@ -69,12 +129,6 @@ def how_made(criterion: Criterion) -> str:
     return f"{criterion.name} of a case: the mean over its structures"
 
 
-def is_relative(criterion: Criterion) -> bool:
-    """Whether the number says where a case lies among the others, and nothing without them."""
-    compares = criterion.column in MEASURES and MEASURES[criterion.column].group == "cohort"
-    return compares or criterion.name == AUV or criterion.suspicious == "both"
-
-
 def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> str:
     """Why cases, or structures, cannot be put in order, in a sentence; empty where they can.
 
@@ -83,18 +137,18 @@ def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -
         criterion: what they are compared by.
         scope: `case` or `class`.
     """
-    values = _values(_compared(table, criterion), criterion, scope)
+    values = suspicions(table, criterion, scope)["value"].dropna()
     if values.nunique() > 1:
         return ""
-    known = table[(table["status"] != "failed") & table["class_id"].notna()]
+    known = _known(table)
     cases, holding = known["case"].nunique(), _holding(known)
     if not cases:
         return "no case has a score: nothing to rank"
     if holding.empty:
         return f"none of {counted(cases, 'case')} holds any of the classes: nothing to rank"
-    if is_relative(criterion) and cases < FEWEST:
+    if criterion.is_relative and cases < MIN_CASES:
         return too_few(counted(cases, "case"))
-    if is_relative(criterion) and holding.max() < FEWEST:
+    if criterion.is_relative and holding.max() < MIN_CASES:
         return f"of {counted(cases, 'case')} {too_few(_in_words(holding))}"
     if cases == 1:
         return "1 case: nothing to rank it against"
@@ -114,62 +168,41 @@ def doubt(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> s
         criterion: what cases or structures are compared by.
         scope: `case` or `class`.
     """
-    known = table[(table["status"] != "failed") & table["class_id"].notna()]
-    if not is_relative(criterion) or known.empty:
+    known = _known(table)
+    if not criterion.is_relative or known.empty:
         return ""
-    if known["case"].nunique() < FEWEST:
+    if known["case"].nunique() < MIN_CASES:
         return f"{too_few(counted(known['case'].nunique(), 'case'))}; this order says little"
     few = _holding(known)
-    few = few[few < FEWEST]
+    few = few[few < MIN_CASES]
     of_mean = criterion.name == AUV and scope == "case"
     return "" if few.empty or of_mean else too_few(_in_words(few))
 
 
-def enough_for_auv(ranking: pd.DataFrame) -> pd.Series:
-    """Which rows of a ranking have an AUV that says something: among fewer than `FEWEST`, one is 0 and one is 1 always.
+def enough_for_auv(table: pd.DataFrame, ranking: pd.DataFrame) -> pd.Series:
+    """Which rows of a ranking have an AUV that says something: of fewer than `MIN_CASES`, one is 0 and one is 1 always.
 
     Args:
-        ranking: of `auvseg.rank`, of cases or, where it has `class_id`, of structures.
+        table: the scores table.
+        ranking: of `rank` of it, of cases or, where it has `class_id`, of structures.
     """
-    known = ranking["S"].notna()
+    scored = table[cohort_of(table) & ((table["status"] == "ok") & table["S"].notna()).to_numpy()]
     if "class_id" not in ranking:
-        return pd.Series(bool(known.sum() >= FEWEST), index=ranking.index)
-    return known.groupby(ranking["class_id"]).transform("sum") >= FEWEST
+        return pd.Series(bool(scored["case"].nunique() >= MIN_CASES), index=ranking.index)
+    enough = scored.groupby("class_id")["case"].nunique() >= MIN_CASES
+    return ranking["class_id"].isin(enough.index[enough])
 
 
-def uncompared(table: pd.DataFrame, criterion: Criterion) -> dict[int, str]:
-    """Why a structure has no number that says where it lies among the others, by class id: too few cases hold it."""
-    if not is_relative(criterion) or criterion.name == AUV:
-        return {}
-    held = table[table["status"] == "ok"].groupby("class_id").agg(name=("class", "first"), cases=("case", "nunique"))
-    few = held[held["cases"] < FEWEST]
-    return {
-        int(class_id): too_few(f"{name} in {counted(int(cases), 'case')}")
-        for class_id, name, cases in zip(few.index, few["name"], few["cases"], strict=True)
-    }
+def _known(table: pd.DataFrame) -> pd.DataFrame:
+    """The cohort's rows of which something is known."""
+    return table[cohort_of(table) & ((table["status"] != "failed") & table["class_id"].notna()).to_numpy()]
 
 
-def _compared(table: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
-    """The structures that have a number: `case, class_id, class, suspicion` (high = suspicious)."""
-    statuses = ("ok", "absent") if criterion.judges_absence else ("ok",)
-    numbers = numbers_in(table, criterion.column)
-    there = table["status"].isin(statuses) & numbers.notna() & table["class_id"].notna()
-    rows = table.loc[there, ["case", "class_id", "class"]].assign(suspicion=numbers[there])
-    if criterion.suspicious == "both":
-        rows["suspicion"] = rows.groupby("class_id")["suspicion"].transform(
-            lambda v: suspicion_of(v.to_numpy(), "both")
-        )
-        return rows.dropna(subset="suspicion")
-    if criterion.suspicious == "low" or criterion.name == AUV:  # AUV is high where S is low
-        rows["suspicion"] = -rows["suspicion"]
-    return rows
-
-
-def _values(rows: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Series:
-    if scope == "class":
-        return rows["suspicion"]
-    by_case = rows.groupby("case")["suspicion"]
-    return by_case.max() if criterion.of_farthest else by_case.mean()
+def _judged_absent(table: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Series:
+    """Rows of classes that a case lacks, where a measure judges that; among single classes only if `by` is that one."""
+    judging = [name for name in table.columns if name in MEASURES and MEASURES[name].judges_absence]
+    wanted = judging if scope == "case" else [name for name in judging if name == criterion.column]
+    return (table["status"] == "absent") & table[wanted].notna().any(axis=1)
 
 
 def _holding(known: pd.DataFrame) -> pd.Series:
@@ -178,7 +211,7 @@ def _holding(known: pd.DataFrame) -> pd.Series:
 
 
 def _in_words(holding: pd.Series) -> str:
-    shown = [f"{name} in {counted(count, 'case')}" for name, count in list(holding.items())[:_MOST_NAMED]]
+    shown = [f"{name} in {counted(count, 'case')}" for name, count in list(holding.items())[:MAX_NAMED]]
     return ", ".join(shown) + (f" and {len(holding) - len(shown)} more" if len(holding) > len(shown) else "")
 
 

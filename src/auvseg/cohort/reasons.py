@@ -1,21 +1,298 @@
-"""Why every row of a ranking stands where it stands: the report's sentence, and the structure behind it."""
+"""Why a structure stands out, in a sentence built from its numbers and the cohort's.
 
-from collections.abc import Callable
+A robust z (`auvseg.cohort.compared.z_scores`) says how far a number lies from the same structure's in the cohort. The
+farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
-from auvseg.cohort.deviation import signed
-from auvseg.cohort.explainer import Explainer
-from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order
-from auvseg.measures.catalogue import Suspicious
-from auvseg.measures.default import AUV, default_measure
-from auvseg.ranking import Criterion, Scope, find_criterion, rank
+from auvseg.cohort.compared import Held, compared_with, medians, usually_held, z_scores
+from auvseg.cohort.distance import MIN_CASES, too_few
+from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order, rank
+from auvseg.cohort.suspicion import Criterion, find_criterion, suspicious_z
+from auvseg.measures.catalogue import (
+    AUV,
+    COMBINED,
+    IMAGE_OUTLIER,
+    LABEL_OUTLIER,
+    MEASURES,
+    OUTLIER,
+    Scope,
+    Suspicious,
+)
+from auvseg.wording import counted
 
-if TYPE_CHECKING:
-    from auvseg.scoring.view import CaseView
+MAX_CAUSES = 3
+"""Numbers in a sentence; more would not be read."""
+
+NOTABLE = 2.5
+"""Robust standard deviations from the median at which a number is worth a word."""
+
+WORDS = {
+    "S": "S",
+    "agreement": "the model's mask agrees",
+    "stability": "stability of the model's mask",
+    "confidence": "the model is sure of its mask",
+    "boundary_entropy": "doubt at the boundary of the model's mask",
+    "predicted_iou": "the model rates its own mask",
+    "fisher": "contrast of the model's map",
+    "energy": "energy of the model's map",
+    "variance": "variance of the image inside",
+    "noise": "noise",
+    "odd_plane": "one plane noisier than the others",
+    "sharpness": "fine detail",
+    "through_plane": "detail between planes",
+    "anisotropy": "detail along rows against columns",
+    "spike": "isolated point of k-space",
+    "shading": "shading of the image",
+    "blank": "voxels equal to their neighbours",
+    "clipped": "voxels at an end of the intensity range",
+    "contrast": "contrast to the surroundings",
+    "edge": "intensity step at the outline",
+    "parts": "connected parts",
+    "largest_part": "share of the largest part",
+    "gaps": "planes left out",
+    "extent_mm": "extent",
+    "elongation": "elongation",
+    "compactness": "compactness",
+    "raggedness": "change of the outline from plane to plane",
+    "roughness": "roughness of the outline",
+    "abruptness": "abruptness of the ends",
+    "share": "size against the other structures",
+    "contact": "contact with other structures",
+    "offset_z_mm": "height among the other structures",
+    "offset_y_mm": "place in front of the others",
+    "offset_x_mm": "place to the right of the others",
+    "volume_ml": "volume",
+    "slices": "planes",
+    "snr": "signal to noise",
+}
+"""What each measure is, in a sentence."""
+
+_UNITS = {"volume_ml": " ml", "extent_mm": " mm", "offset_x_mm": " mm", "offset_y_mm": " mm", "offset_z_mm": " mm"}
+
+_RATIOS = ("volume_ml", "slices", "extent_mm", "noise")
+"""Numbers that people think of as multiples."""
+
+_SAME = 1.05
+"""A multiple nearer to one than this is told by the numbers themselves."""
+
+_NOBODY = Held(0, 0)
+
+_SHARE = 0.5
+"""Of what the planes contribute, so much carries it."""
+
+
+_OF_PLANES = ("agreement", "S")
+"""Measures of which a view knows what each plane contributes."""
+
+_AT_BOTH_ENDS = (IMAGE_OUTLIER, LABEL_OUTLIER, OUTLIER, COMBINED)
+
+
+class StructureView(Protocol):
+    """What was kept of a structure while it was scored (`auvseg.scoring.view`)."""
+
+    @property
+    def planes(self) -> Int[np.ndarray, "D"]:
+        """(D,) scored planes, as indices into the volume."""
+        ...
+
+    @property
+    def agreement(self) -> Float[np.ndarray, "D"]:
+        """(D,) Dice of the model's mask with the label, a plane."""
+        ...
+
+    @property
+    def scale(self) -> Float[np.ndarray, "D"]:
+        """(D,) what every plane contributes to `S`."""
+        ...
+
+
+Views = Callable[[], Mapping[int, StructureView] | None]
+"""Reads what was kept of a case while it was scored, by class id; None where nothing was. Called only where that adds
+to a sentence."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One number that stands out.
+
+    Attributes:
+        measure: which.
+        value: the structure's.
+        median: the cohort's.
+        z: robust standard deviations from it, positive: towards the suspicious end, or away from both.
+    """
+
+    measure: str
+    value: float
+    median: float
+    z: float
+
+    def in_words(self) -> str:
+        """The number among the cohort's, such as `volume 4.1× the cohort's median`."""
+        name = WORDS[self.measure]
+        if self.measure in _RATIOS and self.median > 0 and not 0.5 < self.value / self.median < 2:
+            return f"{name} {_number(self.value / self.median)}× the cohort's median"
+        if MEASURES[self.measure].scale == "log" and abs(self.value - self.median) > math.log(_SAME):
+            return f"{name} {_number(math.exp(self.value - self.median))}× the cohort's median"
+        unit = _UNITS.get(self.measure, "")
+        value, median = _told_apart(self.value, self.median)
+        return f"{name} {value}{unit} (median {median}{unit})"
+
+
+def causes(
+    values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float], first: str = ""
+) -> tuple[Cause, ...]:
+    """What stands out of one structure, farthest first; at most `MAX_CAUSES`, none nearer than `NOTABLE`.
+
+    Args:
+        values: of the structure, by measure.
+        z: robust standard deviations from the cohort's median, positive: towards the suspicious end.
+        middle: the cohort's medians.
+        first: a measure that is named first where it stands out, however far the others do.
+    """
+    far = (name for name, one in z.items() if one >= NOTABLE)
+    notable = sorted(far, key=lambda name: (name != first, -z[name], name))
+    return tuple(Cause(name, values[name], middle[name], z[name]) for name in notable[:MAX_CAUSES])
+
+
+def sentence(class_name: str, found: Sequence[Cause], planes: str = "", held: Held | None = None) -> str:
+    """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40–52 carry it`.
+
+    Args:
+        class_name: the structure.
+        found: what stands out.
+        planes: which planes carry it, as `carrying_planes` says; empty where that is not known.
+        held: the cases that it is compared with, which are named where not all of the cohort are; None: all.
+    """
+    if held is not None and held.holding < MIN_CASES:
+        return too_few(f"{class_name} in {counted(held.holding, 'case')}")
+    if not found:
+        return f"{class_name}: no number lies far from the cohort's"
+    parts = [cause.in_words() for cause in found]
+    if planes:
+        parts.append(planes)
+    if held is not None and held.holding < held.cases:
+        parts.append(f"among the {held.holding} of {held.cases} cases that have it")
+    return f"{class_name}: {'; '.join(parts)}"
+
+
+def missing(class_name: str, held: Held) -> str:
+    """Why a structure stands out by not being there."""
+    return f"{class_name}: missing; {held.holding} of {held.cases} cases have it"
+
+
+def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:
+    """The shortest run of planes that makes half of what all contribute, in words; empty where that says nothing.
+
+    Of several of one length that which makes most.
+
+    Args:
+        planes: (D,) indices in the volume.
+        contributions: (D,) not negative; NaN counts as 0.
+    """
+    amounts = np.nan_to_num(contributions.astype(np.float64), nan=0.0)
+    total = amounts.sum()
+    if len(planes) < 4 or total <= 0:
+        return ""
+    sums = np.concatenate([[0.0], np.cumsum(amounts)])
+    ends = np.searchsorted(sums, sums[:-1] + _SHARE * total - 1e-12 * total)
+    lengths = ends - np.arange(len(amounts))
+    lengths[ends >= len(sums)] = len(amounts) + 1
+    length = int(lengths.min())
+    if length > len(planes) // 2:
+        return ""
+    start = int(np.argmax(sums[length:] - sums[: len(sums) - length]))
+    first, last = int(planes[start]), int(planes[start + length - 1])
+    return f"slice {first} carries it" if first == last else f"slices {first}–{last} carry it"
+
+
+class Explainer:
+    """Sentences about the structures of a run.
+
+    Args:
+        table: the run's scores table.
+        z: of `auvseg.cohort.compared.z_scores`.
+        asked: the cases that sentences are asked for; None: all.
+        by: the column that cases are ranked by, which is named first where it stands out. By a distance from the
+            cohort, which looks at both ends of every measure, what lies far at either end is named.
+        behind: by case, the class that puts it where it stands, whose sentence comes first.
+        every_absence: have a sentence for every structure that a case lacks, also one that few cases have.
+
+    Attributes:
+        usual: of `auvseg.cohort.compared.usually_held`.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        z: pd.DataFrame,
+        asked: Sequence[str] | None = None,
+        *,
+        by: str = "",
+        behind: Mapping[str, int] | None = None,
+        every_absence: bool = False,
+    ) -> None:
+        self._middle, self._compared, self.usual = medians(table), compared_with(table), usually_held(table)
+        self._by, self._behind = by, behind or {}
+        if asked is not None:
+            wanted = table["case"].isin(asked)
+            table, z = table[wanted], z[wanted]
+        names = list(z.columns)
+        keys = list(zip(table["case"], table["class_id"], table["class"], table["status"], strict=True))
+        far = (z.abs() if by in _AT_BOTH_ENDS else suspicious_z(z)).to_numpy(dtype=np.float64)
+        values = table[names].to_numpy(dtype=np.float64)
+        self._rows: dict[str, list[tuple[int, str, dict[str, float], dict[str, float]]]] = {}
+        for (case, class_id, name, status), row, distances in zip(keys, values, far, strict=True):
+            if status == "ok":
+                numbers_of_row = dict(zip(names, row.tolist(), strict=True))
+                entry = (int(class_id), str(name), numbers_of_row, dict(zip(names, distances.tolist(), strict=True)))
+                self._rows.setdefault(str(case), []).append(entry)
+        self._missing: dict[str, dict[int, str]] = {}
+        for case, class_id, name, status in keys:
+            if status != "absent" or pd.isna(class_id):
+                continue
+            number = int(class_id)
+            if every_absence or number in self.usual or number == self._behind.get(str(case)):
+                words = missing(str(name), self.usual.get(number) or self._compared.get(number, _NOBODY))
+                self._missing.setdefault(str(case), {})[number] = words
+
+    def causes_of(self, case_id: str) -> dict[int, tuple[str, tuple[Cause, ...]]]:
+        """Name and what stands out of every structure of a case that was scored, by class id."""
+        return {
+            class_id: (name, causes(values, z, self._middle.get(class_id, {}), self._by))
+            for class_id, name, values, z in self._rows.get(case_id, [])
+        }
+
+    def sentences(self, case_id: str, view: Views) -> dict[int, str]:
+        """A sentence a structure, by class id.
+
+        The structure that puts the case where it stands comes first, then what is missing, then what stands out most.
+
+        Args:
+            case_id: the case.
+            view: what was kept of it while it was scored.
+        """
+        found = self.causes_of(case_id)
+        order = sorted(found, key=lambda class_id: -sum(cause.z for cause in found[class_id][1]))
+        there = {
+            class_id: sentence(
+                *found[class_id], _planes(view, class_id, found[class_id][1]), self._compared.get(class_id, _NOBODY)
+            )
+            for class_id in order
+        }
+        said = {**self._missing.get(case_id, {}), **there}
+        first = self._behind.get(case_id)
+        return {first: said[first], **said} if first in said else said
 
 
 @dataclass(frozen=True)
@@ -50,7 +327,7 @@ def ranked(
     scope: Scope = "case",
     suspicious: Suspicious | None = None,
     top: int | None = None,
-    view_of: "Callable[[str], CaseView | None]" = lambda case: None,
+    view_of: Callable[[str], Mapping[int, StructureView] | None] = lambda case: None,
 ) -> Ranked:
     """Rank a run, and say why.
 
@@ -60,18 +337,19 @@ def ranked(
         scope: as for `auvseg.rank`.
         suspicious: as for `auvseg.rank`.
         top: so many rows, the most suspicious first; None: all.
-        view_of: reads what was kept of a case while it was scored; called only where that adds to a sentence.
+        view_of: reads what was kept of a case while it was scored, by class id; called only where that adds to a
+            sentence.
 
     Raises:
         UsageError: as `auvseg.rank`.
     """
-    criterion = find_criterion(table, by or default_measure(table), suspicious, to="rank")
+    criterion = find_criterion(table, by, suspicious, to="rank")
     unordered = no_order(table, criterion, scope)
     doubted = "" if unordered else doubt(table, criterion, scope)
     ranking = rank(table, by=criterion.name, scope=scope, suspicious=suspicious)
     made = {} if unordered or scope == "class" else behind(table, criterion)
     if AUV in ranking and criterion.name != AUV:
-        ranking[AUV] = ranking[AUV].where(enough_for_auv(ranking))
+        ranking[AUV] = ranking[AUV].where(enough_for_auv(table, ranking))
     rows = ranking.head(len(ranking) if top is None else top)
     cases = list(rows["case"].unique())
     first = {case: one.class_id for case, one in made.items()}
@@ -80,7 +358,7 @@ def ranked(
         # Of a hundred structures a case those that are spoken of.
         table = table[table["class_id"].isin(asked)]
     explainer = Explainer(
-        table, signed(table), cases, by=criterion.column, behind=first, every_absence=scope == "class"
+        table, z_scores(table), cases, by=criterion.column, behind=first, every_absence=scope == "class"
     )
     said = {case: explainer.sentences(case, partial(view_of, case)) for case in cases}
     if scope == "class":
@@ -101,3 +379,29 @@ def ranked(
         no_order=unordered,
         doubt=doubted,
     )
+
+
+def _planes(view: Views, class_id: int, found: Sequence[Cause]) -> str:
+    """Which planes carry what stands out: disagreement where the masks disagree, else the scale."""
+    carried = [name for name in _OF_PLANES if any(cause.measure == name for cause in found)]
+    known = view() if carried else None
+    if known is None or class_id not in known:
+        return ""
+    one = known[class_id]
+    if carried[0] == "agreement":
+        return carrying_planes(one.planes, 1.0 - np.nan_to_num(one.agreement, nan=1.0))
+    return carrying_planes(one.planes, one.scale)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _told_apart(value: float, median: float) -> tuple[str, str]:
+    """Both with as many digits as show that they differ."""
+    texts = _number(value), _number(median)
+    for digits in range(3, 7):
+        if texts[0] != texts[1]:
+            break
+        texts = f"{value:.{digits}g}", f"{median:.{digits}g}"
+    return texts

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from auvseg.bench.statistics import auroc, auroc_interval
+from auvseg.cohort.suspicion import find_criterion, suspicions
 from auvseg.demo.planted import NO_FAULT
 from auvseg.errors import DatasetError
 from auvseg.measures.catalogue import MEASURES
-from auvseg.measures.direction import suspicion_of
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,7 @@ def compare(table: pd.DataFrame, truth: pd.DataFrame) -> list[Found]:
 
 
 def case_suspicion(table: pd.DataFrame, measure: str) -> pd.Series:
-    """By case, the largest within-class rank of the measure, turned so that high is suspicious, in (0, 1]."""
-    scored = table[table[measure].notna()]  # a structure that is missing has a number where its absence is judged
-    suspicious = MEASURES[measure].suspicious
-    turned = scored.groupby("class_id")[measure].transform(lambda values: suspicion_of(values.to_numpy(), suspicious))
-    ranks = turned.groupby(scored["class_id"]).rank(pct=True)
-    return ranks.groupby(scored["case"]).max()
+    """By case, the largest rank of a structure's suspicion among the same structure in all cases, in (0, 1]."""
+    structures = suspicions(table, find_criterion(table, measure), "class").dropna(subset="suspicion")
+    ranks = structures.groupby("class_id")["suspicion"].rank(pct=True)
+    return ranks.groupby(structures["case"]).max()

@@ -11,11 +11,12 @@ import pandas as pd
 import yaml
 
 from auvseg._version import __version__
+from auvseg.cohort.selection import Rule, Selection
+from auvseg.cohort.suspicion import SIGN
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError
 from auvseg.filtering.export import Export, check_belongs
 from auvseg.filtering.manifest import PlannedFile, write_files
-from auvseg.filtering.selection import Rule, Selection
 
 EXCLUDE_NAME = "exclude.yaml"
 
@@ -90,10 +91,9 @@ def _why(decisions: pd.DataFrame | None, rule: Rule) -> dict[str, Any]:
 
 def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
     """One decision in plain values; the threshold on the value itself, whichever end is the suspicious one."""
-    sign = -1.0 if rule.suspicious == "low" else 1.0
     name = f"distance of {rule.by}" if rule.suspicious == "both" else rule.by
     own = {"class": str(row["class"])} if rule.scope == "class" else {}
-    numbers = {name: _number(row["value"]), "threshold": _number(sign * row["threshold"])}
+    numbers = {name: _number(row["value"]), "threshold": _number(SIGN[rule.suspicious] * row["threshold"])}
     return {**own, **numbers, "reason": str(row["reason"])}
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.manifest import WrittenFile
-from auvseg.filtering.selection import Selection
 from auvseg.text_files import parse_json, what_is_wrong
 
 _SHOWN = 5

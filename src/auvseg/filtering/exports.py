@@ -4,15 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from auvseg.cohort.selection import Selection, decided
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.filtering.datalist import export_datalist
-from auvseg.filtering.decided import decided
 from auvseg.filtering.exclude import export_exclude
 from auvseg.filtering.export import Export
 from auvseg.filtering.ignore import export_ignore
 from auvseg.filtering.manifest import PlannedFile, write_files
-from auvseg.filtering.selection import Selection
 from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
 from auvseg.spreadsheet import table_as_csv

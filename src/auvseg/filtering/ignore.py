@@ -17,6 +17,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from auvseg.cohort.selection import Selection
 from auvseg.data.case import Case, Dataset
 from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.errors import UsageError
@@ -24,7 +25,6 @@ from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
 from auvseg.filtering.relabel import replace_values
-from auvseg.filtering.selection import Selection
 from auvseg.wording import counted
 
 _FOLDER_NAME = re.compile(r"Dataset(\d{3})_.+")

@@ -7,8 +7,8 @@ suspicious. A case that is `unsure`, or has no verdict, is left to the measure.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from auvseg.cohort.selection import Selection, with_outcome
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import Selection, with_outcome
 from auvseg.review.verdicts import Decision
 from auvseg.wording import counted
 

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError
 from auvseg.filtering.export import Export, check_belongs
 from auvseg.filtering.manifest import PlannedFile, write_files
-from auvseg.filtering.selection import Selection
 from auvseg.spreadsheet import table_as_csv
 
 WEIGHTS_NAME = "weights.csv"

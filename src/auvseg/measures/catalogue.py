@@ -1,7 +1,7 @@
-"""Every measure's name, range and direction, without the code that computes it.
+"""Every measure's name, range, direction and scale, declared once, without the code that computes it.
 
-Ranking and filtering need no more than this, so that they start without torch. `auvseg.measures.compute` holds the
-functions under the same names.
+The cohort, ranking and filtering need no more than this, so that they start without torch. `auvseg.measures.compute`
+holds the functions under the same names.
 """
 
 import math
@@ -18,8 +18,18 @@ LABEL_OUTLIER = "label_outlier"
 OUTLIER = "outlier"
 COMBINED = "combined"
 
+AUV = "AUV"
+"""The paper's score of a case or structure. It is made of `S` and the cohort, so it is no measure."""
+
 Suspicious = Literal["low", "high", "both"]
-"""Which end is the suspicious one; `both`: what lies far from the cohort's middle, on either side."""
+"""The suspicious end of a measure; `both`: what lies far from the cohort's median, on either side."""
+
+Scale = Literal["linear", "multiple", "log"]
+"""How numbers are compared: by their difference (`linear`); by their ratio, for positive numbers (`multiple`); `log`:
+the number is a natural logarithm already, and people read its exponential."""
+
+Scope = Literal["case", "class"]
+"""What is compared: whole cases, or every structure with the same structure of other cases."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,9 @@ class Measure:
         needs_label: whether it compares with, or counts, the label.
         needs_map: whether it looks at a foundation model's map.
         summary: one line for people.
+        scale: how its numbers are compared.
+        odd_at_both_ends: whether a sentence names it at either end, although ranking by it looks at one alone. A
+            structure four times too large is as odd as one four times too small.
     """
 
     name: str
@@ -45,6 +58,8 @@ class Measure:
     needs_label: bool
     needs_map: bool
     summary: str
+    scale: Scale = "linear"
+    odd_at_both_ends: bool = False
 
     @property
     def needs_image(self) -> bool:
@@ -104,20 +119,34 @@ _MAP = (
 )
 
 _TRIVIAL = (
-    Measure("volume_ml", "trivial", "low", 0.0, _INF, True, False, "volume of the labelled structure"),
-    Measure("slices", "trivial", "low", 0.0, _INF, True, False, "planes that hold the structure"),
+    Measure(
+        "volume_ml", "trivial", "low", 0.0, _INF, True, False, "volume of the labelled structure", "multiple", True
+    ),
+    Measure("slices", "trivial", "low", 0.0, _INF, True, False, "planes that hold the structure", "linear", True),
     Measure("snr", "trivial", "low", 0.0, _INF, False, False, "mean over noise, inside the structure or the image"),
 )
 
 _QUALITY = (
     Measure("noise", "quality", "high", 0.0, _INF, False, False, "standard deviation of the noise within planes"),
     Measure(
-        "odd_plane", "quality", "high", 0.0, _INF, False, False, "noise of the noisiest plane over the median's, log"
+        "odd_plane",
+        "quality",
+        "high",
+        0.0,
+        _INF,
+        False,
+        False,
+        "noise of the noisiest plane over the median's, log",
+        "log",
     ),
-    Measure("sharpness", "quality", "low", -_INF, _INF, False, False, "power of fine over coarse detail, log"),
-    Measure("through_plane", "quality", "low", -_INF, _INF, False, False, "steps between over within planes, log"),
-    Measure("anisotropy", "quality", "both", -_INF, _INF, False, False, "detail along rows over along columns, log"),
-    Measure("spike", "quality", "high", 0.0, _INF, False, False, "largest isolated point of k-space, log"),
+    Measure("sharpness", "quality", "low", -_INF, _INF, False, False, "power of fine over coarse detail, log", "log"),
+    Measure(
+        "through_plane", "quality", "low", -_INF, _INF, False, False, "steps between over within planes, log", "log"
+    ),
+    Measure(
+        "anisotropy", "quality", "both", -_INF, _INF, False, False, "detail along rows over along columns, log", "log"
+    ),
+    Measure("spike", "quality", "high", 0.0, _INF, False, False, "largest isolated point of k-space, log", "log"),
     Measure("shading", "quality", "high", 0.0, _INF, False, False, "variation of the intensity from block to block"),
     Measure("blank", "quality", "high", 0.0, 1.0, False, False, "share of voxels that equal their neighbours"),
     Measure("clipped", "quality", "high", 0.0, 1.0, False, False, "share of voxels at an end of the intensity range"),
@@ -125,19 +154,33 @@ _QUALITY = (
 )
 
 _GEOMETRY = (
-    Measure("edge", "geometry", "low", -_INF, _INF, True, False, "intensity steps across the outline over others, log"),
+    Measure(
+        "edge",
+        "geometry",
+        "low",
+        -_INF,
+        _INF,
+        True,
+        False,
+        "intensity steps across the outline over others, log",
+        "log",
+    ),
     Measure("parts", "geometry", "high", 1.0, _INF, True, False, "connected parts"),
     Measure("largest_part", "geometry", "low", 0.0, 1.0, True, False, "share of the voxels in the largest part"),
     Measure("gaps", "geometry", "high", 0.0, _INF, True, False, "planes left out between the first and the last"),
     Measure("extent_mm", "geometry", "both", 0.0, _INF, True, False, "diagonal of the bounding box"),
-    Measure("elongation", "geometry", "both", 0.0, _INF, True, False, "longest over shortest side of the box, log"),
+    Measure(
+        "elongation", "geometry", "both", 0.0, _INF, True, False, "longest over shortest side of the box, log", "log"
+    ),
     Measure("compactness", "geometry", "both", 0.0, 1.0, True, False, "sphericity of the surface"),
     Measure("raggedness", "geometry", "high", 0.0, 1.0, True, False, "1 - Dice of planes that follow each other"),
     Measure(
         "roughness", "geometry", "high", 0.0, _INF, True, False, "length of the outline over that of the smoothed one"
     ),
     Measure("abruptness", "geometry", "high", 0.0, 1.0, True, False, "area of the end planes over the largest area"),
-    Measure("share", "geometry", "both", -_INF, _INF, True, False, "volume over that of all other structures, log"),
+    Measure(
+        "share", "geometry", "both", -_INF, _INF, True, False, "volume over that of all other structures, log", "log"
+    ),
     Measure("contact", "geometry", "both", 0.0, 1.0, True, False, "share of the surface at other structures"),
     Measure("offset_z_mm", "geometry", "both", -_INF, _INF, True, False, "centre above that of the other structures"),
     Measure("offset_y_mm", "geometry", "both", -_INF, _INF, True, False, "centre in front of that of the others"),

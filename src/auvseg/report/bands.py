@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from auvseg.measures.cohort import FEWEST
+from auvseg.cohort.distance import MIN_CASES
 from auvseg.report.payload import numbers
 from auvseg.scoring.view import CaseView
 
@@ -32,11 +32,11 @@ class SpectrumBands:
                 self._shares.setdefault(class_id, []).append(share)
 
     def percentiles(self) -> dict[int, tuple[Float32[np.ndarray, "r"], ...]]:
-        """The `PERCENTILES` of every direction's share of the energy, by class id; none of fewer than `FEWEST`."""
+        """The `PERCENTILES` of every direction's share of the energy, by class id; none of fewer than `MIN_CASES`."""
         return {
             class_id: tuple(np.percentile(np.stack(shares), PERCENTILES, axis=0).astype(np.float32))
             for class_id, shares in sorted(self._shares.items())
-            if len(shares) >= FEWEST
+            if len(shares) >= MIN_CASES
         }
 
     def payload(self) -> dict[str, dict[str, list[float | None]]]:

@@ -121,7 +121,7 @@ def write_report(
 def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportFolder, gathered: _Gathered) -> None:
     """Write one case's page, and keep what the first page needs of it."""
     view = read_view(prepared.run.folder, case, masks=images.wants(case))
-    sentences = prepared.explainer.sentences(case, lambda: view)
+    sentences = prepared.explainer.sentences(case, lambda: view.classes if view else None)
     classes = prepared.cohort.classes
     similar = {one.class_id: prepared.similar.get((case, one.class_id), ()) for one in classes}
     payload = case_payload(case, classes, sentences, similar, view, prepared.privacy)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auvseg.report.bands import SpectrumBands
-from auvseg.report.cohort import cohort_payload
 from auvseg.report.prepared import Prepared
 from auvseg.report.problems import problems_of
+from auvseg.report.ranked_run import cohort_payload
 from auvseg.review.fingerprint import fingerprint
 
 THUMBNAILS_A_FILE = 100

@@ -27,7 +27,7 @@ def similar_clean_cases(
 
     Args:
         table: a scores table.
-        z: of `auvseg.cohort.deviation.signed`: too large is not like too small.
+        z: of `auvseg.cohort.compared.z_scores`: too large is not like too small.
         suspicion: by case, high = suspicious; a case without one is never called clean.
         asked: the cases whose neighbours are wanted; None: all.
 

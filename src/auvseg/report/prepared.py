@@ -6,14 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from auvseg.cohort.deviation import signed
-from auvseg.cohort.explainer import Explainer
+from auvseg.cohort.compared import cohort_of, z_scores
+from auvseg.cohort.reasons import Explainer
+from auvseg.cohort.suspicion import default_measure
 from auvseg.data.case import Case, Dataset
-from auvseg.measures.default import AUV, default_measure
-from auvseg.report.cohort import Cohort, cohort_of
+from auvseg.measures.catalogue import AUV
 from auvseg.report.neighbours import similar_clean_cases
 from auvseg.report.options import ReportOptions
 from auvseg.report.private import Privacy
+from auvseg.report.ranked_run import RankedRun, rank_run
 from auvseg.review.pseudonyms import pseudonyms_of
 from auvseg.scoring.record import AboutCase
 from auvseg.scoring.run import Run
@@ -37,14 +38,14 @@ class Prepared:
         privacy: how ids and sentences are cleaned.
         explainer: knows the whole run.
         similar: by case and class id the most similar clean cases of the whole run.
-        sample: cases of the whole run, from the most to the least suspicious.
+        sample: cases that others are compared with, from the most to the least suspicious.
         options: how the report is made.
     """
 
     run: Run
     cases: Sequence[AboutCase]
     dataset: Dataset | None
-    cohort: Cohort
+    cohort: RankedRun
     privacy: Privacy
     explainer: Explainer
     similar: Mapping[tuple[str, int], tuple[str, ...]]
@@ -72,23 +73,26 @@ def prepare(
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run.folder, options.bench)
-    cohort = cohort_of(table, None if dataset is None else dataset.classes, options.by or default_measure(table))
-    z = signed(cohort.table)
+    cohort = rank_run(table, None if dataset is None else dataset.classes, options.by or default_measure(table))
+    z = z_scores(cohort.table)
     shown = _first(cohort, options.top or _fast(cohort))
-    sample = cohort.order[:: max(len(cohort.order) // _SAMPLED, 1)]
-    similar = similar_clean_cases(cohort.table, z, cohort.suspicion, shown.order)
+    compared = frozenset(cohort.table["case"][cohort_of(cohort.table)])
+    ordered = tuple(case for case in cohort.order if case in compared)
+    sample = ordered[:: max(len(ordered) // _SAMPLED, 1)]
+    suspicion = cohort.suspicion[cohort.suspicion.index.isin(compared)]
+    similar = similar_clean_cases(cohort.table, z, suspicion, shown.order)
     explainer = Explainer(cohort.table, z, shown.order, by="S" if cohort.by == AUV else cohort.by, behind=cohort.behind)
     privacy = _privacy(run, cases, dataset, options)
     return Prepared(run, cases, dataset, shown, privacy, explainer, similar, sample, options)
 
 
-def _fast(cohort: Cohort) -> int:
+def _fast(cohort: RankedRun) -> int:
     """How many cases a page stays fast with."""
     rows_a_case = len(cohort.table) / max(len(cohort.order), 1)
     return max(min(MOST_CASES, int(MOST_ROWS / max(rows_a_case, 1.0))), 1)
 
 
-def _first(cohort: Cohort, top: int) -> Cohort:
+def _first(cohort: RankedRun, top: int) -> RankedRun:
     if top >= len(cohort.order):
         return cohort
     order = cohort.order[:top]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from auvseg.cohort.deviation import usually_held
-from auvseg.cohort.explain import Held, missing
+from auvseg.cohort.compared import Held, usually_held
+from auvseg.cohort.reasons import missing
 from auvseg.report.private import Privacy
 from auvseg.scoring.record import AboutCase
 

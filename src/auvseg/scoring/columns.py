@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from auvseg.cohort.compared import KEY_COLUMNS
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 from auvseg.scoring.record import ClassScore, Record, Status, unpacked
-
-KEY_COLUMNS = ("case", "subset", "class_id", "class", "status", "reason")
-"""The columns that every scores table begins with; the measures and then the data set's own columns follow."""
 
 CASE_COLUMNS = ("case", "status", "reason", "warnings", "image_sha256", "label_sha256")
 """What is known of a case whatever its structures are."""

@@ -13,13 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from auvseg import atomic
-from auvseg.scoring.cohort import cohort_columns
-from auvseg.scoring.columns import CASE_COLUMNS, KEY_COLUMNS, Columns, own_name
+from auvseg.cohort.compared import cohort_columns
+from auvseg.scoring.columns import CASE_COLUMNS, Columns, own_name
 from auvseg.scoring.kept import keep, kept, stamp_of
 from auvseg.scoring.record import CaseFacts, CaseInputs, Record, each_record
 from auvseg.spreadsheet import table_as_csv, unguarded, unguarded_texts
-
-__all__ = ["KEY_COLUMNS", "load_cases", "load_run", "load_scores", "recorded_scores", "scores_table", "write_tables"]
 
 _log = logging.getLogger(__name__)
 _CSV, _PARQUET = "scores.csv", "scores.parquet"
@@ -35,7 +33,7 @@ def scores_table(records: Iterable[Record]) -> pd.DataFrame:
 
     Returns:
         Columns `KEY_COLUMNS`, then every measure that was asked for (missing as NaN), the measures that compare a case
-        with the others (`auvseg.scoring.cohort`), then the data set's own columns.
+        with the others (`auvseg.cohort.compared`), then the data set's own columns.
     """
     return _compared(Columns(records))
 

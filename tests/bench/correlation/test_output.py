@@ -10,8 +10,8 @@ import pytest
 from auvseg.bench.correlation.correlate import correlate
 from auvseg.bench.correlation.output import MARKER, check_folder, write
 from auvseg.bench.correlation.plots import printable, scatter_png, title
+from auvseg.cohort.compared import KEY_COLUMNS
 from auvseg.errors import RunError
-from auvseg.scoring.table import KEY_COLUMNS
 from synthetic_scores import draw_scores, metrics_of
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import filter_cases
 from auvseg.report.figures import against, cut, distribution
 from synthetic_scores import draw_scores, failed_row
 

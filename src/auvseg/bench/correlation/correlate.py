@@ -15,10 +15,11 @@ from jaxtyping import Float64
 
 from auvseg.bench.correlation.join import Pairs, join
 from auvseg.bench.correlation.metrics import LOWER_IS_BETTER, Metrics
-from auvseg.bench.correlation.values import useful_sign
 from auvseg.bench.statistics.association import Method, association
 from auvseg.bench.statistics.estimate import RESAMPLES, Estimate, undefined
+from auvseg.cohort.suspicion import SIGN
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.measures.catalogue import MEASURES
 
 SIZE = ("volume_ml", "slices")
 """What is given unless somebody asks for something else: a measure that only repeats it says nothing new."""
@@ -109,7 +110,8 @@ def correlate(
     total = len(pairs.measures) * len(scopes)
     for number, measure in enumerate(pairs.measures):
         for place, scope in enumerate(scopes, start=1):
-            sign = useful_sign(measure, better)
+            # A useful measure is high where the number is bad.
+            sign = -int(SIGN[MEASURES[measure].suspicious]) if better else int(SIGN[MEASURES[measure].suspicious])
             rows += [{**row, "useful_sign": sign} for row in _correlations(measure, scope, how)]
             if progress is not None:
                 progress(number * len(scopes) + place, total, measure)

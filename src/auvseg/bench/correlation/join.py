@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics
-from auvseg.bench.correlation.values import case_values, measure_values
+from auvseg.cohort.compared import z_scores
 from auvseg.data.layouts.naming import some_of
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
@@ -104,6 +105,45 @@ def join(table: pd.DataFrame, metrics: Metrics) -> Pairs:
     failed |= {case: f"not evaluated: {reason}" for case, reason in metrics.failed.items()}
     rows = _with_measures(matched, values, per_class=metrics.per_class, label_free=_is_label_free(table))
     return Pairs(metrics.metric, rows, names, every, failed, metrics.notes)
+
+
+def measure_values(table: pd.DataFrame) -> pd.DataFrame:
+    """The scored structures and every measure that has a number somewhere.
+
+    A measure of which both ends are suspicious is turned into its distance from the median of its class in the cohort,
+    in robust standard deviations, for its value has no direction. All others stay as they are.
+
+    Args:
+        table: a scores table (`auvseg.load_scores`).
+
+    Returns:
+        Columns `case`, `class_id` (int), `class` and the measures, NaN where there is no number; sorted by case and
+        class. Rows that are absent or failed are not in it.
+    """
+    names = [name for name in MEASURES if name in table.columns]
+    both = [name for name in names if MEASURES[name].suspicious == "both"]
+    scored = table.assign(**{name: table[name].where(table["status"] == "ok") for name in both})
+    rows = scored.assign(**{str(name): z.abs() for name, z in z_scores(scored, both).items()})
+    rows = rows.loc[(rows["status"] == "ok") & rows["class_id"].notna(), ["case", "class_id", "class", *names]]
+    rows = rows.assign(class_id=rows["class_id"].astype("int64")).sort_values(["case", "class_id"], ignore_index=True)
+    numbers = rows[names].astype("float64").replace([np.inf, -np.inf], np.nan)
+    known = [name for name in names if numbers[name].notna().any()]
+    return pd.concat([rows[["case", "class_id", "class"]], numbers[known]], axis=1)
+
+
+def case_values(values: pd.DataFrame) -> pd.DataFrame:
+    """The measures of whole cases, as `auvseg rank` takes them.
+
+    Args:
+        values: of `measure_values`.
+
+    Returns:
+        Columns `case` and the measures: the mean over the classes that the case holds; of the measures that compare
+        with the cohort the largest. Sorted by case.
+    """
+    names = [name for name in values.columns if name in MEASURES]
+    over_classes = {name: "max" if MEASURES[name].of_farthest else "mean" for name in names}
+    return values.groupby("case", sort=True).agg(over_classes).reset_index()
 
 
 def _failed(table: pd.DataFrame) -> dict[str, str]:

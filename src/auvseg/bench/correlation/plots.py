@@ -21,7 +21,6 @@ _DPI = 120
 _MOST_NAMED = 20
 """Classes in a legend; with more of them colours can no longer be told apart."""
 _LONGEST_NAME = 40
-_LOGARITHMIC = ("volume_ml",)
 
 
 def scatter_png(correlations: Correlations, measure: str) -> bytes:
@@ -56,7 +55,7 @@ def _scatter_png(correlations: Correlations, measure: str) -> bytes:
     axes.set_xlabel(f"{measure}, distance from its class's median" if both_ends else measure, parse_math=False)
     axes.set_ylabel(printable(correlations.pairs.metric), parse_math=False)
     axes.set_title(title(correlations, measure), fontsize="medium", parse_math=False)
-    if measure in _LOGARITHMIC and (rows[measure] > 0).any():
+    if MEASURES[measure].scale == "multiple" and (rows[measure] > 0).any():
         axes.set_xscale("log")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})

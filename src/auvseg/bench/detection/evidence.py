@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float64
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.folder import CLEAN, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
+from auvseg.cohort.compared import z_scores
+from auvseg.cohort.suspicion import oriented
 from auvseg.errors import RunError
 from auvseg.measures.catalogue import MEASURES
-from auvseg.measures.cohort import robust_z
 from auvseg.scoring.record import Record, read_records
 from auvseg.scoring.table import scores_table
 from auvseg.text_files import read_json
@@ -37,7 +38,7 @@ class Evidence:
         rows: one a structure, columns `KEYS`; `corruption` is empty and `draw` -1 for a clean one. `changed`: whether
             the fault concerns this structure of the copy; those alone are held against the sound ones.
         values: the same rows, a column a measure, as in a scores table; NaN where there is none.
-        z: the same, in robust standard deviations from the clean cohort of the class (`robust_z`).
+        z: the same, in robust standard deviations from the clean cohort of the class (`z_scores`).
         halves: of every draw the cases that got its faults; the others are its sound ones.
         impossible: faulty copies that could not be made or scored, by corruption.
     """
@@ -66,15 +67,8 @@ class Evidence:
 
     def suspicion(self, measure: str) -> Float64[np.ndarray, "R"]:
         """(R,) a measure turned so that high is suspicious; one that is missing suspects nothing."""
-        return np.nan_to_num(oriented(measure, self.values, self.z), nan=-np.inf)
-
-
-def oriented(measure: str, values: pd.DataFrame, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
-    """(R,) a measure of the catalogue turned so that high is suspicious; NaN where it is missing."""
-    end = MEASURES[measure].suspicious
-    if end == "both":
-        return z[measure].abs().to_numpy()
-    return values[measure].to_numpy() if end == "high" else -values[measure].to_numpy()
+        turned = oriented(self.values[measure].to_numpy(), self.z[measure].to_numpy(), MEASURES[measure].suspicious)
+        return np.nan_to_num(turned, nan=-np.inf)
 
 
 def read_evidence(folder: Path, *, on_copy: Callable[[int, int], None] | None = None) -> Evidence:
@@ -103,21 +97,6 @@ def read_evidence(folder: Path, *, on_copy: Callable[[int, int], None] | None = 
     rows, values, z = (pd.concat(kind, ignore_index=True) for kind in zip(*parts, strict=True))
     halves = tuple(plan.faulty_half(cases, draw) for draw in range(plan.draws))
     return Evidence(plan, rows, values, z, halves, impossible)
-
-
-def cohort_z(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Every measure of a scores table in robust standard deviations from the class's cohort; same index.
-
-    A volume is taken by its logarithm: structures are multiples of each other, not sums.
-    """
-    numbers = table[list(measures)].astype("float64")
-    if "volume_ml" in measures:
-        numbers = numbers.assign(volume_ml=np.log(numbers["volume_ml"].where(numbers["volume_ml"] > 0)))
-    z = pd.DataFrame(np.nan, index=table.index, columns=list(measures))
-    for index in table.groupby("class_id").groups.values():
-        for name in measures:
-            z.loc[index, name] = robust_z(numbers.loc[index, name].to_numpy())
-    return z
 
 
 def _faulty_copies(
@@ -154,7 +133,7 @@ def _rows_of(
     """Keys, values and z of a whole clean cohort, or of the one faulty copy in it."""
     table = scores_table(cohort)
     measures = [name for name in MEASURES if name in table.columns]
-    z = cohort_z(table, measures)
+    z = z_scores(table, measures)
     held = table["status"] == "ok"
     if copy is None:
         fault, changed = Fault(-1, NOTHING_PLANTED, 0.0), held & False

@@ -19,13 +19,13 @@ from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import AuvsegError, RunError, UsageError, did_you_mean
 from auvseg.report.bands import SpectrumBands
-from auvseg.report.cohort import shown_measures
 from auvseg.report.figures.images import planes, thumbnails
 from auvseg.report.figures.measures import against, cut, distribution, require
 from auvseg.report.figures.save import FORMATS, save
 from auvseg.report.figures.structures import bands_of, contributions, spectrum
 from auvseg.report.options import ReportOptions
 from auvseg.report.prepared import Prepared, prepare
+from auvseg.report.ranked_run import shown_measures
 from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run
@@ -156,9 +156,8 @@ def _of_case(prepared: Prepared, case: str, bands: SpectrumBands | None) -> Iter
         whole = prepared.options.whole_image
         yield f"{name}-planes", lambda: planes(run, dataset, case, whole_image=whole, title=shown)
     view = read_view(run, case, masks=False)
-    held = [
-        class_id for class_id in prepared.explainer.sentences(case, lambda: view) if view and class_id in view.classes
-    ]
+    classes = view.classes if view else {}
+    held = [class_id for class_id in prepared.explainer.sentences(case, lambda: classes) if class_id in classes]
     if not held:
         return
     class_id = held[0]

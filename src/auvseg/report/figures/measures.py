@@ -13,19 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from auvseg.bench.correlation.plots import printable
+from auvseg.cohort.selection import filter_cases
+from auvseg.cohort.suspicion import default_measure
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.filtering.selection import filter_cases
-from auvseg.measures.catalogue import MEASURES
-from auvseg.measures.default import AUV, default_measure
-from auvseg.report.cohort import Cohort, cohort_of
+from auvseg.measures.catalogue import AUV, MEASURES
 from auvseg.report.figures.style import MARK, MOST_NAMED, draw_dots, jitter, name_axes, name_classes, new_figure
+from auvseg.report.ranked_run import RankedRun, rank_run
 from auvseg.scoring.table import load_scores
 
 Scores = str | Path | pd.DataFrame
 """A run folder, or its scores table."""
 
-_LOGARITHMIC = ("volume_ml",)
 _COLUMNS = 3
 _MOST_BINS = 60
 _BARS = "#0072b2"
@@ -85,9 +84,9 @@ def against(
             shown.append(position)
             ringed = rows["case"].isin(list(mark)).tolist()
             draw_dots(axes, rows[across].tolist(), rows[up].tolist(), position, marked=ringed)
-    if across in _LOGARITHMIC and shown:
+    if _is_logarithmic(across) and shown:
         axes.set_xscale("log")
-    if up in _LOGARITHMIC and shown:
+    if _is_logarithmic(up) and shown:
         axes.set_yscale("log")
     name_axes(axes, "", across, up)
     name_classes(axes, cohort.classes, shown)
@@ -106,7 +105,6 @@ def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
         UsageError: as `auvseg.filter_cases`.
     """
     table = _table(scores)
-    by = by or default_measure(table)
     selection = filter_cases(table, by=by, keep=keep)
     values = selection.decisions["suspicion"].dropna().to_numpy(dtype=np.float64)
     threshold = float(selection.decisions["threshold"].iloc[0])
@@ -125,7 +123,7 @@ def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
     return figure
 
 
-def require(cohort: Cohort, measures: Sequence[str]) -> None:
+def require(cohort: RankedRun, measures: Sequence[str]) -> None:
     """Refuse measures of which the run has no number, or none at all.
 
     Raises:
@@ -138,14 +136,14 @@ def require(cohort: Cohort, measures: Sequence[str]) -> None:
         raise UsageError(f"no figure of {lacking!r}, of which this run has no number; {hint}")
 
 
-def _draw_columns(axes: Axes, cohort: Cohort, measure: str, mark: Sequence[str]) -> None:
+def _draw_columns(axes: Axes, cohort: RankedRun, measure: str, mark: Sequence[str]) -> None:
     for position, one in enumerate(cohort.classes):
         rows = _rows(cohort, one, measure)
         if len(rows):
             places = [position + jitter(case) for case in rows["case"]]
             draw_dots(axes, places, rows[measure].tolist(), position, marked=rows["case"].isin(list(mark)).tolist())
             axes.hlines(rows[measure].median(), position - 0.42, position + 0.42, colors="black", linewidth=1.2)
-    if measure in _LOGARITHMIC:
+    if _is_logarithmic(measure):
         axes.set_yscale("log")
     axes.set_xlim(-0.6, len(cohort.classes) - 0.4)
     suspicious = "high" if measure == AUV else MEASURES[measure].suspicious
@@ -165,15 +163,19 @@ def _name_columns(axes: Axes, classes: Sequence[ClassDef], counts: Sequence[str]
     axes.set_xticks(range(len(names)), names, rotation=turned, parse_math=False)
 
 
-def _rows(cohort: Cohort, one: ClassDef, *measures: str) -> pd.DataFrame:
+def _is_logarithmic(measure: str) -> bool:
+    return measure in MEASURES and MEASURES[measure].scale == "multiple"
+
+
+def _rows(cohort: RankedRun, one: ClassDef, *measures: str) -> pd.DataFrame:
     table = cohort.table
     rows = table.loc[table["class_id"] == one.class_id, ["case", *dict.fromkeys(measures)]]
     return rows.dropna(subset=list(measures))
 
 
-def _cohort(scores: Scores, classes: Sequence[ClassDef] | None) -> Cohort:
+def _cohort(scores: Scores, classes: Sequence[ClassDef] | None) -> RankedRun:
     table = _table(scores)
-    return cohort_of(table, classes, default_measure(table))
+    return rank_run(table, classes, default_measure(table))
 
 
 def _table(scores: Scores) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.aleatoric import FLOOR, auv, auv_table, case_scale
+from auvseg.cohort.auv import FLOOR, auv, normalise_scale
+from auvseg.cohort.order import rank
 from auvseg.errors import UsageError
 
 scales = st.lists(st.floats(1e-4, 1.0), min_size=2, max_size=30)
@@ -106,30 +107,37 @@ def test_a_table_of_scales_is_refused():
         auv([[0.1, 0.2], [0.3, 0.4]])
 
 
+def auv_of(table, scope="case"):
+    keys = ["case"] if scope == "case" else ["case", "class"]
+    return rank(table, by="AUV", scope=scope).set_index(keys)
+
+
 def test_the_scale_of_a_case_is_the_mean_over_the_classes_it_holds(table):
-    scale = case_scale(table)
+    scale = auv_of(table)["S"]
     assert scale["a"] == pytest.approx(0.3)
     assert scale["b"] == pytest.approx(0.8)
-    assert np.isnan(scale["d"])
+    assert "d" not in scale
 
 
 def test_auv_of_cases_compares_the_training_cases_alone(table):
-    cases = auv_table(table).set_index("case")
-    assert list(cases.index) == ["a", "b", "c", "d"]
-    assert cases.loc["a", "AUV"] == 1.0
-    assert cases.loc["b", "AUV"] == 0.0
-    assert np.isnan(cases.loc["d", "AUV"])
+    cases = auv_of(table)["AUV"]
+    assert cases["a"] == 1.0
+    assert cases["b"] == 0.0
+    assert cases["c"] == pytest.approx(np.log(0.8 / 0.6) / np.log(0.8 / 0.3))
 
 
-def test_another_cohort_gives_other_values(table):
-    everybody = auv_table(table, cohort="all").set_index("case")
-    assert everybody.loc["v", "AUV"] == 1.0
-    assert everybody.loc["a", "AUV"] < 1.0
-    assert list(auv_table(table, cohort="validation")["case"]) == ["v"]
+def test_a_validation_case_is_held_against_the_training_cases_and_may_lie_beyond_them(table):
+    assert auv_of(table).loc["v", "AUV"] == pytest.approx(1 + np.log(0.3 / 0.01) / np.log(0.8 / 0.3))
+
+
+def test_where_there_is_no_training_case_all_are_compared(table):
+    cases = auv_of(table.assign(subset="test"))["AUV"]
+    assert cases["v"] == 1.0
+    assert 0 < cases["a"] < 1.0
 
 
 def test_auv_of_classes_compares_those_that_hold_the_class(table):
-    classes = auv_table(table, scope="class").set_index(["case", "class"])["AUV"]
+    classes = auv_of(table, scope="class")["AUV"]
     assert ("b", "two") not in classes.index
     assert classes["a", "one"] == 1.0
     assert classes["b", "one"] == 0.0
@@ -140,9 +148,15 @@ def test_auv_of_classes_compares_those_that_hold_the_class(table):
 @pytest.mark.parametrize("scope", ["case", "class"])
 def test_the_order_of_the_rows_does_not_matter(table, scope):
     shuffled = table.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(auv_table(table, scope=scope), auv_table(shuffled, scope=scope))
+    pd.testing.assert_frame_equal(auv_of(table, scope=scope), auv_of(shuffled, scope=scope))
 
 
 def test_a_run_without_scale_has_no_auv(table):
-    with pytest.raises(UsageError, match="no S"):
-        auv_table(table.drop(columns="S"))
+    with pytest.raises(UsageError, match="'AUV'"):
+        rank(table.drop(columns="S"), by="AUV")
+
+
+def test_beside_a_cohort_without_spread_others_lie_on_one_side_or_the_other():
+    scale, cohort = np.array([0.2, 0.2, 0.1, 0.4]), np.array([True, True, False, False])
+    np.testing.assert_array_equal(normalise_scale(scale, cohort), [0, 0, 1, -1])
+    assert np.isnan(normalise_scale(scale, ~cohort & False)).all()

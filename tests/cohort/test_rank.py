@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auvseg.cohort.order import rank
+from auvseg.cohort.selection import filter_cases
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import filter_cases
-from auvseg.ranking import rank
 
 
 def make_table(rows):

@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
-from auvseg.measures.direction import suspicion_of
+from auvseg.cohort.distance import robust_z
+from auvseg.cohort.suspicion import oriented
 
 VALUES = np.array([3.0, 1.0, np.nan, 2.0, 9.0, 2.5])
+
+
+def suspicion_of(values, end):
+    return oriented(values, robust_z(values), end)
 
 
 @pytest.mark.parametrize(("end", "worst"), [("low", 1), ("high", 4)])

@@ -1,6 +1,7 @@
-"""Measures that need the whole cohort: how far a case lies from the others. Numbers in, numbers out; no torch.
+"""How far a case lies from a cohort: numbers in, numbers out.
 
-Like AUV they are computed when a table is read, so that a record depends on its own case alone.
+Computed when a table is read, like AUV, so that a record depends on its own case alone. Who the cohort is, is the
+business of `auvseg.cohort.compared`.
 """
 
 import math
@@ -8,11 +9,11 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
-CLIP = 10.0
-"""Largest robust z: beyond ten spreads it no longer matters how far, and one number must not drown the others."""
+MAX_Z = 10.0
+"""Beyond ten spreads it no longer matters how far, and one number must not drown the others."""
 
-LARGEST = 3
-"""Of the measures, so many make a case's outlyingness.
+TOP = 3
+"""How many of its largest |z| make a case's outlyingness.
 
 With 40 cases of the hippocampus, the bench's faults at half severity and one copy each, the mean area under the ROC
 curve was .975, .972, .968 and .965 for the label's faults and .902, .932, .935 and .942 for the image's, with the
@@ -20,8 +21,8 @@ largest 1, 2, 3 and all: few find a shifted label, many a faulty image. One and 
 that agree to the voxel: a box that is one plane larger moves its diagonal and its elongation out of every spread.
 """
 
-FEWEST = 5
-"""A median, a spread or a covariance of fewer cases says nothing of any of them."""
+MIN_CASES = 5
+"""A median, a spread or a covariance of fewer cases says nothing about any of them."""
 
 _NEARLY_ALL = 0.95
 """Share of the cohort that holds a structure at which its absence counts as much as the largest distance."""
@@ -32,7 +33,7 @@ _ROUNDING = 1e-9
 
 def too_few(who: str) -> str:
     """Why there is no distance from the cohort; `who` is such as `2 cases`, or `spleen in 1 case`."""
-    return f"{who}: too few to compare; from {FEWEST} on each is held against the others"
+    return f"{who}: too few to compare; from {MIN_CASES} on each is held against the others"
 
 
 def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None) -> Float64[np.ndarray, "N"]:
@@ -49,34 +50,34 @@ def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | N
 
     Returns:
         (N,) in [-10, 10], clipped; NaN where the value is missing, and throughout where the cohort has fewer than
-        `FEWEST` values. Where more than half of the values agree (zero spread), 0 for those that equal the median and
-        -10 or 10 for the others.
+        `MIN_CASES` values. Where more than half of the values agree (zero spread), 0 for those that equal the median
+        and -10 or 10 for the others.
     """
     result = np.full(values.shape, np.nan)
     present = np.isfinite(values)
     members = present if cohort is None else present & cohort
-    if members.sum() < FEWEST:
+    if members.sum() < MIN_CASES:
         return result
     deviation = values[present] - np.median(values[members])
     deviation[np.abs(deviation) <= _ROUNDING * np.abs(values[members]).max()] = 0.0
     spread = 1.4826 * np.median(np.abs(deviation[members[present]]))
-    z = deviation / spread if spread > 0 else np.sign(deviation) * CLIP
-    result[present] = np.clip(z, -CLIP, CLIP)
+    z = deviation / spread if spread > 0 else np.sign(deviation) * MAX_Z
+    result[present] = np.clip(z, -MAX_Z, MAX_Z)
     return result
 
 
 def outlyingness(z: Float64[np.ndarray, "N M"]) -> Float64[np.ndarray, "N"]:
     """How far cases lie from the cohort in the few measures in which they lie farthest.
 
-    The root mean square of the `LARGEST` largest |z|: one fault moves few measures, which a mean over all would drown.
+    The root mean square of the `TOP` largest |z|: one fault moves few measures, which a mean over all would drown.
 
     Args:
         z: (N, M) robust z by case and measure; NaN is missing.
 
     Returns:
-        (N,) in [0, 10]; NaN for a case without any number. With fewer measures than `LARGEST`, over all of them.
+        (N,) in [0, 10]; NaN for a case without any number. With fewer measures than `TOP`, over all of them.
     """
-    squares = -np.sort(-np.square(z), axis=1)[:, :LARGEST]  # NaN comes last
+    squares = -np.sort(-np.square(z), axis=1)[:, :TOP]  # NaN comes last
     known = np.isfinite(squares)
     count = known.sum(axis=1)
     total = np.where(known, squares, 0.0).sum(axis=1)
@@ -116,7 +117,7 @@ def absence(holding: int, others: int) -> float:
     if holding == 0:
         return 0.0
     missing = (others - holding + 1) / (others + 2)
-    return CLIP * math.log(missing) / math.log(1.0 - _NEARLY_ALL)
+    return MAX_Z * math.log(missing) / math.log(1.0 - _NEARLY_ALL)
 
 
 def mahalanobis(
@@ -136,11 +137,12 @@ def mahalanobis(
         cohort: (N,) the cases that make mean and covariance; None: all of them.
 
     Returns:
-        (N,) not negative, high = suspicious; all NaN where the cohort has fewer than `FEWEST` cases, or does not vary.
+        (N,) not negative, high = suspicious; all NaN where the cohort has fewer than `MIN_CASES` cases, or does not
+        vary.
     """
     members = np.ones(len(features), dtype=bool) if cohort is None else cohort
     distances = np.full(len(features), np.nan)
-    if members.sum() < FEWEST:
+    if members.sum() < MIN_CASES:
         return distances
     values = features.astype(np.float64)
     centre = values[members].mean(axis=0)

@@ -1,7 +1,7 @@
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.filtering.exclude import export_exclude
-from auvseg.filtering.selection import filter_cases
 
 VALUES = {"a": 1.0, "b": 1.1, "c": 0.9, "d": 1.0, "low": -4.0, "high": 7.0}
 

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auvseg.cohort.order import behind, enough_for_auv, no_order
+from auvseg.cohort.distance import MIN_CASES
+from auvseg.cohort.order import behind, enough_for_auv, no_order, rank
+from auvseg.cohort.selection import held_classes
+from auvseg.cohort.suspicion import Criterion, find_criterion, suspicions
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.filtering.suspicion import held_classes, suspicions
-from auvseg.measures.catalogue import MEASURES
-from auvseg.measures.cohort import FEWEST
-from auvseg.measures.default import AUV
-from auvseg.ranking import Criterion, find_criterion, rank
+from auvseg.measures.catalogue import AUV, MEASURES
 from auvseg.report.palette import colour_of
 from auvseg.report.payload import exact, numbers
 from auvseg.report.private import Privacy
@@ -42,14 +41,14 @@ _KEYS = frozenset({"case", "subset", "class_id", "class", "status", "reason"})
 
 
 @dataclass(frozen=True)
-class Cohort:
+class RankedRun:
     """A run, ready to be shown.
 
     Attributes:
         table: the scores table with `AUV` of every structure, sorted by case and class.
         by: what cases are ranked by.
         no_order: why they cannot be ranked, in a sentence; empty where they are.
-        order: case ids, the most suspicious first; those without a score last. By id where they cannot be ranked.
+        order: case ids, the most suspicious first; by id where they are equal; those without a score last.
         suspicion: by case, high = suspicious; missing for a case without a score, and where they cannot be ranked.
         behind: by case, the class that puts it where it stands.
         classes: the data set's.
@@ -64,7 +63,7 @@ class Cohort:
     classes: tuple[ClassDef, ...]
 
 
-def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -> Cohort:
+def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -> RankedRun:
     """Rank a run for a report.
 
     Args:
@@ -80,23 +79,25 @@ def cohort_of(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) 
     if "S" in table:
         structures = rank(table, by="S", scope="class")
         if criterion.name != AUV:
-            structures[AUV] = structures[AUV].where(enough_for_auv(structures))
+            structures[AUV] = structures[AUV].where(enough_for_auv(table, structures))
         structures = structures[["case", "class_id", AUV]]
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
     scores = table.drop(columns=AUV, errors="ignore")
     unordered = no_order(scores, criterion)
-    order = [] if unordered else list(rank(scores, by=criterion.name, scope="case")["case"])
+    order = list(rank(scores, by=criterion.name, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
     declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]
     if 0 in set(table["class_id"].dropna()) and not any(one.class_id == 0 for one in declared):
         declared = [ClassDef(0, "whole image", ()), *declared]
-    return Cohort(
+    return RankedRun(
         table=table,
         by=criterion.name,
         no_order=unordered,
         order=(*order, *left),
-        suspicion=pd.Series(dtype="float64") if unordered else _suspicion(rows, criterion),
+        suspicion=pd.Series(dtype="float64")
+        if unordered
+        else suspicions(scores, criterion).set_index("case")["suspicion"],
         behind={} if unordered else {case: one.class_id for case, one in behind(scores, criterion).items()},
         classes=tuple(declared),
     )
@@ -110,21 +111,12 @@ def _criterion(table: pd.DataFrame, by: str) -> Criterion:
     return find_criterion(table, by, to="rank")
 
 
-def _suspicion(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
-    """By case, high = suspicious.
-
-    The training cases are compared with each other alone, as `auvseg filter` does it, so that its cut can be shown;
-    others are compared with all.
-    """
-    found: dict[str, float] = {}
-    for compared in (rows, rows[rows["subset"] == "training"]):
-        if len(compared):
-            frame = suspicions(compared.reset_index(drop=True), criterion, "case")
-            found |= dict(zip(frame["case"], frame["suspicion"], strict=True))
-    return pd.Series(found, dtype="float64")
+def _suspicion(table: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """By case, high = suspicious."""
+    return suspicions(table, criterion).set_index("case")["suspicion"]
 
 
-def shown_measures(cohort: Cohort) -> tuple[list[str], int]:
+def shown_measures(cohort: RankedRun) -> tuple[list[str], int]:
     """The measures on the page, the important ones first, and how many are left out to keep it fast."""
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     first = [cohort.by, *FIRST_MEASURES]
@@ -133,7 +125,7 @@ def shown_measures(cohort: Cohort) -> tuple[list[str], int]:
     return ordered[:most], max(len(ordered) - most, 0)
 
 
-def cohort_payload(cohort: Cohort, privacy: Privacy, why: Mapping[str, str]) -> dict[str, Any]:
+def cohort_payload(cohort: RankedRun, privacy: Privacy, why: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the first page shows of cases and structures.
 
     Args:
@@ -149,7 +141,7 @@ def cohort_payload(cohort: Cohort, privacy: Privacy, why: Mapping[str, str]) -> 
     return {
         "by": cohort.by,
         "noOrder": cohort.no_order,
-        "fewest": FEWEST,
+        "fewest": MIN_CASES,
         "classes": [
             {"id": one.class_id, "name": one.name, "colour": colour_of(position)}
             for position, one in enumerate(cohort.classes)
@@ -181,7 +173,7 @@ def measure_facts(name: str) -> dict[str, str]:
     return {"name": name, "group": one.group, "suspicious": one.suspicious, "summary": one.summary}
 
 
-def _own_columns(cohort: Cohort, privacy: Privacy) -> dict[str, list[str]]:
+def _own_columns(cohort: RankedRun, privacy: Privacy) -> dict[str, list[str]]:
     """The data set's own columns (site, scanner), a value a case; none with pseudonyms: they may name a patient."""
     if privacy.pseudonyms is not None:
         return {}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from auvseg.cohort.deviation import compared_with, medians, signed, suspicious, usually_held
-from auvseg.cohort.explain import Held
+from auvseg.cohort.compared import Held, compared_with, medians, usually_held, z_scores
+from auvseg.cohort.suspicion import suspicious_z
 from synthetic_scores import draw_scores
 
 
@@ -13,13 +13,13 @@ def table(**columns):
 def test_one_class_is_never_compared_with_another():
     whole, alone = table(), table()
     alone = alone[alone["class_id"] == 2]
-    assert np.allclose(signed(whole).loc[alone.index], signed(alone), equal_nan=True)
+    assert np.allclose(z_scores(whole).loc[alone.index], z_scores(alone), equal_nan=True)
 
 
 def test_suspicious_is_positive_whichever_end_is_the_suspicious_one():
     scores = table(noise=lambda rng, size: rng.normal(), offset_x_mm=lambda rng, size: rng.normal())
     scores.loc[0, ["S", "noise", "offset_x_mm"]] = [-5.0, 9.0, -99.0]
-    z, turned = signed(scores), suspicious(signed(scores))
+    z, turned = z_scores(scores), suspicious_z(z_scores(scores))
     assert (z.loc[0, ["S", "noise", "offset_x_mm"]] * [-1, 1, -1] > 3).all()
     assert (turned.loc[0, ["S", "noise", "offset_x_mm"]] > 3).all()
 
@@ -29,10 +29,10 @@ def test_a_volume_is_as_odd_by_a_factor_up_as_down(factor):
     scores = table()
     middle = np.exp(np.median(np.log(scores.loc[scores["class_id"] == 1, "volume_ml"])))
     scores.loc[0, "volume_ml"] = middle * factor
-    assert suspicious(signed(scores)).loc[0, "volume_ml"] == pytest.approx(np.log(8.0), rel=0.3)
+    assert suspicious_z(z_scores(scores)).loc[0, "volume_ml"] == pytest.approx(np.log(8.0), rel=0.3)
 
 
-def test_training_cases_are_the_cohort_where_a_class_has_any():
+def test_training_cases_are_the_cohort_and_a_class_that_none_of_them_holds_has_none():
     scores = table()
     validation = scores["case"] > "case_014"
     scores.loc[validation, "subset"] = "validation"
@@ -40,8 +40,9 @@ def test_training_cases_are_the_cohort_where_a_class_has_any():
     scores.loc[~validation & (scores["class_id"] == 2), "class_id"] = 3
     held = scores[(scores["class_id"] == 1) & ~validation]
     assert medians(scores)[1]["S"] == pytest.approx(held["S"].median())
-    assert set(medians(scores)) == {1, 2, 3}
-    assert np.isfinite(medians(scores)[2]["S"])
+    assert set(medians(scores)) == {1, 3}
+    assert z_scores(scores)[scores["class_id"] == 2].isna().all(axis=None)
+    assert set(medians(scores.assign(subset="test"))) == {1, 2, 3}
 
 
 def test_what_half_of_the_cases_hold_is_usual():

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auvseg.aleatoric import auv
+from auvseg.cohort.auv import auv
+from auvseg.cohort.selection import filter_cases, inverse_cdf, losses
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import filter_cases, inverse_cdf, losses
 
 finite = st.floats(-1e6, 1e6)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auvseg.bench.correlation.values import case_values, measure_values, useful_sign
+from auvseg.bench.correlation.join import case_values, measure_values
 from synthetic_scores import draw_scores, failed_row
 
 
@@ -36,9 +36,3 @@ def test_whole_cases_have_the_mean_of_their_classes_and_of_the_cohorts_measures_
 
 def test_a_column_without_any_number_is_no_measure():
     assert "snr" not in measure_values(draw_scores(3, snr=lambda *_: np.nan)).columns
-
-
-@pytest.mark.parametrize(("measure", "sign"), [("agreement", 1), ("noise", -1), ("extent_mm", -1)])
-def test_the_useful_sign_is_that_of_suspicious_where_dice_is_low(measure, sign):
-    assert useful_sign(measure) == sign
-    assert useful_sign(measure, higher_is_better=False) == -sign

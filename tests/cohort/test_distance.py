@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.measures.cohort import absence, mahalanobis, outlyingness, robust_z, together, too_few
+from auvseg.cohort.distance import absence, mahalanobis, outlyingness, robust_z, together, too_few
 
 NAN = float("nan")
 numbers = st.lists(st.integers(-1000, 1000).map(lambda n: n / 8), min_size=5, max_size=30)
@@ -65,7 +65,7 @@ def test_too_few_are_counted_and_told_from_how_many_on():
 
 
 def test_cohort_measures_need_no_torch():
-    code = "import sys, auvseg.measures.cohort\nsys.exit('torch' in sys.modules)"
+    code = "import sys, auvseg.cohort.distance\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

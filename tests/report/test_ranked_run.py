@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
-from auvseg.filtering.selection import filter_cases
-from auvseg.report import cohort as module
-from auvseg.report.cohort import cohort_of, cohort_payload, shown_measures
+from auvseg.report import ranked_run as module
 from auvseg.report.private import Privacy
+from auvseg.report.ranked_run import cohort_payload, rank_run, shown_measures
 from synthetic_scores import draw_scores, failed_row
 
 
@@ -17,7 +17,7 @@ def scores(cases=20, failed=(), **columns):
 
 
 def payload_of(table, by="S", classes=None, privacy=None):
-    return cohort_payload(cohort_of(table, classes, by), privacy or Privacy.of([]), {})
+    return cohort_payload(rank_run(table, classes, by), privacy or Privacy.of([]), {})
 
 
 def test_worst_come_first_and_what_was_not_scored_last():
@@ -74,10 +74,10 @@ def test_a_run_of_the_whole_image_has_a_class_of_that_name():
 
 def test_important_measures_are_kept_where_a_page_cannot_hold_all(monkeypatch):
     table = scores(cases=10, noise=lambda rng, _: rng.normal(), agreement=lambda rng, _: rng.random())
-    everything, none = shown_measures(cohort_of(table, None, "noise"))
+    everything, none = shown_measures(rank_run(table, None, "noise"))
     assert none == 0
     monkeypatch.setattr(module, "MOST_NUMBERS", 5 * len(table))
-    kept, left = shown_measures(cohort_of(table, None, "noise"))
+    kept, left = shown_measures(rank_run(table, None, "noise"))
     assert kept == everything[:5] == ["noise", "outlier", "AUV", "S", "agreement"]
     assert left == len(everything) - 5
 
@@ -101,4 +101,4 @@ def test_one_case_alone_and_cases_without_any_number_can_be_shown():
 
 def test_a_measure_that_the_run_lacks_is_refused():
     with pytest.raises(UsageError, match="cannot rank by 'confidence'"):
-        cohort_of(scores(), None, "confidence")
+        rank_run(scores(), None, "confidence")

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from auvseg.measures.default import default_measure
+from auvseg.cohort.suspicion import default_measure
 
 VARIES, SAME, NONE = [0.1, 0.4, 0.9], [0.0, 0.0, 0.0], [float("nan")] * 3
 

@@ -1,8 +1,7 @@
 import pytest
 
+from auvseg.cohort.selection import cautions, count_losses, training_rows
 from auvseg.errors import UsageError
-from auvseg.filtering.losses import cautions, count_losses
-from auvseg.filtering.suspicion import training_rows
 
 
 def caution(table, removed, strata=None):

@@ -4,29 +4,36 @@
 
 with F the empirical distribution of the suspicion over the training cases (scope `case`), or over the training cases
 that hold a class (scope `class`). Suspicion is AUV (the paper), or any other number of the table, turned so that high
-is suspicious. What is not scored is kept and listed. Nothing is written here, and validation and test cases play no
-part.
+is suspicious. What is not scored is kept and listed. Validation and test cases are never touched.
+
+A filter that asks for 5 % of the cases can take half of a rare class or of one scanner. `count_losses` says so, and
+`cautions` puts it before the person who decides.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from auvseg.aleatoric import FLOOR, Scope, without_variation
-from auvseg.cohort.order import doubt, no_order, uncompared
-from auvseg.errors import UsageError
-from auvseg.filtering.losses import cautions, count_losses
-from auvseg.filtering.suspicion import held_classes, suspicions, training_rows
-from auvseg.measures.catalogue import Suspicious
-from auvseg.measures.default import default_measure
-from auvseg.ranking import find_criterion
+from auvseg.cohort.auv import FLOOR, without_variation
+from auvseg.cohort.compared import KEY_COLUMNS
+from auvseg.cohort.order import doubt, no_order
+from auvseg.cohort.suspicion import SIGN, find_criterion, suspicions, uncompared
+from auvseg.errors import UsageError, did_you_mean
+from auvseg.measures.catalogue import AUV, Scope, Suspicious
 from auvseg.wording import counted
 
 Combine = Literal["union", "intersection"]
+
+SHARE_FACTOR = 2.0
+"""A class or stratum loses more than its share where its removed share is more than this times the overall one ..."""
+SHARE_CASES = 2
+"""... and it loses at least so many cases: one case of a small class proves nothing."""
+MIN_LEFT = 5
+"""A class or stratum that is left with fewer cases than this is worth a caution whatever its share."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ def filter_cases(
     if not 0 < keep <= 1:
         raise UsageError(f"keep is the share of cases to keep, above 0 and at most 1; got {keep:g}")
     rows = training_rows(table)
-    criterion = find_criterion(rows, by or default_measure(rows), suspicious)
+    criterion = find_criterion(rows, by, suspicious)
     rule = Rule(criterion.name, criterion.suspicious, keep, scope, combine, strata)
     compared = suspicions(rows, criterion, scope)
     unordered = no_order(rows, criterion, scope)
@@ -175,6 +182,111 @@ def filter_cases(
 def losses(selection: Selection, table: pd.DataFrame) -> pd.DataFrame:
     """Training cases before and after the selection, per class and per stratum; see `count_losses` for the columns."""
     return count_losses(training_rows(table), selection.removed, selection.rule.strata)
+
+
+def training_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that filtering may look at and touch, sorted by case and class whatever the table's order.
+
+    Raises:
+        UsageError: there are none, a column is missing, or a case has a class twice.
+    """
+    missing = [name for name in KEY_COLUMNS if name not in table.columns]
+    if missing:
+        raise UsageError(f"this is no scores table: it lacks the columns {', '.join(missing)}")
+    rows = table[table["subset"] == "training"].copy()
+    if rows.empty:
+        raise UsageError("the table holds no training cases, and filtering touches no others")
+    rows["case"] = rows["case"].map(str)
+    for name in ("class", "reason"):  # empty text comes back from a CSV file as a missing value
+        rows[name] = rows[name].astype("object").where(rows[name].notna(), "")
+    rows["class_id"] = rows["class_id"].astype("Int64")
+    twice = rows[rows.duplicated(["case", "class_id"])]
+    if len(twice):
+        raise UsageError(f"case {twice['case'].iloc[0]!r} has class {twice['class'].iloc[0]!r} twice in the table")
+    return rows.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
+
+
+def held_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of classes that their case holds, scored or not."""
+    return rows[rows["class_id"].notna() & (rows["status"] != "absent")].reset_index(drop=True)
+
+
+def held_classes(rows: pd.DataFrame) -> tuple[tuple[int, str], ...]:
+    """Id and name of every class that some case holds, by id."""
+    held = held_rows(rows).drop_duplicates("class_id").sort_values("class_id")
+    return tuple((int(number), str(name)) for number, name in zip(held["class_id"], held["class"], strict=True))
+
+
+def count_losses(rows: pd.DataFrame, removed: Collection[str], strata: str | None) -> pd.DataFrame:
+    """Training cases before and after, overall, for every class and every value of a stratum.
+
+    Args:
+        rows: the training rows of a scores table.
+        removed: the cases that go.
+        strata: a column of the table whose value is the same throughout a case, or None.
+
+    Returns:
+        Columns `kind` (`all`, `class` or `stratum`), `class_id`, `name`, `before`, `after`, `removed`, `share`
+        (removed / before, in [0, 1]).
+
+    Raises:
+        UsageError: the table lacks the column, or a case has several values in it.
+    """
+    held = held_rows(rows)
+    groups: list[tuple[str, int | None, str, pd.Series]] = [("all", None, "all", rows["case"])]
+    for class_id, name in held_classes(rows):
+        groups.append(("class", class_id, name, held.loc[held["class_id"] == class_id, "case"]))
+    if strata is not None:
+        groups += [("stratum", None, name, cases) for name, cases in _strata_of(rows, strata)]
+    counts = []
+    for kind, number, name, cases in groups:
+        before = cases.nunique()
+        lost = cases[cases.isin(list(removed))].nunique()
+        counts.append((kind, number, name, before, before - lost, lost, lost / before))
+    result = pd.DataFrame(counts, columns=["kind", "class_id", "name", "before", "after", "removed", "share"])
+    return result.assign(class_id=result["class_id"].astype("Int64"))
+
+
+def cautions(losses: pd.DataFrame, strata: str | None) -> list[str]:
+    """One sentence for every class or stratum that a filter takes too much of (the constants of this module)."""
+    overall = float(losses.loc[losses["kind"] == "all", "share"].iloc[0])
+    sentences = []
+    for row in losses[losses["kind"] != "all"].to_dict("records"):
+        who = f"class {row['name']!r}" if row["kind"] == "class" else f"{strata} {row['name']!r}"
+        lost, before, after = int(row["removed"]), int(row["before"]), int(row["after"])
+        if lost == 0:
+            continue
+        if after == 0:
+            sentences.append(f"{who} would lose all of its {counted(before, 'training case')}")
+        elif after < MIN_LEFT:
+            sentences.append(f"{who} would be left with {after} of its {counted(before, 'training case')}")
+        elif lost >= SHARE_CASES and row["share"] > SHARE_FACTOR * overall:
+            sentences.append(
+                f"{who} would lose {lost} of its {before} training cases: {row['share']:.0%}, overall {overall:.0%}"
+            )
+    return sentences
+
+
+def decided(selection: Selection, *, ignores: bool = False) -> pd.DataFrame:
+    """The decisions of a selection, what comes of each, and why; the suspicious ones first, the worst before.
+
+    Args:
+        selection: what to keep.
+        ignores: whether suspicious structures are set to ignore, as the export `ignore` does, and no case is removed.
+
+    Returns:
+        Columns `case`, with scope `class` also `class_id` and `class`, then `value` (what was compared; where both ends
+        are suspicious the distance from the others' median), `threshold` (the value beyond which a row is suspicious),
+        `suspicious`, `outcome` (`removed`, `kept`, `kept for` and the structures that keep a case of which another one
+        is suspicious; with `ignores` `ignored`, `missing, nothing to ignore` or `kept`) and `reason`.
+    """
+    found = selection.decisions
+    order = np.lexsort((-found["suspicion"].fillna(-np.inf), ~found["removed"], ~found["suspicious"]))
+    found = found.iloc[order].reset_index(drop=True)
+    keys = ["case", "class_id", "class"] if selection.rule.scope == "class" else ["case"]
+    outcome = [_ignored(row) if ignores else _outcome_of(row) for row in found.to_dict("records")]
+    frame = found.assign(threshold=SIGN[selection.rule.suspicious] * found["threshold"], outcome=outcome)
+    return frame[[*keys, "value", "threshold", "suspicious", "outcome", "reason"]]
 
 
 def inverse_cdf(values: Float64[np.ndarray, "N"], p: float) -> float:
@@ -210,8 +322,8 @@ def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
 def _in_words(rule: Rule, value: float, threshold: float) -> str:
     if rule.suspicious == "both":
         return f"{rule.by} lies {value:.4g} robust deviations from the others' median, more than {threshold:.4g}"
-    sign, side = (1.0, "above") if rule.suspicious == "high" else (-1.0, "below")
-    return f"{rule.by} {value:.4g} is {side} {sign * threshold:.4g}"
+    side = "above" if rule.suspicious == "high" else "below"
+    return f"{rule.by} {value:.4g} is {side} {SIGN[rule.suspicious] * threshold:.4g}"
 
 
 def with_outcome(decisions: pd.DataFrame, removed: Collection[str]) -> pd.DataFrame:
@@ -253,7 +365,7 @@ def _remarks(compared: pd.DataFrame, rule: Rule, removed: frozenset[str], unscor
         cases = len({one.case_id for one in unscored})
         have = "has" if cases == 1 else "have"
         sentences.append(f"{counted(cases, 'case')} {have} something without {rule.by}; what is not scored is kept")
-    flat = int(without_variation(compared["scale"].to_numpy()).sum()) if rule.by == "AUV" else 0
+    flat = int(without_variation(compared["scale"].to_numpy()).sum()) if rule.by == AUV else 0
     if flat:
         sentences.append(f"{flat} maps have no variation (S below {FLOOR:g}); look at them: they stretch AUV's range")
     if rule.keep < 1 and not removed:
@@ -269,3 +381,27 @@ def _nothing_removed(compared: pd.DataFrame, rule: Rule) -> str:
         kept = "each is kept for at least one of its classes (see combine, and the ignore export)"
         return f"no case is removed by {rule.by}: {kept}"
     return f"nothing is removed by {rule.by}: the most suspicious values are equal, and ties are kept"
+
+
+def _outcome_of(row: dict[Hashable, Any]) -> str:
+    if row["removed"]:
+        return "removed"
+    return f"kept for {row['kept_for']}" if row["kept_for"] else "kept"
+
+
+def _ignored(row: dict[Hashable, Any]) -> str:
+    if not row["suspicious"]:
+        return "kept"
+    return "ignored" if row["held"] else "missing, nothing to ignore"
+
+
+def _strata_of(rows: pd.DataFrame, strata: str) -> list[tuple[str, pd.Series]]:
+    if strata not in rows.columns:
+        hint = did_you_mean(strata, map(str, rows.columns))
+        raise UsageError(f"the scores table has no column {strata!r} to take strata from; {hint}")
+    known = rows[strata].astype("object")
+    values = known.where(known.notna() & (known != ""), "(missing)").astype(str)
+    several = values.groupby(rows["case"]).nunique()
+    if (several > 1).any():
+        raise UsageError(f"case {several.idxmax()!r} has more than one {strata!r}; a stratum is a property of a case")
+    return [(str(name), cases) for name, cases in rows["case"].groupby(values, sort=True)]

@@ -1,0 +1,88 @@
+"""The aleatoric uncertainty value (METHOD section 3): the scale `S` of one case, seen against its cohort.
+
+    AUV(Z_i) = 1 - (log S(Z_i) - min_k log S(Z_k)) / (max_k log S(Z_k) - min_k log S(Z_k))
+
+AUV needs the whole cohort, so it is computed when a table is read and never stored.
+"""
+
+import warnings
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from numpy.typing import ArrayLike
+
+from auvseg.errors import UsageError
+
+FLOOR = 1e-6
+"""Smallest `S` whose logarithm is taken. A float32 map with all but about one part in 10^7 of its energy in one
+direction has an `S` of this size, so what lies below is rounding, not information."""
+
+
+def auv(scale: ArrayLike) -> Float64[np.ndarray, "N"]:
+    """Aleatoric uncertainty value of every member of a cohort (METHOD section 3).
+
+    Args:
+        scale: (N,) semantic perception scale `S` of the cohort, not negative. What is not finite (NaN: absent, failed)
+            is missing: it has no part in the minimum and maximum.
+
+    Returns:
+        (N,) values in [0, 1], 1 the most suspicious, NaN where `scale` is missing. 0 throughout where all `S` are equal
+        or there is only one: nobody stands out.
+
+    Raises:
+        UsageError: `scale` is not one-dimensional, or holds a negative number.
+
+    Warns:
+        RuntimeWarning: some `S` lie below `FLOOR` (a map without any variation) beside others that do not. They are
+            taken as `FLOOR`, get 1 and press everybody else towards 0. The order of the others is not affected.
+
+    Examples:
+        >>> auv([0.1, 0.2, float("nan"), 0.4]).tolist()
+        [1.0, 0.5, nan, 0.0]
+    """
+    values = np.asarray(scale, dtype=np.float64)
+    if values.ndim != 1:
+        raise UsageError(f"AUV is defined over one cohort, a one-dimensional array; got the shape {values.shape}")
+    present = np.isfinite(values)
+    if np.any(values[present] < -FLOOR):
+        raise UsageError(f"the semantic perception scale is never negative; got {values[present].min():g}")
+    floored = without_variation(values)
+    if floored.any() and floored.sum() < present.sum():
+        message = (
+            f"{floored.sum()} of {present.sum()} maps have no variation (S below {FLOOR:g}): they stretch AUV's range"
+        )
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return normalise_scale(values)
+
+
+def normalise_scale(
+    scale: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None
+) -> Float64[np.ndarray, "N"]:
+    """`auv` without its checks and its warning, for callers that put `without_variation` in their own words.
+
+    Args:
+        scale: (N,) `S`; what is not finite is missing.
+        cohort: (N,) who makes the minimum and the maximum; None: all. The others are held against them, and may lie
+            below 0 or above 1.
+
+    Returns:
+        (N,) AUV; NaN where `scale` is missing, and throughout where nobody of the cohort has one.
+    """
+    result = np.full(scale.shape, np.nan)
+    present = np.isfinite(scale)
+    members = present if cohort is None else present & cohort
+    if not members.any():
+        return result
+    log_scale = np.log(np.maximum(scale, FLOOR, where=present, out=np.full(scale.shape, FLOOR)))
+    low, high = log_scale[members].min(), log_scale[members].max()
+    if high > low:
+        result[present] = 1.0 - (log_scale[present] - low) / (high - low)
+    else:
+        # Nobody of the cohort stands out; others still may, on either side.
+        result[present] = np.sign(low - log_scale[present])
+    return result
+
+
+def without_variation(scale: Float64[np.ndarray, "N"]) -> Bool[np.ndarray, "N"]:
+    """Which entries are finite and below `FLOOR`."""
+    return np.isfinite(scale) & (scale < FLOOR)
