@@ -2,11 +2,11 @@
 
 import dataclasses
 import hashlib
+import time
 
 import pytest
 
 from auvseg.weights.catalogue import Model
-from auvseg.weights.transport import Patience
 from file_server import serving, weights_bytes
 
 
@@ -15,6 +15,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("AUVSEG_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     return tmp_path / "cache"
 
 
@@ -45,8 +46,3 @@ def model(unpublished):
     content = weights_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return dataclasses.replace(unpublished, size_bytes=len(content), sha256=digest)
-
-
-@pytest.fixture
-def patience():
-    return Patience(connect_s=60.0, read_s=60.0, attempts=3, pause_s=0.0)
