@@ -2,11 +2,17 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from auvseg.weights.catalogue import Model
 
 HEADER = json.dumps({"w": {"dtype": "U8", "shape": [400_000], "data_offsets": [0, 400_000]}}).encode()
 
@@ -15,6 +21,35 @@ HEADER = json.dumps({"w": {"dtype": "U8", "shape": [400_000], "data_offsets": [0
 def weights_bytes(seed=0):
     """A safetensors file of 400 kB."""
     return len(HEADER).to_bytes(8, "little") + HEADER + bytes((i * 31 + seed) % 251 for i in range(400_000))
+
+
+SIZE = len(weights_bytes())
+SHA256 = hashlib.sha256(weights_bytes()).hexdigest()
+
+
+def toy_model(url, **facts):
+    """A model that the server has; nobody publishes its size and sha256."""
+    toy = {
+        "name": "toy",
+        "title": "Toy",
+        "what": "a toy",
+        "url": url,
+        "file_name": "model.safetensors",
+        "licence": "CC BY-NC-ND 4.0",
+        "licence_url": "https://example.org/licence",
+        "research_only": "yes",
+        "hosts": ("127.0.0.1",),
+    }
+    return Model(**{**toy, **facts})
+
+
+def python(code, server, **environment):
+    """Another Python, which can import this file, and is told the server's address."""
+    found = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": found, **environment}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, server.url], stdout=subprocess.PIPE, text=True, env=environment
+    )
 
 
 @dataclass

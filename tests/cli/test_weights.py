@@ -1,8 +1,5 @@
 """`auvseg weights` as a user meets it, with a server on this machine in place of Hugging Face."""
 
-import dataclasses
-import hashlib
-
 import pytest
 from typer.testing import CliRunner
 
@@ -11,7 +8,7 @@ from auvseg.doctor import cached_weights
 from auvseg.errors import UsageError, WeightsError
 from auvseg.weights import catalogue
 from auvseg.weights.cache import location
-from file_server import serving, weights_bytes
+from file_server import SHA256, SIZE, serving, toy_model, weights_bytes
 
 
 @pytest.fixture
@@ -26,21 +23,8 @@ def toy(server, tmp_path, monkeypatch):
     monkeypatch.setenv("AUVSEG_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    content = weights_bytes()
-    toy = catalogue.Model(
-        name="toy",
-        title="Toy",
-        what="a toy",
-        url=server.url,
-        file_name="model.safetensors",
-        licence="CC BY-NC-ND 4.0",
-        licence_url="https://example.org/licence",
-        research_only="yes",
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        hosts=("127.0.0.1",),
-    )
-    other = dataclasses.replace(toy, name="unpublished", sha256=None, size_bytes=None)
+    toy = toy_model(server.url, size_bytes=SIZE, sha256=SHA256)
+    other = toy_model(server.url, name="unpublished")
     monkeypatch.setattr(catalogue, "MODELS", (toy, other))
     return toy
 

@@ -1,13 +1,10 @@
 """A cache of its own for every test, and a server on this machine."""
 
-import dataclasses
-import hashlib
 import time
 
 import pytest
 
-from auvseg.weights.catalogue import Model
-from file_server import serving, weights_bytes
+from file_server import SHA256, SIZE, serving, toy_model
 
 
 @pytest.fixture(autouse=True)
@@ -28,21 +25,9 @@ def server():
 @pytest.fixture
 def unpublished(server):
     """A model whose sha256 and size nobody publishes."""
-    return Model(
-        name="toy",
-        title="Toy",
-        what="a toy",
-        url=server.url,
-        file_name="model.safetensors",
-        licence="none",
-        licence_url="https://example.org/licence",
-        research_only="no",
-        hosts=("127.0.0.1",),
-    )
+    return toy_model(server.url)
 
 
 @pytest.fixture
-def model(unpublished):
-    content = weights_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return dataclasses.replace(unpublished, size_bytes=len(content), sha256=digest)
+def model(server):
+    return toy_model(server.url, size_bytes=SIZE, sha256=SHA256)

@@ -1,11 +1,7 @@
 """Everything that goes wrong between a server and a file, with huggingface_hub as it is."""
 
 import dataclasses
-import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,10 +14,7 @@ from auvseg.errors import WeightsError
 from auvseg.weights.cache import location
 from auvseg.weights.part import part_path
 from auvseg.weights.pull import pull
-from file_server import weights_bytes
-
-SIZE = len(weights_bytes())
-SHA256 = hashlib.sha256(weights_bytes()).hexdigest()
+from file_server import SHA256, SIZE, python, weights_bytes
 
 
 def files_of(model):
@@ -329,12 +322,11 @@ def test_a_full_disk_is_told(model, server):
 
 
 PRIVATE = """
-import os, sys
+import sys
 import huggingface_hub  # with telemetry on, as the environment has it
-from auvseg.weights.catalogue import Model
 from auvseg.weights.pull import pull
-url = sys.argv[1]
-pull(Model("toy", "Toy", "a toy", url, "model.safetensors", "none", "", "no", hosts=("127.0.0.1",)))
+from file_server import toy_model
+pull(toy_model(sys.argv[1]))
 print(huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY)
 """
 
@@ -342,19 +334,14 @@ print(huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY)
 def test_nothing_but_the_file_is_asked_for_and_nothing_is_told(server, tmp_path):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
     environment = {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK")
-        },
+        "HF_HUB_DISABLE_TELEMETRY": "",
+        "DO_NOT_TRACK": "",
         "NETRC": str(tmp_path / "netrc"),
         "HF_TOKEN": "hf_secret",
         "HF_HOME": str(tmp_path / "hub"),
         "HF_ENDPOINT": server.url.rsplit("/", 1)[0],
     }
-    command = [sys.executable, "-c", PRIVATE, server.url]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["False"]
+    assert python(PRIVATE, server, **environment).communicate()[0].split() == ["False"]
     assert [(method, path) for method, path, _ in server.requests] == [
         ("HEAD", "/model.safetensors"),
         ("GET", "/model.safetensors"),

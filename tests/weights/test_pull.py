@@ -1,7 +1,5 @@
 import dataclasses
 import hashlib
-import subprocess
-import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -14,26 +12,19 @@ from auvseg.weights.cache import examine, location, record_path
 from auvseg.weights.catalogue import find_model
 from auvseg.weights.part import part_path, part_size
 from auvseg.weights.pull import accept_licence, licence_accepted, pull
-from file_server import weights_bytes
+from file_server import python, weights_bytes
 
 FETCH = """
 import sys
-from auvseg.weights.catalogue import Model
-from auvseg.weights.part import part_path, part_size
 from auvseg.weights.pull import pull
-model = Model(name="toy", title="Toy", what="a toy", url=sys.argv[1], file_name="model.safetensors", licence="none",
-              licence_url="https://example.org/", research_only="no", hosts=("127.0.0.1",))
-print(pull(model).how)
+from file_server import toy_model
+print(pull(toy_model(sys.argv[1])).how)
 """
-
-
-def fetching(server):
-    return subprocess.Popen([sys.executable, "-c", FETCH, server.url], stdout=subprocess.PIPE, text=True)
 
 
 def test_two_processes_at_once_download_once(unpublished, server):
     server.delay_s = 1.0
-    both = [fetching(server) for _ in range(2)]
+    both = [python(FETCH, server) for _ in range(2)]
     said = sorted(process.communicate(timeout=300)[0].strip() for process in both)
     assert said == ["downloaded", "here"]
     assert len(server.ranges_asked()) == 1
@@ -43,7 +34,7 @@ def test_two_processes_at_once_download_once(unpublished, server):
 def test_a_killed_process_leaves_what_it_has(unpublished, server):
     server.delay_s = 600.0
     part = part_path(location(unpublished), hashlib.sha256(server.content).hexdigest())
-    with fetching(server) as process:
+    with python(FETCH, server) as process:
         while process.poll() is None and part_size(part) < 100_000:
             threading.Event().wait(0.02)
         process.kill()

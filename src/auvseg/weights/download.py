@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from logging import ERROR
 from pathlib import Path
 from threading import Lock
 from urllib.request import getproxies
@@ -113,29 +114,26 @@ def _refused(model: Model, reason: str) -> WeightsError:
 @contextmanager
 def _guarded_hub(hosts: tuple[str, ...]) -> Iterator[None]:
     """Let huggingface_hub ask these hosts alone, send no telemetry, and write what it receives at once."""
-    make_client = partial(_client, hosts, _certificates())
+    make_client = partial(
+        httpx2.Client,
+        event_hooks={"request": [partial(_require_known, hosts)]},
+        follow_redirects=True,
+        headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+        verify=_certificates(),
+    )
     with _one_download:
-        telemetry_off, chunk_bytes = constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE
+        kept = constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE
         verbosity = hub_logging.get_verbosity()
         set_client_factory(make_client)
         constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE = True, _CHUNK_BYTES
-        hub_logging.set_verbosity_error()
+        hub_logging.set_verbosity(ERROR)
         try:
             yield
         finally:
             # What huggingface_hub takes by default, but for headers that let the hub count.
             set_client_factory(partial(httpx2.Client, follow_redirects=True, timeout=None))
-            constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE = telemetry_off, chunk_bytes
+            constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE = kept
             hub_logging.set_verbosity(verbosity)
-
-
-def _client(hosts: tuple[str, ...], certificates: ssl.SSLContext | bool) -> httpx2.Client:
-    return httpx2.Client(
-        event_hooks={"request": [partial(_require_known, hosts)]},
-        follow_redirects=True,
-        headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
-        verify=certificates,
-    )
 
 
 def _require_known(hosts: tuple[str, ...], request: httpx2.Request) -> None:
