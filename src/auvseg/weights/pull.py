@@ -47,8 +47,8 @@ def pull(
 ) -> Pulled:
     """Have the verified weights of a model on this machine.
 
-    The licence is the caller's to show: see `licence_accepted` and `accept_licence`. During a download huggingface_hub's
-    HTTP client in this process (`set_client_factory`) asks this model's hosts alone; afterwards it is a default one.
+    The licence is the caller's to show: see `licence_accepted` and `accept_licence`. During a download the HTTP client
+    of huggingface_hub in this process (`set_client_factory`) asks this model's hosts alone; then it is a default one.
 
     Args:
         model: of the catalogue.
