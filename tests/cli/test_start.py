@@ -22,6 +22,8 @@ HEAVY = (
         "nibabel",
         "pydicom",
         "SimpleITK",
+        "huggingface_hub",
+        "httpx2",
         "requests",
         "jinja2",
         "PIL",

@@ -1,13 +1,10 @@
 """A cache of its own for every test, and a server on this machine."""
 
-import dataclasses
-import hashlib
+import time
 
 import pytest
 
-from auvseg.weights.catalogue import Model
-from auvseg.weights.transport import Patience
-from file_server import serving, weights_bytes
+from file_server import SHA256, SIZE, serving, toy_model
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +12,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("AUVSEG_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     return tmp_path / "cache"
 
 
@@ -27,26 +25,9 @@ def server():
 @pytest.fixture
 def unpublished(server):
     """A model whose sha256 and size nobody publishes."""
-    return Model(
-        name="toy",
-        title="Toy",
-        what="a toy",
-        url=server.url,
-        file_name="model.safetensors",
-        licence="none",
-        licence_url="https://example.org/licence",
-        research_only="no",
-        hosts=("127.0.0.1",),
-    )
+    return toy_model(server.url)
 
 
 @pytest.fixture
-def model(unpublished):
-    content = weights_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return dataclasses.replace(unpublished, size_bytes=len(content), sha256=digest)
-
-
-@pytest.fixture
-def patience():
-    return Patience(connect_s=60.0, read_s=60.0, attempts=3, pause_s=0.0)
+def model(server):
+    return toy_model(server.url, size_bytes=SIZE, sha256=SHA256)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from auvseg.weights.cache import weights_file
     from auvseg.weights.catalogue import MODELS, Model, find_model
-    from auvseg.weights.hashing import verify_sha256
+    from auvseg.weights.integrity import verify_sha256
     from auvseg.weights.loading import load_state_dict
     from auvseg.weights.pull import pull
 
@@ -22,7 +22,7 @@ _HOME = {
     "find_model": "auvseg.weights.catalogue",
     "load_state_dict": "auvseg.weights.loading",
     "pull": "auvseg.weights.pull",
-    "verify_sha256": "auvseg.weights.hashing",
+    "verify_sha256": "auvseg.weights.integrity",
     "weights_file": "auvseg.weights.cache",
 }
 

@@ -1,11 +1,11 @@
-"""Where weights files lie, and whether they are what they were.
+"""Where weights files lie, and whether they are still the same.
 
 $AUVSEG_WEIGHTS, else the user's cache folder
   medsam2/e4a6f35edd7e/           a model, a revision
     MedSAM2_latest.pt
     MedSAM2_latest.pt.sha256      its sha256 at first use, where no published one is known
     accepted-licence.txt          the terms that were accepted before the download
-    MedSAM2_latest.pt.part        what an interrupted download left, with MedSAM2_latest.pt.part.etag
+    MedSAM2_latest.pt.c92743b99f00.part    what an interrupted download left of the file with this sha256
 """
 
 import os
@@ -19,7 +19,7 @@ from platformdirs import user_cache_path
 from auvseg import atomic
 from auvseg.errors import WeightsError
 from auvseg.weights.catalogue import Model, find_model
-from auvseg.weights.hashing import sha256_of
+from auvseg.weights.integrity import sha256_of
 
 VARIABLE = "AUVSEG_WEIGHTS"
 

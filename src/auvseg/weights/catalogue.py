@@ -4,9 +4,7 @@ A fact that upstream does not state stands as None, and is not guessed. MedSAM2'
 MONAI Label pins for the same file and revision.
 """
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,13 +21,6 @@ HUGGING_FACE = (
     ".xethub.hf.co",
 )
 """Where huggingface.co serves files from (https://huggingface.co/.well-known/meta.json); .name: every host below it."""
-
-SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-"""Weights that load with `weights_only=True`, or are safetensors."""
-
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_REVISION = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 ResearchOnly = Literal["yes", "no", "not stated"]
 
@@ -70,33 +61,10 @@ class Model:
     hosts: tuple[str, ...] = HUGGING_FACE
     package: str | None = None
 
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is no name of a model: small letters, digits and single hyphens")
-        if PurePosixPath(self.file_name).suffix not in SUFFIXES:
-            raise ValueError(f"{self.file_name!r} is no weights file: it must end in {', '.join(SUFFIXES)}")
-        if self.package is None and not _is_plain(self.file_name):
-            raise ValueError(f"{self.file_name!r} is more than a file name")
-        if self.revision is not None and not _REVISION.fullmatch(self.revision):
-            raise ValueError(f"{self.revision!r} is no commit: 40 hexadecimal digits")
-        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
-            raise ValueError(f"{self.sha256!r} is no sha256: 64 hexadecimal digits")
-
     @property
     def host(self) -> str:
         """The host that publishes the file."""
         return urlsplit(self.url).hostname or ""
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a name stays where it is put, on every operating system."""
-    return (
-        name not in ("", ".", "..")
-        and PurePosixPath(name).name == name
-        and PureWindowsPath(name).name == name
-        and name.isprintable()
-        and not name.startswith(".")
-    )
 
 
 def _medsam2(name: str, what: str, file_name: str, size_bytes: int | None = None, sha256: str | None = None) -> Model:

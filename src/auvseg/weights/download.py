@@ -1,222 +1,181 @@
-"""A weights file from the network into a part file that survives interruption.
+"""Download a weights file with huggingface_hub: it sends the requests, resumes, and tries again.
 
-A part goes on where it stopped if the server says that the file is still the same (a strong ETag, sent back as
-If-Range); a server that cannot, or whose file changed, sends it from the start. Every byte is hashed as it is written.
+huggingface_hub has one HTTP client and one set of constants a process. During a download that client asks the model's
+hosts alone, and telemetry is off.
+
+`hf_hub_download` is not used: it deletes what an interrupted process has received, and hf_xet, which it prefers, opens
+connections of its own that no list of hosts binds.
 """
 
-import errno
-import hashlib
 import os
 import re
-import shutil
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from logging import ERROR
 from pathlib import Path
+from threading import Lock
+from urllib.request import getproxies
 
-import requests
+import httpx2
+from huggingface_hub import constants, get_hf_file_metadata, set_client_factory
+from huggingface_hub import logging as hub_logging
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.file_download import http_get
 
-from auvseg import atomic
+from auvseg._version import __version__
 from auvseg.errors import WeightsError
-from auvseg.weights.cache import by_hand, unwritable
+from auvseg.weights.cache import by_hand
 from auvseg.weights.catalogue import Model
-from auvseg.weights.hashing import CHUNK_BYTES
-from auvseg.weights.transport import BrokenOffError, NoConnectionError, Patience, RefusedError, chunks, open_response
+from auvseg.weights.part import OnBytes, PartFile, part_path, part_size, storage_error
 
-OnBytes = Callable[[int, int], None]
-"""Told how many bytes of how many are there."""
+_USER_AGENT = f"auvseg/{__version__}"
+_CA_BUNDLE = "REQUESTS_CA_BUNDLE"
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_SHA256 = re.compile("[0-9a-f]{64}")
+# What a broken connection loses at most; huggingface_hub's own 10 MB are too many for a slow line.
+_CHUNK_BYTES = 1 << 16
+_PAUSES_S = (1.0, 2.0, 4.0)
+_RETRY_STATUS = (408, 425, 429, 500, 502, 503, 504)
 
-_SPARE_BYTES = 64 << 20
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
-
-
-class Part:
-    """What of a file is there, its sha256 so far, and the ETag of the file that it is a part of.
-
-    Args:
-        path: the part file; it need not exist.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._etag_path = path.with_name(f"{path.name}.etag")
-        self.size = 0
-        self.sha256 = hashlib.sha256()
-
-    def etag(self) -> str | None:
-        """The ETag of the file that this is a part of; None where going on is not possible."""
-        try:
-            return self._etag_path.read_text(encoding="ascii") or None
-        except (OSError, UnicodeDecodeError):
-            return None
-
-    def read(self) -> None:
-        """Hash what is there already.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-        self.size, self.sha256 = 0, hashlib.sha256()
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                self.sha256.update(chunk)
-                self.size += len(chunk)
-
-    def restart(self, etag: str | None) -> None:
-        """Forget what is there, and begin a part of the file with this ETag.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        self.discard()
-        self.size, self.sha256 = 0, hashlib.sha256()
-        if etag:
-            atomic.write_text(self._etag_path, etag)
-
-    def distrust(self) -> None:
-        """Let the next attempt begin at the start."""
-        self._etag_path.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Remove the part."""
-        self.path.unlink(missing_ok=True)
-        self.distrust()
-
-    def finish(self, target: Path) -> None:
-        """Make the part the file itself, in one step.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        self.path.replace(target)
-        self.distrust()
+_one_download = Lock()
 
 
-def download(model: Model, part: Part, on_bytes: OnBytes, patience: Patience) -> None:
-    """Fill a part with the whole file.
+class NotAskedError(httpx2.RequestError):
+    """An address that is not one of the model's."""
+
+
+def download(model: Model, target: Path, expected: str | None, on_bytes: OnBytes) -> tuple[Path, str]:
+    """Download a model's file into a part file beside `target`.
+
+    The part is named by the sha256 that the whole file must have, so that nothing of another file is added to it.
 
     Args:
-        model: whose file.
-        part: where it goes; what is there already is used if the server still has the same file.
-        on_bytes: told of every piece.
-        patience: limits on waiting, and attempts.
+        model: of the catalogue.
+        target: where the file will be.
+        expected: sha256 of the file; None takes the one that the server states.
+        on_bytes: told of every chunk.
+
+    Returns:
+        The part, complete but not hashed, and the sha256 that it must have.
 
     Raises:
-        WeightsError: no connection, no space, a server that refuses, another size than published; the part stays where
-            the same command can go on.
+        WeightsError: no connection, no space, an address that is not the model's, or a server that has another file.
+            What was received stays.
     """
-    problem = ""
-    for attempt in range(patience.attempts):
-        if attempt:
-            time.sleep(patience.pause_s * 2 ** (attempt - 1))
+    if expected is not None and part_size(part := part_path(target, expected)) == model.size_bytes:
+        return part, expected
+    with _guarded_hub(model.hosts):
+        pauses_s = iter(_PAUSES_S)
+        while True:
+            try:
+                size_bytes, sha256 = _offer(model, expected)
+                part = part_path(target, sha256)
+                with PartFile(part, size_bytes, on_bytes) as file:
+                    http_get(model.url, file, resume_size=file.tell(), expected_size=size_bytes)
+                return part, sha256
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+                problem, may_pass = _problem(error, model)
+                pause_s = next(pauses_s, None)
+                if pause_s is None or not may_pass:
+                    again = "run the same command again, it goes on where it stopped; " if may_pass else ""
+                    raise _refused(model, f"{problem}; {again}{by_hand(model)}") from None
+                time.sleep(pause_s)
+            except OSError as error:
+                if error.errno is None:  # PartFile's or http_get's, and no matter of the disk
+                    raise _refused(model, f"{model.host} sent more or fewer bytes than it announced") from None
+                raise storage_error(target.parent, error) from None
+
+
+def _offer(model: Model, expected: str | None) -> tuple[int, str]:
+    """Size in bytes and sha256 of the file that the server has.
+
+    Raises:
+        WeightsError: it is another file than the published one, or the server does not say which.
+    """
+    # The user agent that huggingface_hub makes up names the versions on this machine.
+    offered = get_hf_file_metadata(model.url, token=False, headers={"user-agent": _USER_AGENT})
+    # The hub's ETag of a large file is its sha256.
+    stated = offered.etag if _SHA256.fullmatch(offered.etag or "") else None
+    sha256 = expected or stated
+    if sha256 is None or offered.size is None:
+        raise _refused(model, f"{model.host} does not say how large the file is and which sha256 it has: is it a page?")
+    if model.size_bytes not in (None, offered.size):
+        raise _refused(model, f"{model.host} offers {offered.size} bytes, the published file has {model.size_bytes}")
+    return offered.size, sha256
+
+
+def _refused(model: Model, reason: str) -> WeightsError:
+    return WeightsError(f"{model.title} was not downloaded: {reason}")
+
+
+@contextmanager
+def _guarded_hub(hosts: tuple[str, ...]) -> Iterator[None]:
+    """Let huggingface_hub ask these hosts alone, send no telemetry, and write what it receives at once."""
+    make_client = partial(
+        httpx2.Client,
+        event_hooks={"request": [partial(_require_known, hosts)]},
+        follow_redirects=True,
+        headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+        verify=_certificates(),
+    )
+    with _one_download:
+        kept = constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE
+        verbosity = hub_logging.get_verbosity()
+        set_client_factory(make_client)
+        constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE = True, _CHUNK_BYTES
+        hub_logging.set_verbosity(ERROR)
         try:
-            return _attempt(model, part, on_bytes, patience)
-        except BrokenOffError as error:
-            problem = f"{error}; run the same command again, it goes on where it stopped"
-        except NoConnectionError as error:
-            problem = str(error)
-            if not attempt:  # There was none from the start: a person should not wait to be told.
-                break
-        except RefusedError as error:
-            problem = str(error)
-            break
-        except OSError as error:
-            raise _storage_error(part, error) from None
-    raise WeightsError(f"{model.title} was not downloaded: {problem}; {by_hand(model)}")
+            yield
+        finally:
+            # What huggingface_hub takes by default, but for headers that let the hub count.
+            set_client_factory(partial(httpx2.Client, follow_redirects=True, timeout=None))
+            constants.HF_HUB_DISABLE_TELEMETRY, constants.DOWNLOAD_CHUNK_SIZE = kept
+            hub_logging.set_verbosity(verbosity)
 
 
-def require_space(folder: Path, needed_bytes: int) -> None:
-    """Refuse to begin what the disk cannot hold.
+def _require_known(hosts: tuple[str, ...], request: httpx2.Request) -> None:
+    """Look at an address before it is asked; those of redirects come here too.
 
     Raises:
-        WeightsError: there is less free space than needed.
+        NotAskedError: it is not one of the model's, or not encrypted.
     """
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes + _SPARE_BYTES:
-        raise WeightsError(
-            f"{folder}: {free / 1e6:.0f} MB free, {(needed_bytes + _SPARE_BYTES) / 1e6:.0f} MB needed; free some space "
-            "or set AUVSEG_WEIGHTS to another folder"
-        )
+    url = request.url
+    if not any(url.host == known or (known.startswith(".") and url.host.endswith(known)) for known in hosts):
+        raise NotAskedError(f"{url.host or 'an address without a host'} does not serve this model, and was not asked")
+    encrypted = url.scheme == "https" and url.port in (None, 443)
+    local = url.scheme in ("http", "https") and url.host in _THIS_MACHINE
+    if url.userinfo or not (encrypted or local):
+        raise NotAskedError(f"{url.host} was not asked, because its address is not a plain https one")
 
 
-def _attempt(model: Model, part: Part, on_bytes: OnBytes, patience: Patience) -> None:
-    part.read()
-    if part.size == model.size_bytes:
-        return
-    etag = part.etag()
-    going_on = bool(part.size and etag)
-    asked = {"Range": f"bytes={part.size}-", "If-Range": str(etag)} if going_on else {}
-    with open_response(model.url, model.hosts, asked, patience) as response:
-        total = _begin(model, part, response)
-        require_space(part.path.parent, total - part.size)
-        _fill(part, response, total, on_bytes)
-    if part.size != total:
-        raise BrokenOffError(f"the connection broke after {part.size} of {total} bytes")
+def _certificates() -> ssl.SSLContext | bool:
+    """The authorities of $REQUESTS_CA_BUNDLE; True stands for those of the system.
+
+    Raises:
+        WeightsError: the file or folder that it names cannot be read.
+    """
+    bundle = os.environ.get(_CA_BUNDLE)
+    if not bundle:
+        return True
+    try:
+        if Path(bundle).is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise WeightsError(f"{bundle}: no certificates can be read ({error.strerror}); see {_CA_BUNDLE}") from None
 
 
-def _begin(model: Model, part: Part, response: requests.Response) -> int:
-    """Bring the part to where the server begins; the size of the whole file in bytes."""
-    etag = _strong_etag(response)
-    if response.status_code == 416:
-        part.distrust()
-        raise BrokenOffError("the server has another file than the one begun")
-    if response.status_code == 206:
-        start, total = _content_range(response)
-        if start != part.size or (etag is not None and etag != part.etag()):
-            part.distrust()
-            raise BrokenOffError("the file changed on the server")
-    else:
-        total = _content_length(model, response)
-        part.restart(etag)
-    if model.size_bytes is not None and total != model.size_bytes:
-        part.discard()
-        raise WeightsError(
-            f"{model.host}: offers {total} bytes for {model.file_name}, but the published file has {model.size_bytes}; "
-            "it was not downloaded"
-        )
-    return total
-
-
-def _fill(part: Part, response: requests.Response, total: int, on_bytes: OnBytes) -> None:
-    on_bytes(part.size, total)
-    with part.path.open("ab") as file:
-        for chunk in chunks(response):
-            if part.size + len(chunk) > total:
-                part.distrust()
-                raise BrokenOffError(f"the server sends more than the {total} bytes it announced")
-            file.write(chunk)
-            part.sha256.update(chunk)
-            part.size += len(chunk)
-            on_bytes(part.size, total)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _strong_etag(response: requests.Response) -> str | None:
-    """The ETag that proves bytes to be the same; a weak one proves less, and one with odd characters is none."""
-    etag = response.headers.get("ETag", "")
-    return etag if re.fullmatch(r'"[!#-~]{1,200}"', etag) else None
-
-
-def _content_range(response: requests.Response) -> tuple[int, int]:
-    found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    return (int(found[1]), int(found[2])) if found else (-1, 0)
-
-
-def _content_length(model: Model, response: requests.Response) -> int:
-    length = response.headers.get("Content-Length", "")
-    if re.fullmatch(r"\d{1,15}", length):
-        return int(length)
-    if model.size_bytes is not None:
-        return model.size_bytes
-    raise WeightsError(f"{model.host}: does not say how large {model.file_name} is; it was not downloaded")
-
-
-def _storage_error(part: Part, error: OSError) -> WeightsError:
-    if error.errno == errno.ENOSPC:
-        return WeightsError(
-            f"{part.path.parent}: the disk is full; free some space and run the same command again, it goes on where "
-            "it stopped"
-        )
-    return unwritable(part.path.parent, error)
+def _problem(error: Exception, model: Model) -> tuple[str, bool]:
+    """What went wrong, and whether asking again may help."""
+    if isinstance(error, HfHubHTTPError):  # its own words repeat addresses with signatures in them
+        status = error.response.status_code
+        return f"{error.response.url.host} answers HTTP {status}", status in _RETRY_STATUS
+    if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
+        # http_get has tried again, or there was no connection from the start: a person should be told at once.
+        through = " through the proxy that the environment names" if getproxies().keys() - {"no"} else ""
+        signed = f"; where a proxy signs connections itself, set {_CA_BUNDLE}" if "CERTIFICATE" in str(error) else ""
+        return f"no connection to {model.host}{through} ({error}){signed}", False
+    return f"{model.host} cannot be asked ({error})", isinstance(error, httpx2.TransportError)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from auvseg.errors import WeightsError
-from auvseg.weights.hashing import open_weights, require_sha256
+from auvseg.weights.integrity import open_weights, require_sha256
 
 
 def load_state_dict(path: Path, sha256: str) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Weights of one model into the cache: licence, download or copy, checks, and only then the file itself."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,9 @@ from auvseg import atomic
 from auvseg.errors import WeightsError
 from auvseg.weights import cache
 from auvseg.weights.catalogue import Model
-from auvseg.weights.content import require_weights_format
-from auvseg.weights.download import OnBytes, Part, download, require_space
-from auvseg.weights.hashing import CHUNK_BYTES
-from auvseg.weights.transport import Patience
+from auvseg.weights.download import download
+from auvseg.weights.integrity import CHUNK_BYTES, require_weights_format, sha256_of
+from auvseg.weights.part import OnBytes, PartFile, storage_error
 
 _LICENCE_FILE = "accepted-licence.txt"
 
@@ -44,18 +44,17 @@ def pull(
     source: Path | None = None,
     on_bytes: OnBytes = lambda done, total: None,
     on_note: Callable[[str], None] = lambda note: None,
-    patience: Patience | None = None,
 ) -> Pulled:
     """Have the verified weights of a model on this machine.
 
-    The licence is the caller's to show: see `licence_accepted` and `accept_licence`.
+    The licence is the caller's to show: see `licence_accepted` and `accept_licence`. During a download the HTTP client
+    of huggingface_hub in this process (`set_client_factory`) asks this model's hosts alone; then it is a default one.
 
     Args:
         model: of the catalogue.
         source: the file, downloaded by hand; None downloads it.
         on_bytes: told how many bytes of how many are there.
         on_note: told in one sentence where this waits for another process.
-        patience: limits on waiting for a server.
 
     Raises:
         WeightsError: anything that keeps the file away or makes it another one; says what to do.
@@ -68,17 +67,15 @@ def pull(
         held = cache.examine(model)
         if held.condition != "missing":
             return _as_it_is(held)
-        part = Part(target.with_name(f"{target.name}.part"))
-        if source is None:
-            if environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-                raise WeightsError(
-                    f"{model.title} is not downloaded while HF_HUB_OFFLINE is set; {cache.by_hand(model)}"
-                )
-            download(model, part, on_bytes, patience or Patience())
-        else:
-            part = Part(target.with_name(f"{target.name}.copy"))
-            _copy(source, part, on_bytes)
-        return _accept(model, part, target, "downloaded" if source is None else "copied")
+        expected = model.sha256 or cache.recorded(target)
+        if source is not None:
+            return _accept(model, _copy(source, target, on_bytes), target, "copied", expected)
+        if environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+            raise WeightsError(f"{model.title} is not downloaded while HF_HUB_OFFLINE is set; {cache.by_hand(model)}")
+        part, stated = download(model, target, expected, on_bytes)
+        pulled = _accept(model, part, target, "downloaded", stated)
+        _clear_parts(target)
+        return pulled
 
 
 def licence_accepted(model: Model) -> bool:
@@ -148,56 +145,53 @@ def _alone(target: Path, on_note: Callable[[str], None]) -> Iterator[None]:
         lock.release()
 
 
-def _copy(source: Path, part: Part, on_bytes: OnBytes) -> None:
+def _copy(source: Path, target: Path, on_bytes: OnBytes) -> Path:
+    copy = target.with_name(f"{target.name}.copy")
     try:
-        total = source.stat().st_size
+        size_bytes = source.stat().st_size
         file = source.open("rb")
     except OSError as error:
         raise WeightsError(f"{source}: cannot be read ({error.strerror}); --from is the downloaded file") from None
-    require_space(part.path.parent, total)
     try:
-        part.restart(None)
-        with file, part.path.open("wb") as copy:
-            while chunk := file.read(CHUNK_BYTES):
-                copy.write(chunk)
-                part.sha256.update(chunk)
-                part.size += len(chunk)
-                on_bytes(part.size, total)
-            copy.flush()
-            fsync(copy.fileno())
+        copy.unlink(missing_ok=True)
+        with file, PartFile(copy, size_bytes, on_bytes) as part:
+            shutil.copyfileobj(file, part, CHUNK_BYTES)
     except OSError as error:
-        part.discard()
-        raise cache.unwritable(part.path.parent, error) from None
+        copy.unlink(missing_ok=True)
+        raise storage_error(target.parent, error) from None
+    return copy
 
 
-def _accept(model: Model, part: Part, target: Path, how: Literal["downloaded", "copied"]) -> Pulled:
+def _accept(
+    model: Model, part: Path, target: Path, how: Literal["downloaded", "copied"], expected: str | None
+) -> Pulled:
     """Make a complete part the model's file if it is what it should be; remove it if not."""
-    found = part.sha256.hexdigest()
-    expected = model.sha256 or cache.recorded(target)
+    recorded = cache.recorded(target)
     try:
-        _require_published(model, part, found, expected)
-        require_weights_format(part.path)
+        found = sha256_of(part)
+        if expected not in (None, found):
+            known = "published" if model.sha256 else "recorded at first use" if recorded else f"stated by {model.host}"
+            raise WeightsError(
+                f"{model.title}: the file's sha256 is {found}, {known} {expected}; it was not kept, get it again from "
+                f"{model.url}"
+            )
+        require_weights_format(part)
     except WeightsError:
-        part.discard()
+        part.unlink(missing_ok=True)
         raise
-    if expected is None:
+    first_use = (model.sha256 or recorded) is None
+    if first_use:
         cache.record(target, found)
     try:
-        part.finish(target)
+        with part.open("r+b") as file:
+            fsync(file.fileno())
+        part.replace(target)
     except OSError as error:
-        raise cache.unwritable(target.parent, error) from None
-    return Pulled(target, how, found, first_use=expected is None)
+        raise storage_error(target.parent, error) from None
+    return Pulled(target, how, found, first_use)
 
 
-def _require_published(model: Model, part: Part, found: str, expected: str | None) -> None:
-    if model.size_bytes is not None and part.size != model.size_bytes:
-        raise WeightsError(
-            f"{model.title}: the file has {part.size} bytes, the published one {model.size_bytes}; it was not kept, "
-            f"get it again from {model.url}"
-        )
-    if expected is not None and found != expected:
-        known = "published" if model.sha256 else "recorded at first use"
-        raise WeightsError(
-            f"{model.title}: the file's sha256 is {found}, {known} {expected}; it was not kept, get it again from "
-            f"{model.url}"
-        )
+def _clear_parts(target: Path) -> None:
+    """Remove what is left of other contents of a file, and of downloads by earlier versions of auvseg."""
+    for path in target.parent.glob(f"{target.name}.*part*"):
+        path.unlink(missing_ok=True)
