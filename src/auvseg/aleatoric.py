@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float64
 from numpy.typing import ArrayLike
 
+from auvseg.choices import Scope
 from auvseg.data.case import Subset
 from auvseg.errors import UsageError
 
@@ -21,7 +22,6 @@ FLOOR = 1e-6
 """Smallest `S` whose logarithm is taken. A float32 map with all but about one part in 10^7 of its energy in one
 direction has an `S` of this size, so what lies below is rounding, not information."""
 
-Scope = Literal["case", "class"]
 """What is compared: whole cases, or every class of every case with the same class elsewhere."""
 
 

@@ -4,19 +4,17 @@ What may be compared by, and which end of it is the suspicious one, is decided h
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from auvseg.aleatoric import normalise_scale
+from auvseg.choices import Scope
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import MEASURES, Suspicious
 from auvseg.measures.default import AUV, default_measure
 from auvseg.measures.direction import suspicion_of
 from auvseg.scoring.columns import KEY_COLUMNS
-
-Scope = Literal["case", "class"]
 
 _MISSING = ("", "na", "n/a", "nan", "none", "null", "-", "?")
 """What people write into a table for a number that they do not have."""

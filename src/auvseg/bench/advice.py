@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int64
 
-from auvseg.aleatoric import Scope
 from auvseg.bench.combination import read_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
+from auvseg.choices import Scope
 from auvseg.errors import UsageError
 from auvseg.filtering.suspicion import suspicions, training_rows
 from auvseg.measures.catalogue import COMBINED, Suspicious

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from auvseg.bench.statistics import spearman
+from auvseg.choices import Scope
 from auvseg.cohort.order import no_order
 from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES, Suspicious
 from auvseg.measures.default import AUV, default_measure
-from auvseg.ranking import Criterion, Scope, find_criterion, rank
+from auvseg.ranking import Criterion, find_criterion, rank
 from auvseg.scoring.columns import KEY_COLUMNS
 
 WORST_SHARE = 0.1

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from auvseg.choices import Scope
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import FEWEST, too_few
 from auvseg.measures.default import AUV
 from auvseg.measures.direction import suspicion_of
-from auvseg.ranking import Criterion, Scope, numbers_in
+from auvseg.ranking import Criterion, numbers_in
 from auvseg.wording import counted
 
 _MOST_NAMED = 5

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from auvseg.choices import Scope
 from auvseg.cohort.deviation import signed
 from auvseg.cohort.explainer import Explainer
 from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order
 from auvseg.measures.catalogue import Suspicious
 from auvseg.measures.default import AUV, default_measure
-from auvseg.ranking import Criterion, Scope, find_criterion, rank
+from auvseg.ranking import Criterion, find_criterion, rank
 
 if TYPE_CHECKING:
     from auvseg.scoring.view import CaseView

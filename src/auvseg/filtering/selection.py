@@ -10,13 +10,13 @@ part.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from auvseg.aleatoric import FLOOR, Scope, without_variation
+from auvseg.aleatoric import FLOOR, without_variation
+from auvseg.choices import Combine, Scope
 from auvseg.cohort.order import doubt, no_order, uncompared
 from auvseg.errors import UsageError
 from auvseg.filtering.losses import cautions, count_losses
@@ -25,8 +25,6 @@ from auvseg.measures.catalogue import Suspicious
 from auvseg.measures.default import default_measure
 from auvseg.ranking import find_criterion
 from auvseg.wording import counted
-
-Combine = Literal["union", "intersection"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ Reads the table and orients it by a criterion (`auvseg.ranking`); the threshold 
 
 import pandas as pd
 
-from auvseg.aleatoric import Scope, normalise_scale
+from auvseg.aleatoric import normalise_scale
+from auvseg.choices import Scope
 from auvseg.cohort.order import uncompared
 from auvseg.errors import UsageError
 from auvseg.measures.direction import suspicion_of

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auvseg import atomic
-from auvseg.aleatoric import Scope
 from auvseg.bench.combination import with_combined
 from auvseg.bench.detection.findings import find
 from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import detect
 from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
+from auvseg.choices import Combine, Scope
 from auvseg.data.case import Dataset
-from auvseg.filtering.selection import Combine, filter_cases
+from auvseg.filtering.selection import filter_cases
 from auvseg.scoring.config import ScoreConfig, all_measures
 from auvseg.scoring.score import CaseDone, score
 from auvseg.scoring.table import load_scores
