@@ -26,20 +26,11 @@ _SWITCHES = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--enable-unsafe-swiftshader",  # the volume is shown by WebGL, here without a graphics card
     "--window-size=1300,900",
 )
 _LACKS = {
     "storage": """
         Object.defineProperty(window, "localStorage", { get() { throw new DOMException("", "SecurityError"); } });
-    """,
-    "webgl": """
-        for (const kind of [HTMLCanvasElement, OffscreenCanvas]) {
-          const get = kind.prototype.getContext;
-          kind.prototype.getContext = function (name, ...more) {
-            return /webgl|webgpu/.test(name) ? null : get.call(this, name, ...more);
-          };
-        }
     """,
 }
 """What a browser may lack, and how one that has it is made to."""

@@ -65,19 +65,6 @@ def test_no_injected_request_leaves_the_page(reader, reports):
     assert all("Content Security Policy" in one or "auvseg.invalid" in one for one in reader.problems())
 
 
-def test_without_webgl_everything_that_needs_none_is_there(reader, reports):
-    reader.open(reports.index, case=0, without="webgl")
-    assert reader.js("document.createElement('canvas').getContext('webgl2')") is None
-    assert len(reader.all("canvas[data-plane]")) == 3
-    shades = reader.js(
-        "const canvas = document.querySelector('canvas[data-plane=axial]');"
-        "return new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
-    )
-    assert shades > 50
-    reader.until("document.querySelectorAll('.spectrum canvas').length === 3")
-    assert not reader.all("#volume")
-
-
 def test_a_single_file_holds_its_cases_and_asks_for_no_other(reader, reports, tmp_path):
     alone = tmp_path / "sent by mail.html"
     alone.write_bytes(reports.single.read_bytes())

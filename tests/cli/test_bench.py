@@ -218,7 +218,7 @@ def test_two_runs_are_compared(done):
     found = runner.invoke(app, ["rank", str(folder / "run"), str(folder / "other"), "--by", "edge", "--top", "3"])
     assert found.exit_code == 0, found.output
     words = " ".join(found.output.split())
-    assert "do the two runs put cases in the same order?" in words
+    assert "agreement between the rankings of cases" in words
     assert "3 of 14, farthest apart by edge first" in words
     as_csv = runner.invoke(app, ["rank", str(folder / "run"), str(folder / "other"), "--by", "edge", "--csv"])
     assert len(list(csv.DictReader(as_csv.stdout.splitlines()))) == 14
@@ -228,7 +228,7 @@ def test_two_runs_are_compared(done):
     ("options", "words"),
     [
         (["--arms", "magic"], "unknown arm 'magic'"),
-        (["--seeds", "one"], "no list of numbers"),
+        (["--seeds", "one"], "not a list of numbers"),
         (["--corruptions", "rust"], "unknown corruption 'rust'"),
         (["--severities", "2"], "severities must be above 0"),
         (["--held-out", "0.1", "--cases", "5"], "5 cases are too few"),

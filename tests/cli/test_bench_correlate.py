@@ -73,7 +73,7 @@ def test_table_sentences_and_files_and_status_0(run, metrics, tmp_path):
     assert result.exit_code == 0, result.output
     lines = [line.split()[0] for line in result.stdout.splitlines() if line.strip()]
     assert lines[lines.index("measure") + 1] == "agreement"
-    for words in ("48 rows matched, of 24 cases", "by chance", "size alone", "class by class", "useful sign"):
+    for words in ("48 rows matched, of 24 cases", "by chance", "size alone", "Spearman per class", "useful sign"):
         assert words in result.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"correlation.csv", "pairs.csv", "correlation.json", "S.png", "agreement.png"} <= names
@@ -98,7 +98,7 @@ def test_whole_cases_another_column_and_what_is_given(run, metrics, tmp_path):
     assert result.exit_code == 0, result.output
     assert "24 cases matched" in result.output
     assert "given: S" in result.output
-    assert "class by class" not in result.output
+    assert "Spearman per class" not in result.output
 
 
 def test_a_summary_of_nnunet_and_what_does_not_match(run, tmp_path):

@@ -169,12 +169,12 @@ def test_what_a_file_says_is_known_as_it_stands_there(invoke):
         ("measures: [[a], b]", "measures must be one value"),
         ("measures: [a, ]\nwindow: [1, null]", "window must be one value"),
         ("measures: !!binary aGk=", "measures must be one value"),
-        ("- max-slices", "one a line"),
-        ("4: 5", "one a line"),
-        ("max-slices 4", "one a line"),
-        ("max-slices: [4", "is no YAML"),
+        ("- max-slices", "one option per line"),
+        ("4: 5", "one option per line"),
+        ("max-slices 4", "one option per line"),
+        ("max-slices: [4", "is not YAML"),
         ("views: true\nmax-slices: 4\nviews: false", "'views' stands there twice"),
-        ("measures: !!python/object/apply:os.getcwd []", "is no YAML"),
+        ("measures: !!python/object/apply:os.getcwd []", "is not YAML"),
     ],
 )
 def test_what_no_command_knows_is_refused_with_the_file_and_what_to_do(invoke, text, words):

@@ -57,8 +57,8 @@ def test_a_mean_over_fewer_cases_says_over_how_many_and_why(folders):
     assert row(result.stdout, "cyst").count("– (0 of 6)") == 5
     assert "(7 of 18)" in row(result.stdout, "mean of the classes")
     said = " ".join(result.stderr.split())
-    assert "tumour: the prediction lacks it in 2 of 6 cases (b, c)" in said
-    assert "tumour: the label lacks it in 1 of 6 cases (d)" in said
+    assert "tumour: missing from the prediction in 2 of 6 cases (b, c)" in said
+    assert "tumour: missing from the label in 1 of 6 cases (d)" in said
     assert "cyst: in no label and no prediction" in said
     assert "f: there is no prediction" in said
 

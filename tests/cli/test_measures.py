@@ -1,4 +1,4 @@
-"""`auvseg measures`: what cases can be compared by."""
+"""`auvseg measures`: list the measures."""
 
 import json
 

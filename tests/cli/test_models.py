@@ -1,11 +1,13 @@
 """`auvseg models` as a user meets it."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
 from auvseg.cli import app
 from auvseg.errors import UsageError
-from auvseg.extractors.catalogue import EXTRACTORS
+from auvseg.extractors.catalogue import EXPERIMENTAL, EXTRACTORS
 
 
 def invoke(*arguments):
@@ -38,3 +40,12 @@ def test_another_name_is_refused_with_those_that_there_are():
     problem = invoke("sam").exception
     assert isinstance(problem, UsageError)
     assert "there is no extractor 'sam'; did you mean medsam2 or lite-medsam" in str(problem)
+
+
+def test_what_never_ran_with_published_weights_is_experimental_everywhere():
+    listed = {one["name"]: one["status"] for one in json.loads(invoke("--json").output)["extractors"]}
+    assert {name for name, status in listed.items() if status is None} == {"lite-medsam", "nnunet", "module", "none"}
+    assert set(listed.values()) == {None, EXPERIMENTAL}
+    for name, status in listed.items():
+        assert (EXPERIMENTAL in " ".join(invoke(name).output.split())) == (status is not None)
+    assert invoke().output.count("experimental") == sum(status is not None for status in listed.values())

@@ -60,7 +60,7 @@ def test_without_the_data_set_there_is_a_report_and_a_warning(run, monkeypatch):
     monkeypatch.setattr(auvseg.data.dataset, "read_dataset", gone)
     result = invoke("report", run)
     assert result.exit_code == 0
-    assert "there will be no images" in said(result)
+    assert "no images in the report" in said(result)
 
 
 def test_findings_of_check_are_shown_and_other_files_refused(run, tmp_path):
@@ -96,7 +96,7 @@ def test_figures_are_drawn_and_what_is_left_out_gives_status_1(run, tmp_path):
 
 def test_verdicts_with_pseudonyms_go_through_merging_into_the_filter(run, tmp_path):
     result = invoke("report", run, "--images", 0, "--pseudonymize")
-    assert "pseudonyms.csv; keep it to yourself" in said(result)
+    assert "pseudonyms.csv; do not share it" in said(result)
     data = data_of(run / "report" / "index.html")
     key = dict(line.split(",")[::-1] for line in (run / "pseudonyms.csv").read_text().splitlines()[1:])
     best, second = data["cases"]["id"][-1], data["cases"]["id"][-2]
@@ -104,9 +104,9 @@ def test_verdicts_with_pseudonyms_go_through_merging_into_the_filter(run, tmp_pa
     ben = write_review(tmp_path / "ben.json", data["fingerprint"], rater="Ben", **{best: "exclude", second: "fix"})
     merged = invoke("review", "merge", anna, ben, "-o", tmp_path / "merged.csv")
     assert merged.exit_code == 0
-    assert "where they differ" in said(merged)
+    assert "conflicts" in said(merged)
     assert re.search(rf"{second}\s+keep\s+fix\s+unsure", said(merged))
-    assert "over 2 cases that all judged; 1 of them alike" in said(merged)
+    assert "over 2 cases judged by all raters, 1 with the same verdict" in said(merged)
     assert "alone" not in said(merged)
     filtered = invoke("filter", run, "--keep", "1", "--reviewed", tmp_path / "merged.csv")
     assert filtered.exit_code == 0
@@ -124,8 +124,10 @@ def test_a_review_of_another_report_is_told_and_one_of_other_cases_refused(run, 
 
 def test_merging_says_when_there_is_nothing_to_compare(tmp_path):
     anna, ben = write_review(tmp_path / "a.json", x="keep"), write_review(tmp_path / "b.json", rater="Ben", y="keep")
-    assert "no case was judged by all" in said(invoke("review", "merge", anna, ben))
-    assert "2 of 2 verdicts are one rater's alone: Anna 1 (x); Ben 1 (y)" in said(invoke("review", "merge", anna, ben))
+    assert "none of the 2 judged cases" in said(invoke("review", "merge", anna, ben))
+    assert "2 of 2 verdicts were given by one rater alone: Anna 1 (x); Ben 1 (y)" in said(
+        invoke("review", "merge", anna, ben)
+    )
     same = write_review(tmp_path / "c.json", rater="Cem", x="keep")
     assert "all verdicts are the same" in said(invoke("review", "merge", anna, same))
     odd = write_review(tmp_path / "d.json", rater="Dan", run="1", **{"\udc80": "keep", "x": "fix"})
@@ -142,7 +144,7 @@ def test_a_bench_of_verdicts_is_shown_and_written_and_too_few_are_refused(run, t
     review = write_review(tmp_path / "review.json", **{case: "fix" if case in odd else "keep" for case in IDS})
     result = invoke("bench", "reviewed", run, review, "-o", tmp_path / "measures.csv")
     assert result.exit_code == 0
-    assert "5 cases to exclude or fix against 5 to keep" in said(result)
+    assert "5 cases to exclude or fix, 5 to keep" in said(result)
     assert "judged by 0 to exclude, 5 to fix and 5 to keep, of 10 training cases" in said(result)
     assert "the paper's S:" in said(result)
     table = pd.read_csv(tmp_path / "measures.csv")

@@ -9,10 +9,10 @@ CODE = """
 import sys
 from pathlib import Path
 from auvseg.cli.console import say_detail
-from auvseg.cli.run_log import RunLog, keep_log, running
+from auvseg.cli.run_log import RunLog, keep_log, attached
 
 folder, name = Path(sys.argv[1]), sys.argv[2]
-with running(RunLog()):
+with attached(RunLog()):
     keep_log(folder, "run.json")
     for number in range(int(sys.argv[3])):
         say_detail(f"{name} {number} " + name * 3000)
@@ -34,9 +34,9 @@ def test_entries_of_several_processes_stand_whole_and_in_order(tmp_path):
 
 def test_what_was_said_before_the_folder_was_ours_is_written_once_it_is(tmp_path):
     from auvseg.cli.console import say
-    from auvseg.cli.run_log import RunLog, keep_log, running
+    from auvseg.cli.run_log import RunLog, attached, keep_log
 
-    with running(RunLog()):
+    with attached(RunLog()):
         say("first")
         keep_log(tmp_path, "run.json")
         say("second")
@@ -49,9 +49,9 @@ def test_what_was_said_before_the_folder_was_ours_is_written_once_it_is(tmp_path
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     from auvseg.cli.console import say
-    from auvseg.cli.run_log import RunLog, running
+    from auvseg.cli.run_log import RunLog, attached
 
     monkeypatch.chdir(tmp_path)
-    with running(RunLog()):
+    with attached(RunLog()):
         say("nothing")
     assert not list(tmp_path.iterdir())

@@ -39,8 +39,8 @@ def row(output, name):
 
 def test_list_names_size_terms_and_place(toy):
     output = invoke("list").output
-    assert row(output, "toy") == "toy 0 MB yes not here CC BY-NC-ND 4.0"
-    assert row(output, "unpublished") == "unpublished not stated yes not here CC BY-NC-ND 4.0"
+    assert row(output, "toy") == "toy 0 MB yes not downloaded CC BY-NC-ND 4.0"
+    assert row(output, "unpublished") == "unpublished not stated yes not downloaded CC BY-NC-ND 4.0"
     assert invoke("pull", "toy", "--accept-licence").exit_code == 0
     assert "in the cache, verified" in row(invoke("list").output, "toy")
     assert invoke("pull", "unpublished", "--accept-licence").exit_code == 0
@@ -56,7 +56,7 @@ def test_pull_prints_the_path_alone_on_standard_output(toy, server):
 
 
 def test_a_first_sha256_is_told(server):
-    assert "this one was recorded" in invoke("pull", "unpublished", "--accept-licence").stderr
+    assert "this one is recorded" in invoke("pull", "unpublished", "--accept-licence").stderr
 
 
 def test_without_a_terminal_the_licence_needs_the_option(server):
@@ -68,7 +68,7 @@ def test_without_a_terminal_the_licence_needs_the_option(server):
 
 @pytest.mark.parametrize(("answer", "accepted"), [("y\n", True), ("n\n", False), ("\n", False)])
 def test_in_a_terminal_the_licence_is_asked_for(server, monkeypatch, answer, accepted):
-    monkeypatch.setattr("auvseg.cli.weights.someone_is_here", lambda: True)
+    monkeypatch.setattr("auvseg.cli.weights.is_interactive", lambda: True)
     result = invoke("pull", "toy", input=answer)
     assert (bool(server.requests), result.exit_code == 0) == (accepted, accepted)
     if not accepted:

@@ -13,7 +13,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 @pytest.mark.parametrize("facts", EXTRACTORS, ids=lambda facts: facts.name)
 def test_the_page_on_models_shows_the_facts(facts):
     cells = (facts.told, facts.classes, facts.modalities, facts.licence, facts.memory, facts.takes)
-    assert f"| `{facts.name}` | {' | '.join(cells)} |" in PAGE.read_text(encoding="utf-8")
+    status = " experimental |" if facts.experimental else " |"
+    assert f"| `{facts.name}` | {' | '.join(cells)} |{status}" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("facts", EXTRACTORS, ids=lambda facts: facts.name)

@@ -14,7 +14,7 @@ from auvseg.bench.correlation.output import check_folder
 from auvseg.bench.correlation.reading import read_metrics
 from auvseg.bench.detection.folder import read_plan
 from auvseg.bench.detection.plan import Plan
-from auvseg.cli.report import _findings
+from auvseg.cli.report import read_findings
 from auvseg.data.case import Case, Dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.data.public.classes import read_class_map as read_target_classes
@@ -229,7 +229,7 @@ OBJECTS: dict[str, tuple[Target, object]] = {
         ("verdicts", "verdicts.json", read_review, VERDICTS),
         ("class-map", "map.json", read_class_map, {"a": "b", "c": ["d"]}),
         ("target-classes", "map.yaml", read_target_classes, {"a": "b", "c": ["d"]}),
-        ("findings", "check.json", _findings, FINDINGS),
+        ("findings", "check.json", read_findings, FINDINGS),
         ("report", "report.json", lambda p: ReportFolder(p.parent), {"auvseg": "0.1.0", "report_version": 1}),
         ("module", "module.json", _content, {"network": "n.pt", "classes": {"a": 1}, "window": [8, 8, 8]}),
         ("nnunet-model", "plans.json", lambda p: read_model_json(p.parent, p.name), {"a": 1}),

@@ -19,10 +19,11 @@ from jaxtyping import Float64, Int64
 
 from auvseg.bench.combination import read_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
+from auvseg.choices import Scope
 from auvseg.cohort.selection import training_rows
 from auvseg.cohort.suspicion import find_criterion, suspicions
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import COMBINED, Scope, Suspicious
+from auvseg.measures.catalogue import COMBINED, Suspicious
 
 RESAMPLES = 1000
 _MORE_THAN_ALL = np.inf

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from auvseg.bench.statistics import spearman
+from auvseg.choices import Scope
 from auvseg.cohort.order import no_order
 from auvseg.cohort.suspicion import Criterion, default_measure, find_criterion, suspicions
 from auvseg.errors import UsageError
-from auvseg.measures.catalogue import AUV, MEASURES, Scope, Suspicious
+from auvseg.measures.catalogue import AUV, MEASURES, Suspicious
 
 WORST_SHARE = 0.1
 _REASONS = {"x does not vary": "the first run does not vary", "y does not vary": "the second run does not vary"}

@@ -1,13 +1,15 @@
-"""The command line: parses, calls one function each, prints. No logic; nothing heavy is imported before it is used."""
+"""The command line: parse, call one function, print. No logic here; heavy modules are imported where they are used."""
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from auvseg._version import __version__
 from auvseg.cli.bench import app as bench
 from auvseg.cli.check import command as check
-from auvseg.cli.command import with_shared_options
+from auvseg.cli.command import Quiet, Verbose, with_shared_options
 from auvseg.cli.console import say_error
 from auvseg.cli.convert import command as convert
 from auvseg.cli.demo import command as demo
@@ -22,7 +24,6 @@ from auvseg.cli.report import command as report
 from auvseg.cli.review import app as review
 from auvseg.cli.score import command as score
 from auvseg.cli.train import nnunet_export, nnunet_path, train
-from auvseg.cli.version import callback
 from auvseg.cli.weights import app as weights_app
 from auvseg.data.lean_nibabel import hide_pydicom_from_nibabel
 from auvseg.errors import AuvsegError
@@ -31,19 +32,37 @@ app = typer.Typer(
     name="auvseg",
     no_args_is_help=True,
     rich_markup_mode="rich",
-    # Values of variables may be other people's data.
+    # Local variables may hold patient data.
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "Find the cases and structures of a segmentation data set that are too noisy or ambiguous to learn from.\n\n"
-        "[bold]auvseg score DATASET -o RUN[/bold] asks a frozen foundation model about every case; "
-        "[bold]auvseg rank RUN[/bold] lists the suspicious ones, [bold]auvseg report RUN[/bold] shows them; "
+        "Find cases and structures of a segmentation data set that are too noisy or ambiguous to learn from.\n\n"
+        "[bold]auvseg score DATASET -o RUN[/bold] runs a frozen foundation model on every case; "
+        "[bold]auvseg rank RUN[/bold] lists the suspicious cases, [bold]auvseg report RUN[/bold] shows them; "
         "[bold]auvseg filter RUN[/bold] writes a training split without them.\n\n"
         "No data set at hand? [bold]auvseg demo[/bold] makes one with known faults."
     ),
-    epilog="Exit status: 0 done, 1 done, but cases failed or have errors (all listed), 2 wrong usage or input.",
+    epilog="Exit status: 0 success, 1 some cases failed or have errors (all are listed), 2 wrong usage or input.",
 )
-app.callback()(callback)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"auvseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def callback(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Options of the program itself."""
+
+
 _FIRST = "First steps"
 _EVIDENCE = "Evidence, verdicts, figures"
 _TRAINING = "Training"
@@ -70,9 +89,9 @@ with_shared_options(app)
 
 
 def main() -> None:
-    """Run the command line; an error that a user can cause is one line and exit status 2, never a traceback."""
-    # Threads that wait by spinning stop each other: with another busy process beside it, a two-thread run was seen to
-    # take ten times as long. Must be set before torch starts its threads; the user's own choice wins.
+    """Run the command line. User errors print one line and exit with status 2, never a traceback."""
+    # Spinning threads block each other: a two-thread run took ten times as long next to another busy process.
+    # Must be set before torch starts its threads. A value set by the user wins.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     hide_pydicom_from_nibabel()
     try:
@@ -81,5 +100,5 @@ def main() -> None:
         say_error(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
-        say_error("interrupted; the same command goes on where it stopped")
+        say_error("interrupted; run the same command to resume")
         sys.exit(130)

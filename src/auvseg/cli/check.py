@@ -1,4 +1,4 @@
-"""`auvseg check`: every problem of every case, before any time is spent on scoring or training."""
+"""`auvseg check`: find problems in a data set before scoring or training."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,26 +13,28 @@ from auvseg.wording import cases_in_words, counted
 if TYPE_CHECKING:
     from auvseg.data.findings import Finding
 
-_FEW = 3
+MAX_SEPARATE = 3
+"""Rows that share one problem are listed separately up to this number, then as one row."""
 
 
 def command(
     dataset: Annotated[
-        Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
+        Path,
+        typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV table, or image and label folders."),
     ],
     as_json: AsJson = False,
     splits: Annotated[
         Path | None,
         typer.Option(
-            help="nnU-Net's splits_final.json to check, too; by default the one beside the images or in "
-            "nnUNet_preprocessed, if there is one."
+            help="nnU-Net's splits_final.json to check as well. Default: the one next to the images or in "
+            "nnUNet_preprocessed, if it exists."
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Files read at the same time.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Files read in parallel.")] = 2,
 ) -> None:
-    """Look for missing, misnamed, unreadable, mismatched, empty and duplicate files, and for splits that overlap.
+    """Report missing, misnamed, unreadable, mismatched, empty and duplicate files, and overlapping splits.
 
-    Stops at none, changes none.
+    Reports all problems in all cases; one bad file never stops the run. No file is changed.
 
     Example: [bold]auvseg check nnUNet_raw/Dataset004_Hippocampus[/bold]
     """
@@ -56,7 +58,7 @@ def command(
 
 
 def _rows(findings: "Sequence[Finding]") -> list[tuple[str, ...]]:
-    """A row a finding; what is the same in more than a few cases is one row for all of them."""
+    """One row per finding; a finding that many cases share is one row for all of them."""
     alike: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for found in findings:
         alike[found.severity, found.kind, found.message, found.advice].append(found)
@@ -64,7 +66,7 @@ def _rows(findings: "Sequence[Finding]") -> list[tuple[str, ...]]:
     for found in findings:
         severity, kind, message, advice = key = (found.severity, found.kind, found.message, found.advice)
         same = alike[key]
-        if len(same) <= _FEW:
+        if len(same) <= MAX_SEPARATE:
             case = cases_in_words(found.cases) if found.cases else found.case_id
             rows.append((case, severity, kind, found.file, message, advice))
         elif found is same[0]:

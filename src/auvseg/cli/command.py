@@ -1,7 +1,7 @@
-"""What every command has: `--config`, `--verbose`, `--quiet`, and a log where it keeps one."""
+"""Options that every command has (`--config`, `--verbose`, `--quiet`), and the run log."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -11,26 +11,54 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from auvseg.cli.console import Verbosity, say_detail, verbosity, warnings_said
+from auvseg.cli.console import Verbosity, python_warnings_shown, say_detail, verbosity
 from auvseg.cli.options_file import Options, read_options
-from auvseg.cli.panels import group_options
-from auvseg.cli.run_log import RunLog, running
+from auvseg.cli.run_log import RunLog, attached
 
-_PANEL = "Options of every command"
+_SHARED_PANEL = "Options of every command"
+_PANELS = {
+    "Model": (
+        "extractor",
+        "combined_extractor",
+        "quick",
+        "model",
+        "folds",
+        "checkpoint",
+        "mirroring",
+        "class_map",
+    ),
+    "What the model sees": ("prompt", "input_kind", "modality", "window", "channel", "box_margin", "max_slices"),
+    "The scale S": ("unfold", "energy", "centre", "scale_on"),
+    "Where it runs": (
+        "device",
+        "devices",
+        "precision",
+        "engine",
+        "workers",
+        "ray_address",
+        "max_memory",
+        "jobs",
+        "num_parts",
+        "part_id",
+    ),
+}
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
+"""Help panel by option, for the commands that run a model. Narrow panels leave room for help text at 80 columns."""
+
 _VERBOSITY = "auvseg.verbosity"
 _ARGUMENTS = "auvseg.arguments"
 _OPTIONS = "auvseg.options"
 
 
 class Command(TyperCommand):
-    """A command with the options that every command has; Typer makes one of each function."""
+    """Typer command with the shared options."""
 
     def __init__(self, *args: Any, params: Any = None, **settings: Any) -> None:
         super().__init__(*args, params=[*(params or ()), *_shared_parameters()], **settings)
-        group_options(self.params)
+        _group_options(self.params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Remember what was typed; say of a wrong value that it stands in the file of options, if it does."""
+        """Keep the arguments as typed; if a wrong value comes from the options file, name the file in the error."""
         ctx.meta[_ARGUMENTS] = tuple(args)
         try:
             return super().parse_args(ctx, args)
@@ -42,15 +70,15 @@ class Command(TyperCommand):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it, as talkative as asked for; what was run and how it ended stands in the log, if it keeps one."""
+        """Run the command with the chosen verbosity, and record start and end in its run log."""
         ctx.params = {name: _from_home(value) for name, value in ctx.params.items()}
         level = ctx.meta.get(_VERBOSITY, Verbosity.normal)
-        with verbosity(level), warnings_said(), running(RunLog()) as log, _told(log, ctx):
+        with verbosity(level), python_warnings_shown(), attached(RunLog()) as log, _logged(log, ctx):
             return super().invoke(ctx)
 
 
 def with_shared_options(app: typer.Typer) -> typer.Typer:
-    """Give every command of an app, and of the apps in it, the options that every command has."""
+    """Add the shared options to every command of an app and of its sub-apps."""
     for command in app.registered_commands:
         command.cls = Command
     for group in app.registered_groups:
@@ -60,12 +88,12 @@ def with_shared_options(app: typer.Typer) -> typer.Typer:
 
 
 def typed(ctx: typer.Context) -> tuple[str, ...]:
-    """What was typed after the command's name."""
+    """The arguments after the command name, as typed."""
     return tuple(ctx.meta.get(_ARGUMENTS, ()))
 
 
 def options_file(ctx: typer.Context) -> dict[str, Any] | None:
-    """What the file of options says that this command was given, as written there; None without one."""
+    """Content of the options file (`--config`) as written; None without one."""
     options = _options(ctx)
     return None if options is None else options.content
 
@@ -99,8 +127,8 @@ Verbose = Annotated[
         callback=_take_verbose,
         is_eager=True,
         expose_value=False,
-        rich_help_panel=_PANEL,
-        help="Tell more: every case, where files are, tracebacks.",
+        rich_help_panel=_SHARED_PANEL,
+        help="Print more: every case, file locations, tracebacks.",
     ),
 ]
 Quiet = Annotated[
@@ -111,8 +139,8 @@ Quiet = Annotated[
         callback=_take_quiet,
         is_eager=True,
         expose_value=False,
-        rich_help_panel=_PANEL,
-        help="Tell nothing but results and errors.",
+        rich_help_panel=_SHARED_PANEL,
+        help="Print only results and errors.",
     ),
 ]
 Config = Annotated[
@@ -122,14 +150,14 @@ Config = Annotated[
         callback=_take_config,
         is_eager=True,
         expose_value=False,
-        rich_help_panel=_PANEL,
-        help="YAML with options of this command, such as max-slices: 8.",
+        rich_help_panel=_SHARED_PANEL,
+        help="YAML file with options of this command, such as max-slices: 8.",
     ),
 ]
 
 
 def _shared(config: Config = None, verbose: Verbose = False, quiet: Quiet = False) -> None:
-    """Carries the options of which Typer makes parameters."""
+    """Signature from which Typer makes the shared parameters."""
 
 
 @cache
@@ -140,13 +168,22 @@ def _shared_parameters() -> tuple[Any, ...]:
 
 
 def _from_home(value: Any) -> Any:
-    """A path without its `~`, which no shell replaces in `--output=~/runs` or in a file of options."""
+    """Expand `~` in paths: no shell does so in `--output=~/runs` or in an options file."""
     if isinstance(value, list):
         return [_from_home(one) for one in value]
     if isinstance(value, Path):
-        with suppress(RuntimeError, ValueError):  # nobody's home: a file of that name is meant
+        with suppress(RuntimeError, ValueError):  # no such user: take the name literally
             return value.expanduser()
     return value
+
+
+def _group_options(parameters: Iterable[Any]) -> None:
+    """Group the options of commands that run a model; in other commands the same names mean something else."""
+    known = list(parameters)
+    if any(one.name == "extractor" for one in known):
+        for one in known:
+            if one.name in _PANEL_OF and getattr(one, "rich_help_panel", "") is None:
+                one.rich_help_panel = _PANEL_OF[one.name]
 
 
 def _options(ctx: Any) -> Options | None:
@@ -159,8 +196,8 @@ def _is_default(ctx: Any, name: str) -> bool:
 
 
 @contextmanager
-def _told(log: RunLog, ctx: Any) -> Iterator[None]:
-    """Tell the log what is run, and how it ends."""
+def _logged(log: RunLog, ctx: Any) -> Iterator[None]:
+    """Log the start and the end of the command."""
     begun = time.perf_counter()
     options = _options(ctx)
     log.begin(ctx.command_path, typed(ctx), ctx.params, options)
@@ -173,7 +210,7 @@ def _told(log: RunLog, ctx: Any) -> Iterator[None]:
         log.end("interrupted", time.perf_counter() - begun)
         raise
     except Exception as problem:
-        say_detail("where it came from:", problem)
+        say_detail("traceback:", problem)
         log.end(f"{type(problem).__name__}: {problem}", time.perf_counter() - begun, failed=True)
         raise
     log.end("exit status 0", time.perf_counter() - begun)

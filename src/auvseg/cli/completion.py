@@ -1,4 +1,4 @@
-"""What a shell may complete a value to; reads nothing but catalogues and a data set's description."""
+"""Shell completion of option values, from the catalogues and the data set's description."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,36 +10,36 @@ from auvseg.cli.command import typed
 
 
 def measures(incomplete: str) -> list[str]:
-    """Measures, separated by commas."""
+    """Comma-separated measures."""
     from auvseg.measures.catalogue import MEASURES
 
     return _after_commas(MEASURES, incomplete)
 
 
 def ranked_by(incomplete: str) -> list[str]:
-    """What cases can be ranked by."""
+    """Values of --by."""
     from auvseg.measures.catalogue import MEASURES
 
-    return _that_begin_so(("auv", *MEASURES), incomplete)
+    return _starting_with(("auv", *MEASURES), incomplete)
 
 
 def extractors(incomplete: str) -> list[str]:
-    """Extractors of auvseg's own."""
+    """Built-in extractors."""
     from auvseg.extractors.catalogue import EXTRACTORS
 
-    return _that_begin_so((facts.name for facts in EXTRACTORS), incomplete)
+    return _starting_with((facts.name for facts in EXTRACTORS), incomplete)
 
 
 def weights(incomplete: str) -> list[str]:
-    """Models of which there are weights."""
+    """Models with downloadable weights."""
     from auvseg.weights.catalogue import MODELS
 
-    return _that_begin_so((model.name for model in MODELS), incomplete)
+    return _starting_with((model.name for model in MODELS), incomplete)
 
 
 def classes(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Classes of the data set that stands in the command already, separated by commas, if it says which it has."""
-    # Click itself does not get as far as the arguments while an option lacks its value.
+    """Comma-separated classes of the data set that is already on the command line."""
+    # Click does not parse the arguments while an option still lacks its value.
     names = (name for place in typed(ctx) for name in _declared_classes(Path(place) / "dataset.json"))
     return _after_commas(names, incomplete)
 
@@ -49,7 +49,7 @@ def _declared_classes(description: Path) -> list[str]:
 
     try:
         labels: Any = read_json(description)["labels"]
-        # The decathlon writes names by number, nnU-Net numbers by name.
+        # The decathlon maps numbers to names, nnU-Net names to numbers.
         names = [value if key.isdecimal() else key for key, value in labels.items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
@@ -59,8 +59,8 @@ def _declared_classes(description: Path) -> list[str]:
 def _after_commas(names: Iterable[str], incomplete: str) -> list[str]:
     before, comma, last = incomplete.rpartition(",")
     taken = before.split(",")
-    return [before + comma + name for name in _that_begin_so(names, last) if name not in taken]
+    return [before + comma + name for name in _starting_with(names, last) if name not in taken]
 
 
-def _that_begin_so(names: Iterable[str], incomplete: str) -> list[str]:
+def _starting_with(names: Iterable[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]

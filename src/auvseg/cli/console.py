@@ -1,7 +1,6 @@
-"""How the command line talks: results on standard output, everything else on standard error.
+"""Output of the command line: results on standard output, everything else on standard error.
 
-What is said goes through the logger `auvseg`, and so do the loggers of auvseg's modules, whose details `--verbose`
-shows.
+Messages go through the logger `auvseg`, like those of auvseg's modules, whose details `--verbose` shows.
 """
 
 import dataclasses
@@ -39,31 +38,31 @@ from auvseg.wording import counted
 if TYPE_CHECKING:
     from auvseg.data.case import Dataset
 
-_WIDTH_OF_A_FILE = 1000
-"""Where no terminal says how wide it is: room for every column."""
+_FILE_WIDTH = 1000
+"""Table width without a terminal: room for every column."""
 
-out = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
+out = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
 err = Console(stderr=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
 _BETWEEN_COLUMNS = 2
-_LEAST_TEXT, _MOST_TEXT = 40, 24
-"""Characters that the last column of text has at least, and that another keeps before it folds."""
+MIN_LAST_WIDTH, MAX_TEXT_WIDTH = 40, 24
+"""Minimum width of the last text column, and width beyond which other text columns fold, in characters."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-"""The option of every command that prints a table; its shapes are in docs/command-line.md."""
+"""Option of every command that prints a table; docs/command-line.md documents the output."""
 
 
 class Step(Protocol):
-    """Tells a progress display that `done` of `total` are finished; `what` was the last of them."""
+    """Progress callback: `done` of `total` are finished, `what` was the last."""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Show the step."""
+        """Update the display."""
         ...
 
 
 class Verbosity(IntEnum):
-    """The least level that is shown."""
+    """Lowest log level that is shown."""
 
     verbose = logging.DEBUG
     normal = logging.INFO
@@ -71,25 +70,25 @@ class Verbosity(IntEnum):
 
 
 class _Screen(logging.Handler):
-    """Shows on standard error what is said; messages are shown as they are, never read as markup."""
+    """Print log messages on standard error, never parsed as markup."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = f"{_BEFORE.get(record.levelno, '')}{escape(_writable(self.format(record)))}"
+        text = f"{_PREFIXES.get(record.levelno, '')}{escape(_writable(self.format(record)))}"
         err.print(text, highlight=False, soft_wrap=True)
 
 
 LOGGER = logging.getLogger("auvseg")
-_BEFORE = {logging.WARNING: "[yellow]warning:[/] ", logging.ERROR: "[bold red]error:[/] "}
+_PREFIXES = {logging.WARNING: "[yellow]warning:[/] ", logging.ERROR: "[bold red]error:[/] "}
 _screen = _Screen(Verbosity.normal)
 LOGGER.setLevel(logging.DEBUG)
 LOGGER.addHandler(_screen)
-# Other packages give the root logger handlers of their own, which would say everything twice.
+# Other packages add handlers to the root logger, which would print everything twice.
 LOGGER.propagate = False
 
 
 @contextmanager
 def verbosity(level: Verbosity) -> Iterator[None]:
-    """Show more or less than usual, as long as the `with` block."""
+    """Set the verbosity inside the `with` block."""
     _screen.setLevel(level)
     try:
         yield
@@ -98,8 +97,8 @@ def verbosity(level: Verbosity) -> Iterator[None]:
 
 
 @contextmanager
-def warnings_said() -> Iterator[None]:
-    """Say in one line what Python, and packages that auvseg stands on, warn of, as long as the `with` block."""
+def python_warnings_shown() -> Iterator[None]:
+    """Print Python warnings, of auvseg and its dependencies, as one line each inside the `with` block."""
 
     def say_it(
         message: Warning | str,
@@ -117,37 +116,37 @@ def warnings_said() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """One line for a person, on standard error."""
+    """Print a message on standard error."""
     LOGGER.info("%s", message)
 
 
 def say_dataset(dataset: "Dataset") -> None:
-    """What a command is about to work on, in one line."""
+    """Print name, layout and number of cases of a data set."""
     say(f"{dataset.name}: {dataset.layout}, {counted(len(dataset.cases), 'case')}")
 
 
 def say_detail(message: str, problem: BaseException | None = None) -> None:
-    """What only `--verbose` shows, with the traceback of a problem."""
+    """Print a detail, and the traceback of a problem, with `--verbose` only."""
     LOGGER.debug("%s", message, exc_info=problem)
 
 
 def say_error(message: str) -> None:
-    """One line that says what was wrong and what to do."""
+    """Print an error: what is wrong and what to do."""
     LOGGER.error("%s", message)
 
 
 def say_warning(message: str) -> None:
-    """One line that a person should know and need not act on."""
+    """Print a warning."""
     LOGGER.warning("%s", message)
 
 
 def show(sentence: str) -> None:
-    """One line that is a result: on standard output, and shown whatever is asked for."""
+    """Print a result on standard output, also with `--quiet`."""
     out.print(escape(_writable(sentence)), highlight=False, soft_wrap=True)
 
 
 def command_line(*words: str | Path) -> str:
-    """A command of auvseg as it can be typed into a shell: what needs quotes has them."""
+    """An auvseg command with shell quoting."""
     return shlex.join(["auvseg", *map(str, words)])
 
 
@@ -157,19 +156,19 @@ def show_table(
     """Print a table on standard output.
 
     Args:
-        title: above it; none if empty.
-        columns: headings; the first `left` and the last `right` are text, those between are aligned as numbers, the
-            most important first: those that do not fit into the terminal are left out, and named.
-        rows: one string a cell.
-        left: number of text columns before the numbers, which fold where they are too long.
-        right: number of text columns after the numbers; the last takes the room that is left, and folds.
+        title: title above the table; empty for none.
+        columns: headings. The first `left` and the last `right` columns are text. The number columns between them come
+            most important first; those that do not fit into the terminal are left out and named below.
+        rows: cells as text.
+        left: number of text columns before the numbers; long text folds.
+        right: number of text columns after the numbers; the last one takes the remaining width and folds.
     """
     shown = _columns_that_fit(columns, rows, left, right)
     table = Table(title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for position in shown:
         number = left <= position < len(columns) - right
         last = right and position == len(columns) - 1
-        width = min(_width(columns, rows, position), _LEAST_TEXT if last else _MOST_TEXT)
+        width = min(_width(columns, rows, position), MIN_LAST_WIDTH if last else MAX_TEXT_WIDTH)
         justify: Literal["left", "right"] = "right" if number else "left"
         table.add_column(escape(columns[position]), justify=justify, no_wrap=number, overflow="fold", min_width=width)
     for row in rows:
@@ -177,21 +176,21 @@ def show_table(
     out.print(table, highlight=False)
     left_out = [name for position, name in enumerate(columns) if position not in shown]
     if left_out:
-        say(f"no room for {', '.join(left_out)}")
+        say(f"columns not shown: {', '.join(left_out)}")
 
 
 def show_json(value: object) -> None:
-    """Print a result as one JSON value on standard output, alone.
+    """Print a result as one JSON value on standard output.
 
     Args:
-        value: plain values, dataclasses, tables (a list of rows), paths and NumPy's numbers, nested at will. NaN and
-            infinity, which JSON does not know, become null.
+        value: plain values, dataclasses, tables (as lists of rows), paths and NumPy numbers, nested. NaN and infinity
+            become null.
     """
     out.file.write(json.dumps(as_plain(value), indent=2, allow_nan=False) + "\n")
 
 
 def as_plain(value: Any) -> Any:
-    """What JSON can say of a value: see `show_json`."""
+    """Convert a value for JSON; see `show_json`."""
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | bool | int):
@@ -211,20 +210,20 @@ def _plain_container(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [as_plain(one) for one in value]
     if hasattr(value, "iterrows"):
-        # A table of pandas, which is not imported for this.
+        # A pandas table; pandas is not imported here.
         return as_plain(value.to_dict("records"))
     if hasattr(value, "tolist"):
         return as_plain(value.tolist())
-    # What pandas puts where nothing is: NaT and NA are of no type above.
+    # Missing values of pandas: NaT and NA have none of the types above.
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, date):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 def _writable(text: str) -> str:
-    """Text that can be written: an id may hold a lone surrogate, from a file's name that is not in UTF-8."""
+    """Escape lone surrogates, which come from file names that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -233,10 +232,10 @@ def _width(columns: Sequence[str], rows: Sequence[Sequence[str]], position: int)
 
 
 def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int, right: int) -> list[int]:
-    """Positions of the columns that are shown: all of the text, and of the numbers as many as there is room for."""
+    """Positions of the columns to show: all text columns, and as many number columns as fit."""
     widths = [_width(columns, rows, position) for position in range(len(columns))]
     if right:
-        widths[-1] = min(widths[-1], _LEAST_TEXT)
+        widths[-1] = min(widths[-1], MIN_LAST_WIDTH)
     text, numbers = range(len(columns) - right, len(columns)), list(range(left, len(columns) - right))
     while len(numbers) > 1:
         positions = [*range(left), *numbers, *text]
@@ -248,7 +247,7 @@ def _columns_that_fit(columns: Sequence[str], rows: Sequence[Sequence[str]], lef
 
 @contextmanager
 def progress(what: str) -> Iterator[Step]:
-    """A progress bar in a terminal; elsewhere (log files, batch systems) a line now and then."""
+    """Progress bar in a terminal; elsewhere (log files, batch systems) occasional lines."""
     if _screen.level > logging.INFO:
         yield lambda done, total, what: None
     elif err.is_terminal:
@@ -281,7 +280,7 @@ def progress(what: str) -> Iterator[Step]:
 
 @contextmanager
 def transfer(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress of a file in bytes: a bar in a terminal, elsewhere a line now and then."""
+    """Progress of a download in bytes: a bar in a terminal, elsewhere occasional lines."""
     if _screen.level > logging.INFO:
         yield lambda done, total: None
     elif err.is_terminal:

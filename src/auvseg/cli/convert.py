@@ -1,21 +1,21 @@
-"""`auvseg convert`: a public data set → nnU-Net v2 raw."""
+"""`auvseg convert`: convert a public data set to nnU-Net v2 raw."""
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.choices import PublicDataset
 from auvseg.cli.console import AsJson, progress, say, say_warning, show_json, show_table
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
     from auvseg.data.public.report import Conversion, Event
 
-_MOST_SHOWN = 20
+MAX_SHOWN = 20
 _COUNTED: "tuple[tuple[str, Event], ...]" = (
     ("converted", "converted"),
-    ("with a mended label", "mended"),
+    ("with a repaired label", "mended"),
     ("with overlapping masks", "overlap"),
     ("with a warning", "warning"),
     ("known bad", "known bad"),
@@ -24,40 +24,32 @@ _COUNTED: "tuple[tuple[str, Event], ...]" = (
 )
 
 
-class Kind(str, Enum):
-    """The data sets that can be converted."""
-
-    LITS = "lits"
-    TOTALSEGMENTATOR = "totalsegmentator"
-    WORD = "word"
-    FETA = "feta"
-    KITS = "kits"
-    MSD = "msd"
-
-
 def command(
-    kind: Annotated[Kind, typer.Argument(help="Which data set; msd is any task of the decathlon.")],
-    source: Annotated[Path, typer.Argument(help="Its folder, unpacked; only read.")],
-    folder: Annotated[Path, typer.Argument(help="Data set to write: new, empty, or an earlier conversion.")],
-    copy: Annotated[bool, typer.Option("--copy", help="Copy the images instead of referring to them.")] = False,
-    classes: Annotated[str, typer.Option(help="Comma-separated names of the only classes to take; else all.")] = "",
-    merge: Annotated[
-        list[str] | None, typer.Option(help="NEW=OLD,OLD: one class out of several; can be given several times.")
-    ] = None,
+    kind: Annotated[
+        PublicDataset, typer.Argument(help="Data set; msd: any task of the Medical Segmentation Decathlon.")
+    ],
+    source: Annotated[Path, typer.Argument(help="Unpacked folder of the data set; it is only read.")],
+    folder: Annotated[Path, typer.Argument(help="Output folder: new, empty, or an earlier conversion.")],
+    copy: Annotated[bool, typer.Option("--copy", help="Copy images instead of referencing them.")] = False,
+    classes: Annotated[str, typer.Option(help="Comma-separated class names to keep. Default: all.")] = "",
+    merge: Annotated[list[str] | None, typer.Option(help="NEW=OLD,OLD: merge classes; may be repeated.")] = None,
     class_map: Annotated[
-        Path | None, typer.Option("--map", help="YAML or JSON: new name to old name or names, in order of new values.")
+        Path | None,
+        typer.Option("--map", help="YAML or JSON file that maps each new class to old classes, in label order."),
     ] = None,
-    regions: Annotated[bool, typer.Option("--regions", help="nnU-Net regions in place of classes (kits).")] = False,
+    regions: Annotated[
+        bool, typer.Option("--regions", help="Write nnU-Net regions instead of classes (kits).")
+    ] = False,
     exclude_known_bad: Annotated[
-        bool, typer.Option("--exclude-known-bad", help="Leave out cases that a public source names as wrong.")
+        bool, typer.Option("--exclude-known-bad", help="Leave out cases that are publicly reported as wrong.")
     ] = False,
     as_json: AsJson = False,
-    workers: Annotated[int, typer.Option(min=0, help="Cases converted at the same time; 0: in this process.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Cases converted in parallel; 0: in this process.")] = 2,
 ) -> None:
-    """Convert a public data set to nnU-Net v2 raw; images are referred to, not copied.
+    """Convert a public data set to nnU-Net v2 raw. Images are referenced, not copied.
 
-    Labels are merged by name, put on their image's grid where headers disagree, and written as integers; every mend,
-    overlap and failure is a row of conversion.csv. The same command again goes on where it stopped.
+    Labels are merged by name, moved to the image grid if headers disagree, and written as integers. conversion.csv
+    lists every repair, overlap and failure. If interrupted, run the same command to resume.
 
     Example: [bold]auvseg convert lits LiTS nnUNet_raw/Dataset003_Liver --merge liver=liver,tumor[/bold]
     """
@@ -66,7 +58,7 @@ def command(
 
     with progress("converting") as step:
         result = convert(
-            kind.value,
+            kind,
             source,
             folder,
             copy=copy,
@@ -95,9 +87,9 @@ def _show_counts(result: "Conversion") -> None:
 
 def _tell(result: "Conversion") -> None:
     if result.kept:
-        say(f"{result.kept} were converted by an earlier run and are unchanged")
+        say(f"{result.kept} unchanged since an earlier conversion")
     for note in result.notes:
         say_warning(note)
-    for row in result.of("failed", "left out")[:_MOST_SHOWN]:
+    for row in result.of("failed", "left out")[:MAX_SHOWN]:
         say_warning(f"{row.case}: {row.event}: {row.detail}")
     say(f"report: {result.folder / 'conversion.csv'}")

@@ -1,4 +1,4 @@
-"""`auvseg demo`: the whole chain on a phantom with known faults."""
+"""`auvseg demo`: the whole pipeline on a phantom with known faults."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="Where the phantom and the run are made.")] = Path("auvseg-demo"),
-    cases: Annotated[int, typer.Option(min=9, help="Cases; a third of them get a fault.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="What everything is drawn from.")] = 0,
-    max_slices: Annotated[int, typer.Option(min=1, help="Planes looked at per structure.")] = 4,
+    folder: Annotated[Path, typer.Argument(help="Folder for the phantom and the run.")] = Path("auvseg-demo"),
+    cases: Annotated[int, typer.Option(min=9, help="Number of cases; a third of them get a fault.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    max_slices: Annotated[int, typer.Option(min=1, help="Maximum number of slices per structure.")] = 4,
     as_json: AsJson = False,
 ) -> None:
-    """Make a small CT-like data set with known faults, then check, score, filter and show it. Offline, in minutes.
+    """Make a small CT-like data set with known faults, then check, score, filter and report it. Offline, in minutes.
 
     Example: [bold]auvseg demo[/bold]
     """
@@ -38,9 +38,9 @@ def command(
     keep_log(folder / "run", "run.json")
     truth_file = folder / "truth.csv"
     if truth_file.exists():
-        say(f"1/6 the phantom in {folder / DATASET_NAME} is there already")
+        say(f"1/6 using the phantom in {folder / DATASET_NAME}")
     else:
-        say(f"1/6 drawing {cases} phantoms with faults in a third of them into {folder / DATASET_NAME}")
+        say(f"1/6 drawing {cases} phantoms, a third of them with faults, into {folder / DATASET_NAME}")
         write_planted_dataset(folder, cases=cases, seed=seed)
     dataset = read_dataset(folder / DATASET_NAME)
     truth = read_truth(truth_file)
@@ -53,11 +53,11 @@ def command(
     say("3/6 scoring with LiteMedSAM")
     run = folder / "run"
     table = _score(dataset, folder, run, max_slices)
-    say("4/6 what was found against what was planted")
+    say("4/6 comparing the measures with the planted faults")
     found = compare(table, truth)
     if not as_json:
         _show_found(found, truth)
-    say("5/6 filtering by AUV, as the paper does, and by the measure that found most here")
+    say("5/6 filtering by AUV, as in the paper, and by the best measure here")
     planted = set(truth.loc[truth["fault"] != "none", "case"])
     for by in ("auv", found[0].measure):
         selection = filter_cases(table, by=by, keep=1 - len(planted) / len(truth) / 2, scope="case")
@@ -69,10 +69,10 @@ def command(
     findings = report.to_json()["findings"]
     with progress("making the report") as step:
         made = write_report(run, run / "report", dataset, ReportOptions(findings=findings), step)
-    go_on = command_line("rank", run, "--scope", "class")
-    say(f"the truth: {truth_file}; the table: {run / 'scores.csv'}; go on with: {go_on}")
-    say_warning("a phantom shows that the chain works, not which measure to trust on patients: look at your own cases")
-    say(f"look at it: {made.index}")
+    next_command = command_line("rank", run, "--scope", "class")
+    say(f"ground truth: {truth_file}; table: {run / 'scores.csv'}; next: {next_command}")
+    say_warning("a phantom shows that the pipeline works, not which measure to trust on patient data")
+    say(f"open the report: {made.index}")
     if as_json:
         planted_rows = truth[truth["fault"] != "none"]
         show_json({"planted": planted_rows, "measures": found, "run": run, "report": made.index})
@@ -114,6 +114,6 @@ def _show_found(found: list["Found"], truth: "pd.DataFrame") -> None:
         for one in found
     ]
     columns = ("measure", "AUROC", "95 % interval", "image faults", "label faults", "among the worst")
-    show_table("telling faulty cases from sound ones: 1 always, 0.5 chance, below 0.5 the wrong way", columns, rows)
+    show_table("separating faulty from sound cases: 1 perfect, 0.5 chance, below 0.5 reversed", columns, rows)
     if "missing structure" in set(truth["fault"]):
-        say("    a missing structure has no map, so no measure: it shows as an `absent` row where the others have one")
+        say("    a missing structure has no measures: it is an `absent` row")

@@ -1,4 +1,4 @@
-"""`auvseg doctor`: what is installed, and one line of advice for each thing missing."""
+"""`auvseg doctor`: check the installation."""
 
 import typer
 
@@ -6,7 +6,7 @@ from auvseg.cli.console import AsJson, show_json, show_table
 
 
 def command(as_json: AsJson = False) -> None:
-    """Show versions, devices and weights, with one line of advice for each thing that is missing.
+    """Show versions, devices and weights, with advice for everything that is missing.
 
     Example: [bold]auvseg doctor[/bold]
     """

@@ -1,4 +1,4 @@
-"""`auvseg evaluate`: predictions against labels, per case and class."""
+"""`auvseg evaluate`: compare predictions with labels, per case and class."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,33 +17,37 @@ if TYPE_CHECKING:
 
     from auvseg.evaluation.evaluate import Evaluation
 
-_NAMED = 5
-"""Cases that one line names."""
+MAX_NAMED = 5
+"""Cases named in one line."""
 
 
 def command(
-    predictions: Annotated[Path, typer.Argument(help="Folder with one file a case, named after it.")],
-    dataset: Annotated[Path, typer.Argument(help="The labels: any data set that auvseg score reads.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder with one file per case, named by case id.")],
+    dataset: Annotated[Path, typer.Argument(help="Data set with the labels, in any layout that auvseg score reads.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV to write; without it, metrics.csv in the folder.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="CSV file to write. Default: metrics.csv in the folder of the predictions."
+        ),
     ] = None,
     classes: Annotated[
-        str, typer.Option(autocompletion=completion.classes, help="Comma-separated names or numbers; all if not given.")
+        str,
+        typer.Option(autocompletion=completion.classes, help="Comma-separated class names or numbers. Default: all."),
     ] = "",
-    tolerance_mm: Annotated[float, typer.Option(min=0, help="Distance at which surfaces still agree.")] = 1.0,
-    surfaces: Annotated[bool, typer.Option(help="Surface Dice and HD95, which take most of the time.")] = True,
+    tolerance_mm: Annotated[float, typer.Option(min=0, help="Tolerance of surface Dice, in mm.")] = 1.0,
+    surfaces: Annotated[bool, typer.Option(help="Compute surface Dice and HD95, which take most of the time.")] = True,
     only_predicted: Annotated[
-        bool, typer.Option("--only-predicted", help="Leave out cases without a prediction (one fold of several).")
+        bool, typer.Option("--only-predicted", help="Leave out cases without a prediction, for a single fold.")
     ] = False,
-    worst: Annotated[int, typer.Option(min=0, help="Cases of the lowest Dice to show.")] = 5,
+    worst: Annotated[int, typer.Option(min=0, help="Number of cases with the lowest Dice to show.")] = 5,
     as_json: AsJson = False,
-    workers: Annotated[int, typer.Option(min=0, help="Cases compared at the same time; 0: in this process.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Cases compared in parallel; 0: in this process.")] = 2,
 ) -> None:
-    """Dice, IoU, surface Dice and HD95 of every case and class, and what they come to.
+    """Compute Dice, IoU, surface Dice and HD95 for every case and class.
 
-    Regions and the ignore label count as nnU-Net counts them. A class that label and prediction both lack has no
-    number; one that only one of them has is 0, and has no HD95. A mean over fewer cases than were evaluated says so:
-    "4.1 (2 of 6)". Columns and JSON: docs/evaluate.md. Then: auvseg bench correlate RUN metrics.csv.
+    Regions and the ignore label are handled as in nnU-Net. A class that is missing from both label and prediction has
+    no value; one that is missing from only one has Dice 0 and no HD95. A mean over fewer cases than were evaluated
+    says so: "4.1 (2 of 6)". Columns and JSON: docs/evaluate.md. Next: auvseg bench correlate RUN metrics.csv.
 
     Example: [bold]auvseg evaluate fold_0/validation nnUNet_raw/Dataset004_Hippocampus --only-predicted[/bold]
     """
@@ -76,12 +80,12 @@ def command(
     if len(result.failed):
         for row in result.failed.to_dict("records"):
             say_warning(f"{row['case']}: {row['reason']}")
-        say(f"{counted(len(result.failed), 'case')} without a number")
+        say(f"{counted(len(result.failed), 'case')} could not be evaluated")
         raise typer.Exit(1)
 
 
 def _result(name: str, result: "Evaluation", tolerance_mm: float | None) -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/evaluate.md."""
+    """The `--json` output, documented in docs/evaluate.md."""
     from auvseg.evaluation.evaluate import COUNTS, METRICS, held_by_one, summarise
 
     held = held_by_one(result.table)
@@ -120,7 +124,7 @@ def _show_classes(table: "pd.DataFrame", *, surfaces: bool) -> None:
 
 
 def _one_sided(table: "pd.DataFrame") -> Iterator[str]:
-    """Which structures are not in both label and prediction, and what that does to the means."""
+    """Structures that are missing from label or prediction, and the effect on the means."""
     from auvseg.evaluation.evaluate import held_by_one
 
     cases = table["case"].nunique()
@@ -128,14 +132,14 @@ def _one_sided(table: "pd.DataFrame") -> Iterator[str]:
         rows = table[table["class_id"] == class_id]
         name = rows["class"].iloc[0]
         if len(held["absent"]) == len(rows):
-            yield f"{name}: in no label and no prediction, so that it has no number"
-        for what, where in (("missed", "the prediction lacks it"), ("extra", "the label lacks it")):
+            yield f"{name}: in no label and no prediction, so it has no value"
+        for what, where in (("missed", "missing from the prediction"), ("extra", "missing from the label")):
             if held[what]:
-                shown = ", ".join(held[what][:_NAMED])
-                more = f" and {len(held[what]) - _NAMED} more" if len(held[what]) > _NAMED else ""
+                shown = ", ".join(held[what][:MAX_NAMED])
+                more = f" and {len(held[what]) - MAX_NAMED} more" if len(held[what]) > MAX_NAMED else ""
                 yield (
                     f"{name}: {where} in {len(held[what])} of {counted(cases, 'case')} ({shown}{more}); "
-                    "Dice counts 0, HD95 leaves them out"
+                    "Dice is 0, HD95 leaves them out"
                 )
 
 
@@ -156,5 +160,5 @@ def _number(value: float) -> str:
 
 
 def _mean(value: float, count: int, of: int) -> str:
-    """A mean, with the number of values behind it where that is not all of them."""
+    """A mean, with the number of values if some are missing."""
     return _number(value) if count == of else f"{_number(value) or '–'} ({count} of {of})"

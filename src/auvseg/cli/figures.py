@@ -1,11 +1,11 @@
-"""`auvseg figures`: the report's pictures as files for a paper."""
+"""`auvseg figures`: draw the report's plots and images as files for a paper."""
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from auvseg.choices import FigureFormat
 from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
 from auvseg.cli.rank import recommended, warn_if_unfinished
@@ -13,47 +13,38 @@ from auvseg.cli.report import dataset_of
 from auvseg.cli.values import names, share
 
 
-class KindName(str, Enum):
-    """The format of the files."""
-
-    png = "png"
-    svg = "svg"
-    pdf = "pdf"
-
-
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where they are drawn; RUN/figures by default.")
-    ] = None,
-    kind: Annotated[KindName, typer.Option("--format", help="Of the files.")] = KindName.png,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder. Default: RUN/figures.")] = None,
+    kind: Annotated[FigureFormat, typer.Option("--format", help="File format.")] = "png",
     by: Annotated[
         str | None,
-        typer.Option(autocompletion=completion.ranked_by, help="What cases are ranked by, as for auvseg report."),
+        typer.Option(autocompletion=completion.ranked_by, help="Measure to rank by, as in auvseg report."),
     ] = None,
     bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
     measures: Annotated[
         str,
         typer.Option(
-            autocompletion=completion.measures, help="Of the distributions, comma-separated; the first six if empty."
+            autocompletion=completion.measures,
+            help="Comma-separated measures to plot distributions of. Default: the first six.",
         ),
     ] = "",
     keep: Annotated[
-        float, typer.Option(parser=share(0.01, 1), help="Where the cut is drawn, as for auvseg filter.")
+        float, typer.Option(parser=share(0.01, 1), help="Share of cases to keep, where the cut is drawn.")
     ] = 0.95,
     case: Annotated[
-        list[str] | None, typer.Option(help="A case to draw; may be given several times. Not given: the worst.")
+        list[str] | None, typer.Option(help="Case to draw; may be repeated. Default: the most suspicious.")
     ] = None,
-    top: Annotated[int, typer.Option(min=0, help="So many cases, worst first, where none is named.")] = 3,
-    pseudonymize: Annotated[bool, typer.Option("--pseudonymize", help="As for auvseg report.")] = False,
-    whole_image: Annotated[bool, typer.Option("--whole-image", help="As for auvseg report.")] = False,
+    top: Annotated[int, typer.Option(min=0, help="Number of cases to draw if none is named.")] = 3,
+    pseudonymize: Annotated[bool, typer.Option("--pseudonymize", help="As in auvseg report.")] = False,
+    whole_image: Annotated[bool, typer.Option("--whole-image", help="As in auvseg report.")] = False,
     dataset: Annotated[
-        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+        Path | None, typer.Option(help="Current location of the data set, if it was moved after scoring.")
     ] = None,
 ) -> None:
-    """Draw the report's pictures as PNG, SVG or PDF: distributions, scatter, cut, thumbnails and single cases.
+    """Draw distributions, scatter plot, cut, thumbnails and single cases as PNG, SVG or PDF.
 
-    The same run gives the same bytes. One by one and with other options: auvseg.report.figures in Python.
+    The same run gives the same bytes. For single figures and more options use auvseg.report.figures in Python.
 
     Example: [bold]auvseg figures runs/hippocampus --format pdf --case hippocampus_001[/bold]
     """
@@ -70,7 +61,7 @@ def command(
         keep=keep,
         cases=tuple(case or ()),
         top=top,
-        kind=kind.value,
+        kind=kind,
     )
     folder = output or run / "figures"
     with progress("drawing") as step:

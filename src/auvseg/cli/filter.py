@@ -1,16 +1,16 @@
-"""`auvseg filter`: what to keep, written in the form that the training framework reads."""
+"""`auvseg filter`: select the cases to keep, and write them in the format of the training framework."""
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.choices import Combine, ExportName, Scope
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show, show_json, show_table
-from auvseg.cli.rank import DirectionName, ScopeName, recommended, warn_if_unfinished
+from auvseg.cli.rank import recommended, warn_if_unfinished
 from auvseg.cli.values import share
-from auvseg.measures.catalogue import COMBINED
+from auvseg.measures.catalogue import COMBINED, Suspicious
 from auvseg.wording import counted
 
 if TYPE_CHECKING:
@@ -19,25 +19,8 @@ if TYPE_CHECKING:
     from auvseg.cohort.selection import Selection
     from auvseg.filtering.export import Export
 
-_MOST_SHOWN = 20
+MAX_SHOWN = 20
 AUTO = "auto"
-
-
-class ExportName(str, Enum):
-    """The form of what is written."""
-
-    exclude = "exclude"
-    splits = "splits"
-    datalist = "datalist"
-    weights = "weights"
-    ignore = "ignore"
-
-
-class CombineName(str, Enum):
-    """How the classes of a case are combined."""
-
-    union = "union"
-    intersection = "intersection"
 
 
 def _check_keep(keep: str) -> str:
@@ -52,53 +35,58 @@ def command(
         str,
         typer.Option(
             callback=_check_keep,
-            help="Share of the training cases to keep, the p of the quantile; or auto, with --bench.",
+            help="Share of training cases to keep (quantile p), or auto with --bench.",
         ),
     ] = "0.95",
     by: Annotated[
         str | None,
         typer.Option(
             autocompletion=completion.ranked_by,
-            help="AUV, a measure, or any numeric column of scores.csv; not given: what --bench recommends, else "
-            "outlier.",
+            help="AUV, a measure, or any numeric column of scores.csv. Default: the measure that --bench recommends, "
+            "else outlier.",
         ),
     ] = None,
     scope: Annotated[
-        ScopeName, typer.Option(help="Compare cases, or each structure with the same one elsewhere.")
-    ] = ScopeName.case,
+        Scope, typer.Option(help="Compare cases, or each structure with the same structure of other cases.")
+    ] = "case",
     combine: Annotated[
-        CombineName, typer.Option(help="With --scope class: keep a case that is kept for any class, or for all.")
-    ] = CombineName.union,
+        Combine, typer.Option(help="With --scope class: keep a case if any of its classes is kept, or only if all are.")
+    ] = "union",
     reviewed: Annotated[
-        Path | None, typer.Option(help="Verdicts from the report (JSON or CSV): they go before any measure.")
+        Path | None, typer.Option(help="Verdicts from the report (JSON or CSV); they override every measure.")
     ] = None,
-    strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count losses for.")] = None,
-    suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
+    strata: Annotated[str | None, typer.Option(help="Column (site, scanner) to count removed cases by.")] = None,
+    suspicious: Annotated[
+        Suspicious | None, typer.Option(help="Suspicious end of a column that is not a measure.")
+    ] = None,
     bench: Annotated[
-        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: says what to filter by.")
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: recommends the measure.")
     ] = None,
     faulty_share: Annotated[
-        float, typer.Option(parser=share(0.001, 0.999), help="auto: share of faulty cases that you reckon with.")
+        float, typer.Option(parser=share(0.001, 0.999), help="auto: expected share of faulty cases.")
     ] = 0.1,
     cost: Annotated[
-        float, typer.Option(min=0.001, help="auto: what a good case lost costs beside a faulty one removed.")
+        float,
+        typer.Option(
+            min=0.001, help="auto: cost of losing a good case, relative to the gain of removing a faulty one."
+        ),
     ] = 1.0,
-    export: Annotated[ExportName, typer.Option(help="What to write.")] = ExportName.exclude,
+    export: Annotated[ExportName, typer.Option(help="Output format.")] = "exclude",
     splits: Annotated[
         Path | None, typer.Option(help="nnU-Net's splits_final.json to filter; a backup is kept.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Where to write; the run folder by default.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Output path. Default: the run folder.")] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+        Path | None, typer.Option(help="Current location of the data set, if it was moved after scoring.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, write nothing.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back everything that was exported from this run.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed; write nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo every export of this run.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Keep the least suspicious training cases; validation and test cases and originals are never touched.
+    """Keep the least suspicious training cases. Validation cases, test cases and original files are never changed.
 
-    With a bench, cases are compared by the measure that found most planted faults, and --keep auto takes the cut that
-    would have gained most on them.
+    With --bench, cases are compared by the measure that found most planted faults, and --keep auto takes the threshold
+    that would have gained most on them.
 
     Example: [bold]auvseg filter runs/hippocampus --keep 0.9 --export splits --splits .../splits_final.json[/bold]
     """
@@ -119,7 +107,7 @@ def command(
     if bench and not by:
         by = recommended(bench, run)
         if by is None:
-            raise UsageError(f"{bench} says not to filter by any measure; to do it all the same name one with --by")
+            raise UsageError(f"{bench} recommends filtering by no measure; to filter anyway, name one with --by")
     by = by or default_measure(table)
     if by == COMBINED:
         from auvseg.bench.combination import with_combined
@@ -130,10 +118,10 @@ def command(
         table,
         by=by,
         keep=share,
-        scope=scope.value,
-        combine=combine.value,
+        scope=scope,
+        combine=combine,
         strata=strata,
-        suspicious=suspicious.value if suspicious else None,
+        suspicious=suspicious,
     )
     if reviewed is not None:
         known = read_review_of(reviewed, run)
@@ -141,19 +129,19 @@ def command(
             say_warning(known.remark)
         selection = obey(selection, known.review.decisions)
     scored = read_dataset_of(run, dataset)
-    written = export_selection(export.value, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
-    decisions = decided(selection, ignores=export is ExportName.ignore)
+    written = export_selection(export, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
+    decisions = decided(selection, ignores=export == "ignore")
     if as_json:
         lost = losses(selection, table)
         show_json({**_facts(selection, written, export, dry_run=dry_run), "decisions": decisions, "losses": lost})
-    elif export is ExportName.ignore:
+    elif export == "ignore":
         _show_decisions(decisions)
         show(_ignored_in_words(selection))
     else:
         _show_losses(losses(selection, table))
         _show_decisions(decisions)
         show(f"{selection.rule.in_words()}: {len(selection.kept)} kept, {len(selection.removed)} removed")
-    _say_what_was_done(run, selection, written, dry_run=dry_run)
+    _say_done(run, selection, written, dry_run=dry_run)
 
 
 def _facts(selection: "Selection", written: "Export", export: ExportName, *, dry_run: bool) -> dict[str, object]:
@@ -170,7 +158,7 @@ def _facts(selection: "Selection", written: "Export", export: ExportName, *, dry
     }
 
 
-def _say_what_was_done(run: Path, selection: "Selection", written: "Export", *, dry_run: bool) -> None:
+def _say_done(run: Path, selection: "Selection", written: "Export", *, dry_run: bool) -> None:
     for note in selection.notes:
         say(note)
     for warning in (*selection.warnings, *written.warnings):
@@ -179,7 +167,7 @@ def _say_what_was_done(run: Path, selection: "Selection", written: "Export", *, 
         backup = f" (yours is kept as {file.backup.name})" if file.backup else ""
         say(f"{'would write' if dry_run else 'wrote'} {file.path}{backup}")
     if not dry_run:
-        say(f"take it back with: {command_line('filter', run, '--undo')}")
+        say(f"undo with: {command_line('filter', run, '--undo')}")
 
 
 def _advised(
@@ -187,8 +175,8 @@ def _advised(
     bench: Path | None,
     table: "pd.DataFrame",
     by: str,
-    scope: ScopeName,
-    suspicious: DirectionName | None,
+    scope: Scope,
+    suspicious: Suspicious | None,
     faulty_share: float,
     cost: float,
 ) -> float:
@@ -205,8 +193,8 @@ def _advised(
             bench,
             table,
             by=by,
-            scope=scope.value,
-            suspicious=suspicious.value if suspicious else None,
+            scope=scope,
+            suspicious=suspicious,
             faulty_share=faulty_share,
             cost=cost,
             on_copy=lambda done, total: step(done, total, ""),
@@ -224,10 +212,10 @@ def _show_losses(losses: "pd.DataFrame") -> None:
 
 
 def _show_decisions(decisions: "pd.DataFrame") -> None:
-    """What is suspicious, and what came of it."""
+    """Show the suspicious rows and their outcome."""
     suspicious = decisions[decisions["suspicious"]]
     columns = [name for name in ("case", "class", "outcome", "reason") if name in decisions.columns]
-    shown = [[str(row[name]) for name in columns] for row in suspicious.head(_MOST_SHOWN).to_dict("records")]
+    shown = [[str(row[name]) for name in columns] for row in suspicious.head(MAX_SHOWN).to_dict("records")]
     if shown:
         headings = ["why" if name == "reason" else name for name in columns]
         show_table("suspicious", headings, shown, left=len(columns))

@@ -1,4 +1,4 @@
-"""`auvseg measures`: what cases can be compared by."""
+"""`auvseg measures`: list the measures."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from auvseg.cli.console import AsJson, say, show_json, show_table
 
 def command(
     names: Annotated[
-        list[str] | None, typer.Argument(autocompletion=completion.measures, help="Some of them; all if not given.")
+        list[str] | None, typer.Argument(autocompletion=completion.measures, help="Measures to show. Default: all.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the measures: what each says, which end is the suspicious one, and what it needs.
+    """List the measures: what each means, which end is suspicious, and what it needs.
 
-    They are the columns of scores.csv, and what --by and --measures may name.
+    Measures are the columns of scores.csv and the values of --by and --measures.
 
     Example: [bold]auvseg measures agreement snr[/bold]
     """
@@ -32,6 +32,6 @@ def command(
         show_json({"measures": shown})
         return
     rows = [(one.name, one.group, one.suspicious, one.summary) for one in shown]
-    show_table("", ("measure", "group", "suspicious", "what it says"), rows, left=4)
-    say("AUV, the paper's, is made of S over all cases: --by auv")
-    say("which to trust for what: docs/what-the-numbers-mean.md, and auvseg bench detect on your own data")
+    show_table("", ("measure", "group", "suspicious", "meaning"), rows, left=4)
+    say("AUV, the paper's measure, is computed from S over all cases: --by auv")
+    say("which measure to use: docs/what-the-numbers-mean.md, or auvseg bench detect on your data")

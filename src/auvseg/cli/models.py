@@ -1,4 +1,4 @@
-"""`auvseg models`: what `--extractor` may be."""
+"""`auvseg models`: list the extractors."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +16,12 @@ def command(
         str | None,
         typer.Argument(
             autocompletion=completion.extractors,
-            help="One of them: everything about it, and what its classes are called.",
+            help="Extractor to show in full, with its class names.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the models that --extractor may name: what each is told, its classes, its licence, its memory.
+    """List the models for --extractor: prompt, classes, training data, licence, memory and status.
 
     Example: [bold]auvseg models vista3d[/bold]
     """
@@ -32,20 +32,24 @@ def command(
         show_json({"extractors": [_described(one) for one in shown]})
         return
     if name is None:
-        rows = [(one.name, one.told, one.classes, one.modalities, one.licence, one.memory) for one in EXTRACTORS]
-        columns = ("extractor", "told", "classes", "trained on", "licence of the weights", "memory")
+        rows = [
+            (one.name, one.told, one.classes, one.modalities, one.licence, one.memory, one.status) for one in EXTRACTORS
+        ]
+        columns = ("extractor", "prompt", "classes", "trained on", "licence of the weights", "memory", "status")
         show_table("", columns, rows, left=len(columns))
-        say("one of them in full: auvseg models NAME; weights: auvseg weights list")
+        say("details: auvseg models NAME; weights: auvseg weights list")
         return
     facts = _known(name)
     described = {
-        "told": facts.told,
+        "prompt": facts.told,
         "classes": facts.classes,
         "trained on": facts.modalities,
         "licence of the weights": facts.licence,
-        "memory, beside the case": facts.memory,
+        "memory, in addition to the case": facts.memory,
         "--model": facts.takes,
     }
+    if facts.status:
+        described["status"] = facts.status
     show_table("", ("", ""), [*described.items()], left=2)
     if names := facts.class_names():
         which = "such as" if facts.told == "the class's name" else "called"
@@ -64,7 +68,7 @@ def _known(name: str) -> "Facts":
 
 
 def _described(facts: "Facts") -> dict[str, object]:
-    """What `--json` prints of a model; its shape stands in docs/command-line.md."""
+    """The `--json` output for one model, documented in docs/command-line.md."""
     return {
         "name": facts.name,
         "told": facts.told,
@@ -74,4 +78,5 @@ def _described(facts: "Facts") -> dict[str, object]:
         "licence": facts.licence,
         "memory": facts.memory,
         "model_option": facts.takes,
+        "status": facts.status or None,
     }

@@ -1,7 +1,7 @@
-"""A file of options in YAML: `--config FILE`.
+"""Read options from a YAML file: `--config FILE`.
 
-One option a line, by its long name, as typed on the command line: `max-slices: 8`. What is given on the command line
-goes before what the file says.
+One option per line, by its long name as on the command line: `max-slices: 8`. Options on the command line override the
+file.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from typing import Any
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.text_files import read_yaml
 
-_ITSELF = "config"
+_OWN_KEY = "config"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a file of options says.
+    """Content of an options file.
 
     Attributes:
         path: the file.
-        content: as written there.
-        values: by the parameter's name, as if typed on the command line.
+        content: the YAML as written.
+        values: values by parameter name, as if typed on the command line.
     """
 
     path: Path
@@ -32,16 +32,16 @@ class Options:
 
 
 def read_options(path: Path, parameters: Sequence[Any], listed_by: str) -> Options:
-    """The options in a file.
+    """Read an options file.
 
     Args:
-        path: YAML: long names, with hyphens or underscores, and values; of arguments the name.
-        parameters: of the command, Click's.
-        listed_by: the command that shows them.
+        path: YAML file with long option names, hyphenated or underscored, or argument names.
+        parameters: the command's Click parameters.
+        listed_by: the command that lists the options, for messages.
 
     Raises:
-        UsageError: the file cannot be read, is no YAML, or names what the command does not know; or a value has no form
-            on the command line. Whether a value is of the option's type Click finds, as on the command line.
+        UsageError: the file cannot be read, is not YAML, names an unknown option, or holds a value that cannot be
+            written on a command line. Click checks types later, as for typed options.
     """
     known = _by_key(parameters)
     content, values = _read(path), {}
@@ -63,16 +63,16 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror or problem}") from None
     except ValueError as problem:
-        raise UsageError(f"{path} is no YAML: {problem}") from None
+        raise UsageError(f"{path} is not YAML: {problem}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise UsageError(f"{path} is no file of options; write one a line, such as max-slices: 8")
+        raise UsageError(f"{path} is not an options file; write one option per line, such as max-slices: 8")
     return content
 
 
 def _by_key(parameters: Sequence[Any]) -> dict[str, tuple[Any, bool]]:
-    """Every parameter by what a file may call it, and whether that name turns the option off."""
+    """Parameters by their names in a file, and whether the name switches the option off (--no-...)."""
     known = {}
     for parameter in parameters:
         if parameter.param_type_name == "argument":
@@ -80,12 +80,12 @@ def _by_key(parameters: Sequence[Any]) -> dict[str, tuple[Any, bool]]:
             continue
         for inverted, names in ((False, parameter.opts), (True, parameter.secondary_opts)):
             known |= {name[2:]: (parameter, inverted) for name in names if name.startswith("--")}
-    known.pop(_ITSELF, None)
+    known.pop(_OWN_KEY, None)
     return known
 
 
 def _as_typed(where: str, parameter: Any, value: Any, *, inverted: bool) -> Any:
-    """A value as Click takes it from the command line: text, a list of texts, or for a flag true or false."""
+    """A value in the form that Click expects: text, a list of texts, or a bool for a flag."""
     if getattr(parameter, "is_flag", False):
         if not isinstance(value, bool):
             raise UsageError(f"{where} must be true or false, not {value!r}")
@@ -96,7 +96,7 @@ def _as_typed(where: str, parameter: Any, value: Any, *, inverted: bool) -> Any:
     texts = [_text(part) for part in parts]
     if getattr(parameter, "multiple", False) or parameter.nargs != 1:
         return texts
-    # What takes several names takes them separated by commas.
+    # Options with several names take them comma-separated.
     return ",".join(texts)
 
 

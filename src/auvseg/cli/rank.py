@@ -1,15 +1,15 @@
-"""`auvseg rank`: the table, worst first."""
+"""`auvseg rank`: list cases or structures, most suspicious first."""
 
 import shlex
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.choices import Scope
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, say, say_warning, show, show_json, show_table
-from auvseg.measures.catalogue import COMBINED, MEASURES
+from auvseg.measures.catalogue import COMBINED, MEASURES, Suspicious
 from auvseg.spreadsheet import table_as_csv
 from auvseg.wording import counted
 
@@ -25,52 +25,41 @@ _WORDS = ("case", "class", "structure", "why")
 _SHOWN_GROUPS = ("scale", "companion", "cohort")
 
 
-class DirectionName(str, Enum):
-    """Which end of a column is the suspicious one."""
-
-    low = "low"
-    high = "high"
-    both = "both"
-
-
-class ScopeName(str, Enum):
-    """What a row is."""
-
-    case = "case"
-    klass = "class"
-
-
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
     other: Annotated[
         Path | None,
-        typer.Argument(help="Another run of the same cases (another model, input or prompt): how far do they agree?"),
+        typer.Argument(
+            help="Second run of the same cases (another model, input or prompt), to compare the two rankings."
+        ),
     ] = None,
     by: Annotated[
         str | None,
         typer.Option(
             autocompletion=completion.ranked_by,
-            help="AUV, a measure, combined (with --bench), or any numeric column of scores.csv; the suspicious end "
-            "comes first. Not given: outlier, the distance from the cohort; for two runs AUV, if both have it.",
+            help="AUV, a measure, combined (with --bench), or any numeric column of scores.csv. Default: outlier, the "
+            "distance from the cohort; for two runs AUV, if both have it.",
         ),
     ] = None,
-    scope: Annotated[ScopeName, typer.Option(help="Rank cases, or every structure of every case.")] = ScopeName.case,
-    suspicious: Annotated[DirectionName | None, typer.Option(help="For a column that is no measure.")] = None,
-    bench: Annotated[
-        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: ranks by what it recommends.")
+    scope: Annotated[Scope, typer.Option(help="Rank cases, or each structure of each case.")] = "case",
+    suspicious: Annotated[
+        Suspicious | None, typer.Option(help="Suspicious end of a column that is not a measure.")
     ] = None,
-    top: Annotated[int, typer.Option(min=0, help="Rows to show; 0 shows all.")] = 20,
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of auvseg bench detect on this data: rank by the measure it recommends.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="Rows to show; 0: all.")] = 20,
     all_columns: Annotated[
-        bool, typer.Option("--all-columns", help="Show image quality, label geometry and baselines too.")
+        bool, typer.Option("--all-columns", help="Include image quality, label geometry and baselines.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the whole ranking as CSV instead of a table.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the most suspicious cases or structures first, with the reason why.
 
-    AUV is computed over the cases at hand, so it is never stored. The columns: docs/what-the-numbers-mean.md; without
-    --all-columns those of the foundation model and the distances from the cohort. --csv and --json have them all, and
-    all rows. With two runs: how far their orders agree, measure by measure, and where they differ most.
+    AUV is computed over the cohort when it is read, and never stored. By default the table shows the model's measures
+    and the distances from the cohort; --csv and --json contain all columns and rows (docs/what-the-numbers-mean.md).
+    With two runs, the output shows how well their rankings agree for each measure, and where they differ most.
 
     Example: [bold]auvseg rank runs/hippocampus --scope class --by agreement[/bold]
     """
@@ -87,15 +76,14 @@ def command(
         from auvseg.bench.combination import with_combined
 
         table = with_combined(table, run, bench)
-    end: Suspicious | None = suspicious.value if suspicious else None
     if other is not None:
         from auvseg.bench.between_runs import between_runs
 
-        agreement = between_runs(table, load_scores(other), by=by, scope=scope.value, suspicious=end)
+        agreement = between_runs(table, load_scores(other), by=by, scope=scope, suspicious=suspicious)
         _show_agreement(agreement, scope, top, all_columns=all_columns, as_csv=as_csv, as_json=as_json)
         return
     rows = None if as_csv or as_json or top == 0 else top
-    found = ranked(table, by=by, scope=scope.value, suspicious=end, top=rows, view_of=lambda case: _views(run, case))
+    found = ranked(table, by=by, scope=scope, suspicious=suspicious, top=rows, view_of=lambda case: _views(run, case))
     failed = table[table["status"] == "failed"].drop_duplicates("case")
     if as_json:
         show_json({**_facts(found), "rows": found.rows, "failed": failed[["case", "reason"]]})
@@ -120,7 +108,7 @@ def _views(run: Path, case: str) -> "Mapping[int, ClassView] | None":
 
 
 def _facts(found: "Ranked") -> dict[str, object]:
-    """What the rows of a ranking are, for who reads JSON."""
+    """The `--json` fields that describe the ranking."""
     return {
         "by": found.criterion.name,
         "suspicious": found.criterion.suspicious,
@@ -161,13 +149,13 @@ def _reason(column: str, row: "Mapping[Hashable, Any]", found: "Ranked") -> str:
     name = str(row["structure"] if found.scope == "case" else row["class"])
     if column == "why":
         return str(row["why"]).removeprefix(f"{name}: ")  # the structure stands beside it already
-    # Of how many structures a mean is matters where not all cases have as many.
+    # The number of structures behind a mean matters only if it varies between cases.
     counts = name and not found.criterion.of_farthest and found.rows["n"].nunique() > 1
     return f"{name} (of {row['n']})" if counts else name
 
 
 def warn_if_unfinished(run: Path) -> None:
-    """Say that cases may be missing from a run that was interrupted, or whose other shards are still at it."""
+    """Warn if a run was interrupted or has unfinished shards, so that cases may be missing."""
     if (run / "scores.csv").exists():
         return
     from auvseg.errors import RunError
@@ -175,19 +163,19 @@ def warn_if_unfinished(run: Path) -> None:
 
     try:
         words = read_run(run).command()
-    except RunError:  # records alone: somebody made a run of their own
+    except RunError:  # a folder with records only, not made by auvseg score
         return
-    go_on = f"; go on with: {shlex.join(words)}" if words else ""
-    say_warning(f"{run} is not finished, so that cases may be missing{go_on}")
+    resume = f"; resume with: {shlex.join(words)}" if words else ""
+    say_warning(f"{run} is not finished, so cases may be missing{resume}")
 
 
 def recommended(bench: Path, run: Path) -> str | None:
-    """The measure that a bench recommends for a run, said aloud; None where it found no usable signal."""
+    """Print and return the measure that a bench recommends for a run; None if it found no usable signal."""
     from auvseg.bench.detection.recommendation import read_recommendation
 
     by = read_recommendation(bench, run)
     if by is None:
-        say_warning(f"{bench}: no usable signal, no measure finds planted faults better than chance here")
+        say_warning(f"{bench}: no usable signal: no measure finds planted faults better than chance")
     else:
         say(f"{bench} recommends {by}")
     return by
@@ -195,7 +183,7 @@ def recommended(bench: Path, run: Path) -> str | None:
 
 def _show_agreement(
     found: "BetweenRuns",
-    scope: ScopeName,
+    scope: Scope,
     top: int,
     *,
     all_columns: bool,
@@ -217,8 +205,8 @@ def _show_agreement(
         if all_columns or row["measure"] == by or _is_shown(str(row["measure"]))
     ]
     columns = ("measure", "", "n", "Spearman [95 %]", "worst tenth in both")
-    what = "cases" if scope is ScopeName.case else "structures"
-    show_table(f"do the two runs put {what} in the same order?", columns, rows, left=2)
+    what = "cases" if scope == "case" else "structures"
+    show_table(f"agreement between the rankings of {what} in the two runs", columns, rows, left=2)
     if found.no_order:
         show(found.no_order)
         return

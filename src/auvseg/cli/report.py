@@ -1,4 +1,4 @@
-"""`auvseg report`: the run as pages to look at."""
+"""`auvseg report`: make an HTML report of a run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,44 +17,47 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the report is made; RUN/report by default.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder. Default: RUN/report.")] = None,
     by: Annotated[
         str | None,
         typer.Option(
             autocompletion=completion.ranked_by,
-            help="What cases are ranked by: AUV or a measure; what --bench recommends, else outlier.",
+            help="AUV or a measure to rank by. Default: the measure that --bench recommends, else outlier.",
         ),
     ] = None,
     bench: Annotated[Path | None, typer.Option(help="Folder of auvseg bench detect on this data.")] = None,
     images: Annotated[
-        int, typer.Option(min=0, help="So many cases, worst first, are shown with their images; 0: none.")
+        int, typer.Option(min=0, help="Number of cases with images, most suspicious first; 0: none.")
     ] = 200,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Only so many cases, worst first; not given: at most 10 000.")
+        int | None,
+        typer.Option(min=1, help="Number of cases in the report, most suspicious first. Default: at most 10 000."),
     ] = None,
     single_file: Annotated[
-        bool, typer.Option("--single-file", help="Everything in one file, to be sent; best with --top.")
+        bool, typer.Option("--single-file", help="Write one self-contained file to send; best with --top.")
     ] = False,
     pseudonymize: Annotated[
-        bool, typer.Option("--pseudonymize", help="case-0001 instead of ids; the key stays in the run folder.")
+        bool,
+        typer.Option("--pseudonymize", help="Replace ids by case-0001 and so on; the key stays in the run folder."),
     ] = False,
     whole_image: Annotated[
         bool,
-        typer.Option("--whole-image", help="Show all of the image, not only around structures: a head has a face."),
+        typer.Option(
+            "--whole-image",
+            help="Show the whole image instead of a crop around the structures. A whole head shows the face.",
+        ),
     ] = False,
     check: Annotated[
-        Path | None, typer.Option(help="What auvseg check DATASET --json printed: its findings are shown too.")
+        Path | None, typer.Option(help="Output of auvseg check DATASET --json, to list its findings.")
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="Where the data set is now, if it was moved since it was scored.")
+        Path | None, typer.Option(help="Current location of the data set, if it was moved after scoring.")
     ] = None,
 ) -> None:
-    """Make pages to look at: the suspicious cases with their images, why they stand out, and a place to decide.
+    """Make an HTML report: the suspicious cases with images, why they stand out, and buttons for your verdict.
 
-    One folder that opens from disk in any browser. Nothing is sent anywhere, and no path of this machine is in it.
-    What is decided there comes back with: auvseg filter RUN --reviewed FILE
+    The report opens from disk in any browser. It sends nothing and contains no path of this machine.
+    Use the exported verdicts with: auvseg filter RUN --reviewed FILE
 
     Example: [bold]auvseg report runs/hippocampus[/bold]
     """
@@ -71,7 +74,7 @@ def command(
         single_file=single_file,
         pseudonymize=pseudonymize,
         whole_image=whole_image,
-        findings=_findings(check),
+        findings=read_findings(check),
         bench=bench,
     )
     with progress("making the report") as step:
@@ -81,20 +84,20 @@ def command(
     for case_id, reason in done.without_images[:5]:
         say_warning(f"{case_id} has no images in the report: {reason}")
     if len(done.without_images) > 5:
-        say_warning(f"and {len(done.without_images) - 5} more have none")
+        say_warning(f"and {len(done.without_images) - 5} more")
     if done.key is not None:
-        say(f"who is who: {done.key}; keep it to yourself")
+        say(f"key of the pseudonyms: {done.key}; do not share it")
     if top is None and done.cases < done.total:
-        say(f"these are the most suspicious of {done.total} cases; --top shows more, and the page will be slower")
+        say(f"the report shows the most suspicious of {done.total} cases; --top shows more, but the page gets slower")
     say(f"{counted(done.cases, 'case')}, {done.with_images} with images; open {done.index}")
 
 
 def dataset_of(run: Path, named: Path | None) -> "Dataset | None":
-    """The data set that a run was made of; None where it is gone: numbers and thumbnails remain.
+    """The data set of a run; None, with a warning, if it is gone. Numbers and thumbnails need no data set.
 
     Raises:
-        RunError: there is no run, or another data set was named.
-        DatasetError: what was named is none.
+        RunError: there is no run, or the named data set is another one.
+        DatasetError: the named folder is not a data set.
     """
     from auvseg.errors import AuvsegError
     from auvseg.scoring.run import read_dataset_of, read_run
@@ -105,11 +108,16 @@ def dataset_of(run: Path, named: Path | None) -> "Dataset | None":
     except AuvsegError as problem:
         if named is not None:
             raise
-        say_warning(f"there will be no images: {problem}")
+        say_warning(f"no images in the report: {problem}")
         return None
 
 
-def _findings(path: Path | None) -> list[dict[str, Any]]:
+def read_findings(path: Path | None) -> list[dict[str, Any]]:
+    """The findings in a file that `auvseg check --json` printed; empty without a file.
+
+    Raises:
+        UsageError: the file cannot be read, or is something else.
+    """
     from auvseg.errors import UsageError
 
     if path is None:
@@ -120,4 +128,4 @@ def _findings(path: Path | None) -> list[dict[str, Any]]:
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is not what `auvseg check DATASET --json` prints") from None
+        raise UsageError(f"{path} is not the output of `auvseg check DATASET --json`") from None

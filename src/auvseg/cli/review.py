@@ -1,4 +1,4 @@
-"""`auvseg review`: what people decided in the report, brought together."""
+"""`auvseg review`: merge the verdicts of several raters."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,27 +11,27 @@ from auvseg.wording import counted
 if TYPE_CHECKING:
     from auvseg.review import Agreement, Merged
 
-_MOST_SHOWN = 30
+MAX_SHOWN = 30
 
-app = typer.Typer(no_args_is_help=True, help="Bring the verdicts of several people together.")
+app = typer.Typer(no_args_is_help=True, help="Merge the verdicts of several raters.")
 
 
 @app.callback()
 def callback() -> None:
-    """Bring the verdicts of several people together."""
+    """Merge the verdicts of several raters."""
 
 
 @app.command("merge")
 def merge_command(
-    reviews: Annotated[list[Path], typer.Argument(help="Files that the report exported, one a rater.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the merged review here, as CSV.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="What the agreement's interval is drawn from.")] = 0,
+    reviews: Annotated[list[Path], typer.Argument(help="Files exported from the report, one per rater.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the merged review.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap interval.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Agreement between raters (Cohen's or Fleiss' kappa), where they differ, and one review out of all.
+    """Compute agreement between raters (Cohen's or Fleiss' kappa), list conflicts, and merge all reviews into one.
 
-    What most raters say stands; where none has more voices, the case is unsure. A verdict that one rater gave alone
-    stands too, and is named.
+    The majority verdict counts; without a majority the case is unsure. A verdict given by one rater alone counts too,
+    and is listed.
 
     Example: [bold]auvseg review merge anna.json ben.csv -o merged.csv[/bold]
     """
@@ -39,21 +39,21 @@ def merge_command(
     from auvseg.review import merge, read_review, write_review
 
     if output is not None and output.exists():
-        raise UsageError(f"{output} exists already; choose another name with -o")
+        raise UsageError(f"{output} already exists; choose another name with -o")
     merged = merge([read_review(path) for path in reviews], seed=seed)
     if as_json:
         show_json(_result(merged))
     else:
         _show(merged)
     if not merged.one_run:
-        say_warning("these reviews were made in reports of different files; are they about the same cases?")
+        say_warning("these reviews come from reports of different files; check that they are about the same cases")
     if output is not None:
         write_review(output, merged.review)
-        say(f"wrote {output}; go on with: {command_line('filter', 'RUN', '--reviewed', output)}")
+        say(f"wrote {output}; next: {command_line('filter', 'RUN', '--reviewed', output)}")
 
 
 def _result(merged: "Merged") -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     return {
         "raters": merged.raters,
         "agreement": merged.agreement,
@@ -77,11 +77,11 @@ def _show(merged: "Merged") -> None:
     if merged.conflicts:
         rows = [
             (one.case_id, *(verdict or "–" for verdict in one.verdicts), one.merged)
-            for one in merged.conflicts[:_MOST_SHOWN]
+            for one in merged.conflicts[:MAX_SHOWN]
         ]
         columns = ("case", *merged.raters, "merged")
-        show_table("where they differ", columns, rows, left=len(columns))
-    more = len(merged.conflicts) - _MOST_SHOWN
+        show_table("conflicts", columns, rows, left=len(columns))
+    more = len(merged.conflicts) - MAX_SHOWN
     if more > 0:
         say(f"and {more} more")
     show(_in_words(merged.agreement, merged.judged))
@@ -90,20 +90,20 @@ def _show(merged: "Merged") -> None:
 
 
 def _in_words(found: "Agreement", judged: int) -> str:
-    left = f"; {judged - found.cases} more were not judged by all" if judged > found.cases else ""
+    left = f"; {judged - found.cases} more were not judged by all raters" if judged > found.cases else ""
     if not found.cases:
-        return f"{found.name} is not defined: no case was judged by all, of {judged} that anybody judged"
-    over = f"over {counted(found.cases, 'case')} that all judged; {found.equal} of them alike{left}"
+        return f"{found.name} is undefined: none of the {judged} judged cases was judged by all raters"
+    over = f"over {counted(found.cases, 'case')} judged by all raters, {found.equal} with the same verdict{left}"
     if found.value != found.value:
-        return f"{found.name} is not defined, for all verdicts are the same, {over}"
+        return f"{found.name} is undefined because all verdicts are the same, {over}"
     interval = "" if found.low != found.low else f" [{found.low:.2f}, {found.high:.2f}]"
     return f"{found.name} {found.value:.2f}{interval} {over}"
 
 
 def _alone(merged: "Merged") -> str:
-    """Whose verdicts nobody else has looked at."""
+    """Verdicts given by one rater alone."""
     from auvseg.data.layouts.naming import some_of
 
     by_rater = [(rater, [case for case, who in merged.alone if who == rater]) for rater in merged.raters]
     named = [f"{rater} {len(cases)} ({some_of(cases)})" for rater, cases in by_rater if cases]
-    return f"{len(merged.alone)} of {merged.judged} verdicts are one rater's alone: {'; '.join(named)}"
+    return f"{len(merged.alone)} of {merged.judged} verdicts were given by one rater alone: {'; '.join(named)}"

@@ -1,8 +1,7 @@
-"""A log in the folder of a run: what was run, with which options, what was said, what failed and why, how long it took.
+"""The log `auvseg.log` in a run folder: commands, options, messages, failures and times.
 
-`auvseg.log` is appended to by every command that works on the folder, resumed ones and the shards of a run among them:
-every entry is written in one piece, with its time and its process. It is for the people who own the folder; no report
-and no table reads it.
+Every command that works on the folder appends to it, resumed commands and shards included. Each entry is written in one
+piece, with its time and process. The log is for the owner of the folder; no report and no table reads it.
 """
 
 import json
@@ -23,7 +22,7 @@ FILE_NAME = "auvseg.log"
 
 
 class RunLog(logging.Handler):
-    """Keeps what is said until there is a folder to write it into; without one nothing is written."""
+    """Logging handler that buffers entries until `write_into` names a folder. Without a folder nothing is written."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -32,42 +31,42 @@ class RunLog(logging.Handler):
         self._marker: Path | None = None
 
     def write_into(self, folder: Path, marker: str) -> None:
-        """Write from now on into a folder.
+        """Write to a folder from now on.
 
         Args:
-            folder: of the run.
-            marker: the file that makes it auvseg's; until it is there, and so in a folder that is another's, nothing is
-                written.
+            folder: the run folder.
+            marker: file that marks the folder as auvseg's. Nothing is written before it exists, so that no log ends up
+                in a foreign folder.
         """
         self._marker = folder / marker
         self._write()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one entry, or keep it until there is a folder."""
+        """Write one entry, or buffer it until there is a folder."""
         self._waiting.append(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
         self._write()
 
     def begin(self, command: str, arguments: Sequence[str], values: Mapping[str, Any], options: Options | None) -> None:
-        """Say what is run."""
-        self._tell(
+        """Log the start of a command."""
+        self._log(
             logging.INFO, f"auvseg {__version__}, Python {platform.python_version()}: {command} {shlex.join(arguments)}"
         )
         if options is not None:
-            self._tell(logging.INFO, f"options of {options.path}: {json.dumps(as_plain(options.content))}")
-        self._tell(logging.INFO, f"all options: {json.dumps(as_plain(values), sort_keys=True)}")
+            self._log(logging.INFO, f"options of {options.path}: {json.dumps(as_plain(options.content))}")
+        self._log(logging.INFO, f"all options: {json.dumps(as_plain(values), sort_keys=True)}")
 
     def end(self, how: str, elapsed_s: float, *, failed: bool = False) -> None:
-        """Say how it ended."""
-        self._tell(logging.ERROR if failed else logging.INFO, f"{how} after {elapsed_s:.1f} s")
+        """Log the end of a command."""
+        self._log(logging.ERROR if failed else logging.INFO, f"{how} after {elapsed_s:.1f} s")
 
-    def _tell(self, level: int, message: str) -> None:
-        """An entry that is for the file alone."""
+    def _log(self, level: int, message: str) -> None:
+        """Add an entry to the file, but not to the screen."""
         self.handle(logging.LogRecord(LOGGER.name, level, __file__, 0, message, None, None))
 
     def _write(self) -> None:
         if self._marker is None or not self._waiting or not self._marker.exists():
             return
-        # A run whose log cannot be written is as good as any; its records say themselves where they cannot be.
+        # A run is valid without its log; problems with writing its records are reported elsewhere.
         with suppress(OSError), (self._marker.parent / FILE_NAME).open("ab", buffering=0) as stream:
             for entry in self._waiting:
                 stream.write(entry)
@@ -75,7 +74,7 @@ class RunLog(logging.Handler):
 
 
 class _Entry(logging.Formatter):
-    """Time, process, level, message; what follows the first line is indented, so that every entry can be told apart."""
+    """Time, process, level and message. Further lines are indented, so that entries can be told apart."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
@@ -84,8 +83,8 @@ class _Entry(logging.Formatter):
 
 
 @contextmanager
-def running(log: RunLog) -> Iterator[RunLog]:
-    """Let a log hear what is said, as long as the `with` block."""
+def attached(log: RunLog) -> Iterator[RunLog]:
+    """Attach a log to the logger inside the `with` block."""
     LOGGER.addHandler(log)
     try:
         yield log
@@ -95,7 +94,7 @@ def running(log: RunLog) -> Iterator[RunLog]:
 
 
 def keep_log(folder: Path, marker: str) -> None:
-    """Keep the log of the command that is running in a folder; see `RunLog.write_into`."""
+    """Write the log of the running command to a folder; see `RunLog.write_into`."""
     for handler in LOGGER.handlers:
         if isinstance(handler, RunLog):
             handler.write_into(folder, marker)

@@ -1,89 +1,24 @@
-"""`auvseg score`: every case through a frozen foundation model."""
+"""`auvseg score`: run a frozen foundation model on every case."""
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.choices import EngineName, InputKind, Precision, ScoredSubset
 from auvseg.cli import completion
 from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, command_line, progress, say, say_dataset, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
+from auvseg.data.case import Modality
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt
+from auvseg.measures.catalogue import Energy, ScaleOn, Unfold
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
-    from auvseg.data.case import Dataset, Modality
+    from auvseg.data.case import Dataset
     from auvseg.scoring.config import ModelFile, ModelFolder
     from auvseg.scoring.score import ScoreSummary
-
-
-class ModalityName(str, Enum):
-    """How intensities are to be read."""
-
-    ct = "ct"
-    mri = "mri"
-    windowed = "windowed"
-
-
-class PromptName(str, Enum):
-    """What the model is told."""
-
-    label = "label"
-    middle = "middle"
-    none = "none"
-
-
-class InputName(str, Enum):
-    """What the model sees."""
-
-    raw = "raw"
-    mask = "mask"
-
-
-class PrecisionName(str, Enum):
-    """Arithmetic of the network."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class UnfoldName(str, Enum):
-    """Which axis becomes the rows."""
-
-    D_HW = "D_HW"
-    H_DW = "H_DW"
-    W_DH = "W_DH"
-
-
-class EnergyName(str, Enum):
-    """What is spread over the directions."""
-
-    squared = "squared"
-    singular = "singular"
-
-
-class ScaleOnName(str, Enum):
-    """Which numbers the scale is computed on."""
-
-    logits = "logits"
-    probabilities = "probabilities"
-
-
-class EngineChoice(str, Enum):
-    """What the cases are spread over."""
-
-    local = "local"
-    ray = "ray"
-
-
-class SubsetName(str, Enum):
-    """Which cases are scored."""
-
-    training = "training"
-    all = "all"
 
 
 _WITHOUT_MODEL = "none"
@@ -92,110 +27,112 @@ _WITHOUT_MODEL = "none"
 def command(
     ctx: typer.Context,
     dataset: Annotated[
-        Path, typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV, or image/label folders.")
+        Path,
+        typer.Argument(help="nnU-Net or decathlon folder, MONAI datalist, CSV table, or image and label folders."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder; new, or of the same command before.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder: new, or one to resume.")],
     extractor: Annotated[
         str | None,
         typer.Option(
             autocompletion=completion.extractors,
-            help="Told boxes from the label: lite-medsam (the default), medsam2. Told a name: segvol, voxtell. Told "
-            "nothing: vista3d, clip-driven, totalsegmentator; nnunet or module, a network of your own. none: image and "
-            "label alone. What each is trained on, needs and allows: auvseg models.",
+            help="Foundation model. Box prompt: lite-medsam (default), medsam2. Text prompt: segvol, voxtell. No "
+            "prompt: vista3d, clip-driven, totalsegmentator; nnunet or module for your own network. none: no model. "
+            "Training data, licences and memory: auvseg models.",
             show_default=False,
         ),
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Image quality and label geometry without a model: --extractor none, in seconds."),
+        typer.Option("--quick", help="Image quality and label geometry only, in seconds: same as --extractor none."),
     ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
-            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For others: a checkpoint file, if not "
-            "the one of auvseg weights pull."
+            help="nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. Other models: a checkpoint file, instead of "
+            "the one from auvseg weights pull."
         ),
     ] = None,
     folds: Annotated[
         str | None,
-        typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number."),
+        typer.Option(help="nnunet: folds such as 0,1, or all for fold_all. Default: every numbered fold."),
     ] = None,
-    checkpoint: Annotated[str, typer.Option(help="For nnunet: the checkpoint's file name.")] = "checkpoint_final.pth",
+    checkpoint: Annotated[str, typer.Option(help="nnunet: checkpoint file name.")] = "checkpoint_final.pth",
     mirroring: Annotated[
-        bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
+        bool, typer.Option("--mirroring", help="nnunet: test-time mirroring; takes 8 times as long.")
     ] = False,
     class_map: Annotated[
         Path | None,
-        typer.Option(help="JSON or CSV: the data set's class names and the model's, where they do not say the same."),
+        typer.Option(help="JSON or CSV file that maps the data set's class names to the model's, where they differ."),
     ] = None,
     prompt: Annotated[
-        PromptName,
+        Prompt,
         typer.Option(
-            help="A box from the label on every plane; on the middle plane alone, whose mask the model carries on "
-            "(medsam2); or none: the whole image, label-free."
+            help="label: a box from the label on every slice. middle: a box on the middle slice, propagated by the "
+            "model (medsam2). none: whole image, label-free."
         ),
-    ] = PromptName.label,
+    ] = "label",
     input_kind: Annotated[
-        InputName,
-        typer.Option("--input", help="raw: CT window or MRI percentiles. mask: the foreground's percentiles."),
-    ] = InputName.raw,
-    modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
+        InputKind,
+        typer.Option(
+            "--input", help="Normalisation. raw: CT window or MRI percentiles; mask: percentiles of the foreground."
+        ),
+    ] = "raw",
+    modality: Annotated[Modality | None, typer.Option(help="Needed if the data set does not state it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
-    channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
-    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
+    channel: Annotated[int, typer.Option(help="Image channel to score, from 0.")] = 0,
+    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added on every side of a box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure, evenly spaced; not given: all.")
+        int | None, typer.Option(min=1, help="Maximum number of slices per structure, evenly spaced. Default: all.")
     ] = DEFAULT_MAX_SLICES,
     measures: Annotated[
         str, typer.Option(autocompletion=completion.measures, help="Comma-separated names, or all.")
     ] = "all",
-    unfold: Annotated[UnfoldName, typer.Option(help="Unfolding for S.")] = UnfoldName.D_HW,
+    unfold: Annotated[Unfold, typer.Option(help="Unfolding for S.")] = "D_HW",
     energy: Annotated[
-        EnergyName, typer.Option(help="Energy for S: the paper's squared, or the authors' code.")
-    ] = EnergyName.squared,
-    centre: Annotated[bool, typer.Option("--centre", help="Remove column means before S.")] = False,
-    scale_on: Annotated[ScaleOnName, typer.Option(help="Compute S on these.")] = ScaleOnName.logits,
+        Energy, typer.Option(help="Energy for S: squared as in the paper, or singular as in the authors' code.")
+    ] = "squared",
+    centre: Annotated[bool, typer.Option("--centre", help="Subtract column means before computing S.")] = False,
+    scale_on: Annotated[ScaleOn, typer.Option(help="Model output that S is computed on.")] = "logits",
     subset: Annotated[
-        SubsetName, typer.Option(help="Training cases, which is what filtering needs, or all.")
-    ] = SubsetName.training,
+        ScoredSubset, typer.Option(help="Score training cases (enough for filtering), or all.")
+    ] = "training",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     devices: Annotated[
         str,
-        typer.Option(help="Several of this machine, a worker process each: all, cuda:0,cuda:1 or cpu,cpu."),
+        typer.Option(help="Several devices, one worker process each: all, cuda:0,cuda:1 or cpu,cpu."),
     ] = "",
     engine: Annotated[
-        EngineChoice, typer.Option(help="This machine, or a Ray cluster, whose workers have a --device each.")
-    ] = EngineChoice.local,
+        EngineName, typer.Option(help="This machine, or a Ray cluster with one --device per worker.")
+    ] = "local",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="For ray: how many; default: one a GPU, without any one a core.")
+        int | None,
+        typer.Option(min=1, help="ray: number of workers. Default: one per GPU, or one per core without GPUs."),
     ] = None,
     ray_address: Annotated[
-        str | None, typer.Option(help="For ray: the cluster to join; default: one on this machine for this run.")
+        str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine for this run.")
     ] = None,
-    precision: Annotated[
-        PrecisionName, typer.Option(help="auto is what was measured to be best.")
-    ] = PrecisionName.auto,
+    precision: Annotated[Precision, typer.Option(help="Floating-point precision. auto: chosen by the model.")] = "auto",
     views: Annotated[
         bool,
         typer.Option(
             "--views/--no-views",
-            help="Keep what auvseg report shows beside the numbers: a stamp of the image, the model's own mask.",
+            help="Save thumbnails and model masks for auvseg report.",
         ),
     ] = True,
     max_memory: Annotated[
         str | None,
         typer.Option(
-            help="Such as 6GB: a case that would need more is refused before it is read. Default: what the machine, "
-            "its container or its job allows."
+            help="Memory limit, such as 6GB: a case that needs more fails before it is read. Default: the limit of the "
+            "machine, container or job."
         ),
     ] = None,
     as_json: AsJson = False,
-    num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
-    part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
+    num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
+    part_id: Annotated[int, typer.Option(min=0, help="Shard that this call scores, from 0.")] = 0,
 ) -> None:
     """Score every case and structure of a data set with a frozen foundation model.
 
-    Interrupted? The same command goes on where it stopped. A case that cannot be scored becomes a row with its reason.
+    If interrupted, run the same command to resume. A case that cannot be scored becomes a row with the reason.
 
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
@@ -209,19 +146,19 @@ def command(
     keep_log(output, "run.json")
     known = read_dataset(dataset)
     say_dataset(known)
-    for note in (*known.notes, *said_of_many(known)):
+    for note in (*known.notes, *dataset_warnings(known)):
         say(f"  {note}")
     config = ScoreConfig(
         modality=named_modality(known, modality, channel),
         extractor=extractor,
-        prompt=prompt.value,
-        input=input_kind.value,
+        prompt=prompt,
+        input=input_kind,
         window_hu=window,
         channel=channel,
         box_margin=box_margin,
         max_slices=max_slices,
-        precision=precision.value,
-        scale=ScaleOptions(unfold=unfold.value, energy=energy.value, centre=centre, on=scale_on.value),
+        precision=precision,
+        scale=ScaleOptions(unfold=unfold, energy=energy, centre=centre, on=scale_on),
         measures=measures_named(measures, extractor),
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
         class_map=named_class_map(class_map),
@@ -240,13 +177,13 @@ def command(
             known,
             output,
             config,
-            # Which devices a cluster has its nodes know, not this machine.
-            device=device if engine is EngineChoice.ray else choose_device(device),
+            # Only the nodes of a cluster know their devices.
+            device=device if engine == "ray" else choose_device(device),
             devices=choose_devices(devices),
-            engine=engine.value,
+            engine=engine,
             workers=workers,
             ray_address=ray_address,
-            subset=subset.value,
+            subset=subset,
             num_parts=num_parts,
             part_id=part_id,
             views=views,
@@ -262,19 +199,19 @@ def command(
     if without:
         say(f"{counted(without, 'case')} without any of the classes")
     if not summary.complete:
-        say("other shards have not finished; the last one writes the table")
+        say("other shards are not finished; the last one writes the table")
     else:
         say(f"table: {output / 'scores.csv'}")
         if scored:
-            say(f"worst first: {command_line('rank', output)}")
-            say(f"look at them: {command_line('report', output)}")
+            say(f"rank the cases: {command_line('rank', output)}")
+            say(f"view them: {command_line('report', output)}")
     if as_json:
         show_json(_result(summary, without))
     raise typer.Exit(1 if summary.failed else 0)
 
 
-def said_of_many(dataset: "Dataset") -> list[str]:
-    """What is wrong with the files of many cases, which would else be read a case a line when they have failed."""
+def dataset_warnings(dataset: "Dataset") -> list[str]:
+    """Problems that many cases share, reported once instead of once per failed case."""
     from auvseg.data.missing import missing_files
 
     findings = (*dataset.findings, *missing_files(dataset)[0])
@@ -282,7 +219,7 @@ def said_of_many(dataset: "Dataset") -> list[str]:
 
 
 def _result(summary: "ScoreSummary", without: int) -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     return {
         "run": summary.run_folder,
         "cases": summary.cases,
@@ -297,34 +234,34 @@ def _result(summary: "ScoreSummary", without: int) -> dict[str, object]:
 
 
 def named_extractor(name: str | None, *, quick: bool) -> str:
-    """The extractor that --extractor and --quick ask for.
+    """Resolve --extractor and --quick to one extractor.
 
     Raises:
-        UsageError: they contradict each other.
+        UsageError: the two contradict each other.
     """
     from auvseg.errors import UsageError
 
     if quick and name not in (None, _WITHOUT_MODEL):
-        raise UsageError(f"--quick scores without a model, and --extractor {name} is one; omit one of the two")
+        raise UsageError(f"--quick scores without a model, but --extractor {name} is a model; omit one of the two")
     return name or (_WITHOUT_MODEL if quick else "lite-medsam")
 
 
 def measures_named(names: str, extractor: str) -> tuple[str, ...]:
-    """The measures asked for; `all` leaves out what the extractor has no map for, or no estimate of its mask."""
+    """Parse --measures; `all` means every measure that the extractor supports."""
     from auvseg.scoring.config import all_measures
 
     return all_measures(extractor) if names == "all" else tuple(name.strip() for name in names.split(","))
 
 
-def named_modality(dataset: "Dataset", named: ModalityName | None, channel: int) -> "Modality":
-    """The modality of the option, else of the data set; a warning where they contradict each other.
+def named_modality(dataset: "Dataset", named: Modality | None, channel: int) -> Modality:
+    """The modality from the option, else from the data set. Warns if the two contradict each other.
 
     Raises:
-        UsageError: neither says it.
+        UsageError: neither states it.
     """
     from auvseg.scoring.config import modality_conflict, resolve_modality
 
-    modality = resolve_modality(dataset, named.value if named else None)
+    modality = resolve_modality(dataset, named)
     conflict = modality_conflict(dataset, modality, channel)
     if conflict:
         say_warning(conflict)
@@ -332,10 +269,10 @@ def named_modality(dataset: "Dataset", named: ModalityName | None, channel: int)
 
 
 def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The pairs of a class map's file, sorted; empty without one.
+    """The sorted pairs of a class map file; empty without one.
 
     Raises:
-        UsageError: the file cannot be read, or is no class map.
+        UsageError: the file cannot be read, or is not a class map.
     """
     from auvseg.extractors.class_map import read_class_map
 
@@ -345,10 +282,10 @@ def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...
 def named_model(
     extractor: str, path: Path | None, folds: str | None, checkpoint: str, *, mirroring: bool
 ) -> "ModelFolder | ModelFile | None":
-    """The weights that the options name, or None.
+    """The weights named by --model and its companions, or None.
 
     Raises:
-        UsageError: what chooses among the contents of a folder, without a folder.
+        UsageError: --folds, --checkpoint or --mirroring without a model folder.
     """
     from auvseg.errors import UsageError
     from auvseg.extractors.catalogue import facts_of
@@ -364,5 +301,5 @@ def named_model(
     if path is not None:
         return ModelFolder(path, folds, checkpoint, mirroring)
     if folds is not None or mirroring:
-        raise UsageError("--folds and --mirroring choose among what --model holds; add --model and --extractor nnunet")
+        raise UsageError("--folds and --mirroring need a model folder; add --model and --extractor nnunet")
     return None

@@ -1,46 +1,16 @@
 """`auvseg train`, `auvseg nnunet-path` and `auvseg nnunet-export`: training with nnU-Net v2."""
 
 import os
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from auvseg.choices import Loss, Network
 from auvseg.cli.console import out, say
 from auvseg.errors import UsageError
-
-
-class LossName(str, Enum):
-    """What is minimised."""
-
-    duo = "duo"
-    baseline = "baseline"
-
-
-class NetworkName(str, Enum):
-    """What is trained."""
-
-    nnunet = "nnunet"
-    swin_unetr = "swin-unetr"
-    umamba_bot = "umamba-bot"
-    umamba_enc = "umamba-enc"
-
-
-class NoiseName(str, Enum):
-    """Where the noise comes from."""
-
-    case = "case"
-    sampled = "sampled"
-    none = "none"
-
-
-class ScaleOnName(str, Enum):
-    """What S is computed on."""
-
-    logits = "logits"
-    probabilities = "probabilities"
-
+from auvseg.integrations.nnunet.settings import NoiseKind
+from auvseg.measures.catalogue import ScaleOn
 
 _DUO = "DUO"
 _SCALE = "The scale S of DUO"
@@ -59,52 +29,57 @@ _TRAINERS = {
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="nnU-Net's data set: its number, DatasetXXX_Name, or its folder.")],
-    configuration: Annotated[str, typer.Argument(help="Configuration of the plans, such as 3d_fullres.")],
+    dataset: Annotated[str, typer.Argument(help="nnU-Net data set: number, DatasetXXX_Name, or folder.")],
+    configuration: Annotated[str, typer.Argument(help="nnU-Net configuration, such as 3d_fullres.")],
     fold: Annotated[str, typer.Argument(help="Fold, 0 to 4, or all.")],
-    loss: Annotated[LossName, typer.Option(help="duo, or nnU-Net's own loss by the same protocol.")] = LossName.duo,
-    network: Annotated[NetworkName, typer.Option(help="nnU-Net's network, or another.")] = NetworkName.nnunet,
-    plans: Annotated[str, typer.Option(help="Name of the plans.")] = "nnUNetPlans",
+    loss: Annotated[Loss, typer.Option(help="DUO, or nnU-Net's loss with the same protocol.")] = "duo",
+    network: Annotated[Network, typer.Option(help="Network architecture.")] = "nnunet",
+    plans: Annotated[str, typer.Option(help="Name of the nnU-Net plans.")] = "nnUNetPlans",
     keep: Annotated[
-        Path | None, typer.Option(help="File with the cases to train on, one a line. Validation cases stay.")
+        Path | None, typer.Option(help="File with the cases to train on, one per line. Validation cases stay.")
     ] = None,
     exclude: Annotated[
-        Path | None, typer.Option(help="File with the cases not to train on: exclude.txt of auvseg filter.")
+        Path | None, typer.Option(help="File with the cases to leave out of training: exclude.txt of auvseg filter.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs; the paper's 100.")] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Steps an epoch; nnU-Net's 250.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the start; the paper's 0.01.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs; 100 in the paper.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Steps per epoch; 250 in nnU-Net.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Initial learning rate; 0.01 in the paper.")] = None,
     alpha: Annotated[
-        float | None, typer.Option(min=0, rich_help_panel=_DUO, help="How much a class of high S counts less.")
+        float | None,
+        typer.Option(min=0, rich_help_panel=_DUO, help="How strongly classes with high S are down-weighted."),
     ] = None,
     beta: Annotated[
-        float | None, typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Share of Dice; the rest is BCE.")
+        float | None, typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Weight of Dice; the rest is BCE.")
     ] = None,
     noise: Annotated[
-        NoiseName | None, typer.Option(rich_help_panel=_DUO, help="Noise of every case, sampled, or none.")
+        NoiseKind | None, typer.Option(rich_help_panel=_DUO, help="Learned per case, sampled, or none.")
     ] = None,
     correction_limit: Annotated[
         float | None,
-        typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Largest change of a label; below 0.5 none turns over."),
+        typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Maximum change of a label; below 0.5 no label flips."),
     ] = None,
     correction_share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, rich_help_panel=_DUO, help="Share of a structure that corrections may add up to."),
+        typer.Option(
+            min=0, max=1, rich_help_panel=_DUO, help="Maximum share of a structure that corrections add up to."
+        ),
     ] = None,
     scale_gradient: Annotated[
         bool | None,
-        typer.Option("--scale-gradient/--scale-detached", rich_help_panel=_SCALE, help="Gradient through S, or not."),
+        typer.Option(
+            "--scale-gradient/--scale-detached", rich_help_panel=_SCALE, help="Whether gradients flow through S."
+        ),
     ] = None,
     scale_on: Annotated[
-        ScaleOnName | None, typer.Option(rich_help_panel=_SCALE, help="S of logits or probabilities.")
+        ScaleOn | None, typer.Option(rich_help_panel=_SCALE, help="Model output that S is computed on.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Reproducible with nnUNet_n_proc_DA=0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed; reproducible with nnUNet_n_proc_DA=0.")] = None,
     results: Annotated[
-        Path | None, typer.Option(help="Instead of nnUNet_results: one folder for each seed or setting.")
+        Path | None, typer.Option(help="Results folder, instead of nnUNet_results: one per seed or setting.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, cpu or mps.")] = "auto",
-    num_gpus: Annotated[int, typer.Option(min=1, help="GPUs of this machine.")] = 1,
-    resume: Annotated[bool, typer.Option("--continue", help="Go on from the latest checkpoint.")] = False,
+    num_gpus: Annotated[int, typer.Option(min=1, help="Number of GPUs on this machine.")] = 1,
+    resume: Annotated[bool, typer.Option("--continue", help="Resume from the latest checkpoint.")] = False,
     validate: Annotated[
         bool,
         typer.Option(
@@ -118,7 +93,7 @@ def train(
         typer.Option(
             "--mirroring/--no-mirroring",
             rich_help_panel=_VALIDATION,
-            help="Validate over mirrored copies, or in an eighth of the time.",
+            help="Validate with test-time mirroring; takes 8 times as long.",
         ),
     ] = None,
     npz: Annotated[
@@ -126,15 +101,15 @@ def train(
         typer.Option(
             "--npz",
             rich_help_panel=_VALIDATION,
-            help="Save the validation's probabilities.",
+            help="Save the validation probabilities.",
         ),
     ] = False,
-    pretrained: Annotated[Path | None, typer.Option(help="Weights to start from, nnU-Net's or ours.")] = None,
+    pretrained: Annotated[Path | None, typer.Option(help="Pretrained weights, of nnU-Net or auvseg.")] = None,
 ) -> None:
-    """Train nnU-Net with DUO: as nnUNetv2_train, after nnUNetv2_plan_and_preprocess.
+    """Train nnU-Net with DUO, like nnUNetv2_train. Run nnUNetv2_plan_and_preprocess first.
 
-    Settings not given here come from AUVSEG_ALPHA and so on, the plans, or the paper. Prediction is stock nnU-Net's:
-    [bold]export nnUNet_extTrainer=$(auvseg nnunet-path)[/bold], then nnUNetv2_predict.
+    Settings that are not given come from environment variables (AUVSEG_ALPHA), the plans, or the paper. Predict with
+    stock nnU-Net: [bold]export nnUNet_extTrainer=$(auvseg nnunet-path)[/bold], then nnUNetv2_predict.
 
     Example: [bold]auvseg train 4 3d_fullres 0 --exclude runs/hippocampus/filter/exclude.txt[/bold]
     """
@@ -150,11 +125,11 @@ def train(
         "learning_rate": learning_rate,
         "alpha": alpha,
         "beta": beta,
-        "noise": None if noise is None else noise.value,
+        "noise": noise,
         "correction_limit": correction_limit,
         "correction_share": correction_share,
         "scale_gradient": scale_gradient,
-        "scale_on": None if scale_on is None else scale_on.value,
+        "scale_on": None if scale_on is None else scale_on,
         "seed": seed,
         "mirroring": mirroring,
     }
@@ -166,11 +141,11 @@ def train(
     if resume and validate:
         raise UsageError("--continue and --validate exclude each other")
     if fold != "all" and not fold.isdecimal():
-        raise UsageError(f"the fold is a number, or all; not {fold!r}")
+        raise UsageError(f"the fold must be a number or all, not {fold!r}")
     if not os.environ.get("nnUNet_results"):  # noqa: SIM112
-        raise UsageError("nnUNet_results is not set: the folder for what nnU-Net trains; set it, or add --results")
+        raise UsageError("nnUNet_results is not set; set it to the folder for trained models, or add --results")
     name = preprocessed_name(dataset, configuration, plans, os.environ)
-    trainer = _TRAINERS[loss.value, network.value]
+    trainer = _TRAINERS[loss, network]
     say(f"training with {trainer}")
     _run(
         name, configuration, fold, trainer, plans,
@@ -181,7 +156,7 @@ def train(
 
 
 def nnunet_path() -> None:
-    """Print the folder in which nnU-Net finds auvseg's trainers.
+    """Print the folder in which nnU-Net finds the auvseg trainers.
 
     Example: [bold]export nnUNet_extTrainer=$(auvseg nnunet-path)[/bold]
     """
@@ -193,16 +168,16 @@ def nnunet_path() -> None:
 def nnunet_export(
     model: Annotated[Path, typer.Argument(help="Model folder nnUNetTrainerDUO__PLANS__CONFIGURATION.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="New folder; default nnUNetTrainer__… beside it.")
+        Path | None, typer.Option("--output", "-o", help="New folder. Default: nnUNetTrainer__… next to the model.")
     ] = None,
 ) -> None:
-    """Cut the noise head off: a model that stock nnU-Net predicts with, bit for bit the same, without auvseg.
+    """Remove the noise head, so that stock nnU-Net predicts with the model, bit for bit the same.
 
     Example: [bold]auvseg nnunet-export nnUNet_results/Dataset004_X/nnUNetTrainerDUO__nnUNetPlans__3d_fullres[/bold]
     """
     from auvseg.integrations.nnunet.export import export_plain
 
-    say(f"written: {export_plain(model, output)}")
+    say(f"wrote {export_plain(model, output)}")
 
 
 def _device(name: str) -> str:

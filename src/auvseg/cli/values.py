@@ -1,4 +1,4 @@
-"""What the text of an option says: names and numbers separated by commas, shares."""
+"""Parse the text of options: comma-separated names and numbers, and shares."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Number = TypeVar("Number", int, float)
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The names in `noise, shift`; spaces do not count."""
+    """The names in `noise, shift`, without spaces."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
@@ -18,28 +18,28 @@ def numbers(text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
     """The numbers in `0.5,1`.
 
     Args:
-        text: as typed.
+        text: comma-separated numbers.
         kind: `int` or `float`.
 
     Raises:
-        typer.BadParameter: one of them is no number.
+        typer.BadParameter: an element is not a number.
     """
     try:
         return tuple(kind(part) for part in names(text))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of numbers such as 1,2") from None
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 1,2") from None
 
 
 def share(low: float, high: float) -> Callable[[Any], float]:
-    """Reads a share of the whole, for `typer.Option(parser=...)`.
+    """A parser of shares (fractions), for `typer.Option(parser=...)`.
 
     Args:
-        low: smallest share.
-        high: largest share.
+        low: smallest share allowed.
+        high: largest share allowed.
 
     Returns:
-        A function of what was typed. It raises `typer.BadParameter` where that is no share; a percentage is shown as
-        the share that it probably means.
+        A parser that raises `typer.BadParameter` for anything but a share in the range; for a percentage the message
+        suggests the share that is probably meant.
     """
 
     def read(text: Any) -> float:
@@ -52,7 +52,7 @@ def share(low: float, high: float) -> Callable[[Any], float]:
             return value
         meant = value / 100
         hint = f"; did you mean {meant:g}?" if low <= meant <= high else ", such as 0.5"
-        raise typer.BadParameter(f"{typed!r} is no share from {low:g} to {high:g}{hint}")
+        raise typer.BadParameter(f"{typed!r} is not a share between {low:g} and {high:g}{hint}")
 
     # The name that Typer shows in the help.
     read.__name__ = "share"

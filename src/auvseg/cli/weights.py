@@ -1,4 +1,4 @@
-"""`auvseg weights`: the files of foundation models, listed, fetched and verified."""
+"""`auvseg weights`: list, download and verify weights of foundation models."""
 
 import sys
 from pathlib import Path
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Weights of foundation models: which there are, on which terms, and whether yours are the published ones.",
+    help="List, download and verify weights of foundation models.",
 )
 
-_IN_PLACE = {"missing": "not here", "not recorded": "{}, sha256 not recorded yet", "differs": "{}, DIFFERS"}
+_IN_PLACE = {"missing": "not downloaded", "not recorded": "{}, sha256 not recorded yet", "differs": "{}, DIFFERS"}
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """Show every model with its size, its licence and where its weights are; files that are here are hashed.
+    """List all models with size, licence and location of the weights. Files that are present are hashed.
 
     Example: [bold]auvseg weights list[/bold]
     """
@@ -39,22 +39,22 @@ def list_(as_json: AsJson = False) -> None:
         for one in held
     ]
     show_table("", ("model", "size", "research only", "where", "licence"), rows, left=5)
-    say(f"cache: {cache_folder()}; fetch one: auvseg weights pull MODEL")
+    say(f"cache: {cache_folder()}; download with: auvseg weights pull MODEL")
 
 
 @app.command("pull")
 def pull(
-    model: Annotated[str, typer.Argument(autocompletion=completion.weights, help="A name of auvseg weights list.")],
+    model: Annotated[str, typer.Argument(autocompletion=completion.weights, help="Name from auvseg weights list.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="The file, fetched by hand, where there is no connection.")
+        Path | None, typer.Option("--from", help="File that you downloaded yourself, for machines without internet.")
     ] = None,
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept the licence without being asked.")
+        bool, typer.Option("--accept-licence", help="Accept the licence without a prompt.")
     ] = False,
 ) -> None:
-    """Fetch the weights of one model into the cache ($AUVSEG_WEIGHTS), and verify them.
+    """Download the weights of one model into the cache ($AUVSEG_WEIGHTS), and verify them.
 
-    Interrupted? The same command goes on where it stopped.
+    If interrupted, run the same command to resume.
 
     Example: [bold]auvseg weights pull medsam2[/bold]
     """
@@ -70,7 +70,7 @@ def pull(
         pulled = fetch(known, source=source, on_bytes=on_bytes, on_note=say)
     say(f"{known.title}: {pulled.how}, sha256 {pulled.sha256}")
     if pulled.first_use:
-        say("no published sha256 is known; this one was recorded, and any other will be refused from now on")
+        say("no published sha256 is known; this one is recorded, and any other will be refused from now on")
     typer.echo(pulled.path)
 
 
@@ -78,11 +78,11 @@ def pull(
 def verify(
     models: Annotated[
         list[str] | None,
-        typer.Argument(autocompletion=completion.weights, help="Names; without them, all that are here."),
+        typer.Argument(autocompletion=completion.weights, help="Names. Default: all weights on this machine."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hash weights again; exit status 1 if one is another file than it should be, or is named and missing.
+    """Hash weights again. Exit status 1 if a file differs from the published one, or a named file is missing.
 
     Example: [bold]auvseg weights verify[/bold]
     """
@@ -105,10 +105,10 @@ def verify(
 
 
 def _have_licence_accepted(model: "Model", *, accepted: bool) -> None:
-    """Show the terms; go on only when a person accepts them, now or before.
+    """Show the licence, and continue only if the user accepts it or has accepted it before.
 
     Raises:
-        UsageError: nobody did.
+        UsageError: the licence was not accepted.
     """
     from auvseg.errors import UsageError
     from auvseg.weights.pull import accept_licence, licence_accepted
@@ -118,15 +118,15 @@ def _have_licence_accepted(model: "Model", *, accepted: bool) -> None:
     say(f"{model.title}: {model.what}")
     say(f"licence: {model.licence}; research only: {model.research_only}; {model.licence_url}")
     if not accepted:
-        if not someone_is_here():
-            raise UsageError(f"nobody is here to accept the licence of {model.title}; add --accept-licence if you do")
+        if not is_interactive():
+            raise UsageError(f"the licence of {model.title} must be accepted; read it and add --accept-licence")
         if not typer.confirm("Accept these terms?", err=True):
             raise UsageError(f"the licence of {model.title} was not accepted; nothing was downloaded")
     accept_licence(model)
 
 
-def someone_is_here() -> bool:
-    """Whether a person can answer."""
+def is_interactive() -> bool:
+    """Whether a user can answer a prompt."""
     return sys.stdin.isatty()
 
 
@@ -136,7 +136,7 @@ def _whereabouts(held: "Holding") -> str:
 
 
 def _described(held: "Holding") -> dict[str, object]:
-    """What `--json` prints of a file; its shape stands in docs/command-line.md."""
+    """The `--json` output for one file, documented in docs/command-line.md."""
     model = held.model
     return {
         "name": model.name,

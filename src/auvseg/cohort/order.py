@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from auvseg.choices import Scope
 from auvseg.cohort.compared import cohort_of
 from auvseg.cohort.distance import MIN_CASES, too_few
 from auvseg.cohort.suspicion import Criterion, find_criterion, numbers_in, suspicions
-from auvseg.measures.catalogue import AUV, MEASURES, Scope, Suspicious
+from auvseg.measures.catalogue import AUV, MEASURES, Suspicious
 from auvseg.wording import counted
 
 MAX_NAMED = 5

@@ -14,20 +14,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from auvseg.choices import Scope
 from auvseg.cohort.compared import Held, compared_with, medians, usually_held, z_scores
 from auvseg.cohort.distance import MIN_CASES, too_few
 from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order, rank
 from auvseg.cohort.suspicion import Criterion, find_criterion, suspicious_z
-from auvseg.measures.catalogue import (
-    AUV,
-    COMBINED,
-    IMAGE_OUTLIER,
-    LABEL_OUTLIER,
-    MEASURES,
-    OUTLIER,
-    Scope,
-    Suspicious,
-)
+from auvseg.measures.catalogue import AUV, COMBINED, IMAGE_OUTLIER, LABEL_OUTLIER, MEASURES, OUTLIER, Suspicious
 from auvseg.wording import counted
 
 MAX_CAUSES = 3

@@ -12,21 +12,20 @@ A filter that asks for 5 % of the cases can take half of a rare class or of one 
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from auvseg.choices import Combine, Scope
 from auvseg.cohort.auv import FLOOR, without_variation
 from auvseg.cohort.compared import KEY_COLUMNS
 from auvseg.cohort.order import doubt, no_order
 from auvseg.cohort.suspicion import SIGN, find_criterion, suspicions, uncompared
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.measures.catalogue import AUV, Scope, Suspicious
+from auvseg.measures.catalogue import AUV, Suspicious
 from auvseg.wording import counted
-
-Combine = Literal["union", "intersection"]
 
 SHARE_FACTOR = 2.0
 """A class or stratum loses more than its share where its removed share is more than this times the overall one ..."""

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from auvseg.choices import Scope
 from auvseg.cohort.auv import normalise_scale
 from auvseg.cohort.compared import KEY_COLUMNS, cohort_of, z_scores
 from auvseg.cohort.distance import MIN_CASES, too_few
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.measures.catalogue import AUV, IMAGE_OUTLIER, MEASURES, OUTLIER, Scope, Suspicious
+from auvseg.measures.catalogue import AUV, IMAGE_OUTLIER, MEASURES, OUTLIER, Suspicious
 from auvseg.wording import counted
 
 _MISSING = ("", "na", "n/a", "nan", "none", "null", "-", "?")

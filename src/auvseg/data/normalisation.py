@@ -6,11 +6,11 @@ percentiles, so that what the annotator drew decides what the model sees (paper 
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auvseg.choices import InputKind
 from auvseg.data.case import Modality
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError, UsageError
@@ -30,7 +30,7 @@ class Normalisation:
     """
 
     modality: Modality
-    input: Literal["raw", "mask"] = "raw"
+    input: InputKind = "raw"
     window_hu: tuple[float, float] = (40.0, 400.0)
 
     def __post_init__(self) -> None:

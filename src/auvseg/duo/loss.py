@@ -30,10 +30,9 @@ from torch.nn.modules.loss import _Loss
 from auvseg.duo.noise import CaseNoise, SampledNoise
 from auvseg.duo.targets import at_resolution, class_targets
 from auvseg.duo.terms import Activation, binary_cross_entropy, dice_loss, probabilities
-from auvseg.measures.catalogue import Unfold
+from auvseg.measures.catalogue import ScaleOn, Unfold
 from auvseg.measures.scale import semantic_scale
 
-ScaleOn = Literal["logits", "probabilities"]
 Reduction = Literal["mean", "sum", "none"]
 
 

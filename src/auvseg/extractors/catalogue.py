@@ -13,6 +13,9 @@ alone, from where the model carries its own mask to the others; or `none` (the w
 
 Takes = Literal["nothing", "file", "folder"]
 
+EXPERIMENTAL = "experimental: never run with published weights here"
+"""Status of an extractor that has only ever run with random weights."""
+
 DEFAULT_MAX_SLICES: int | None = None
 """Planes a structure, at most, where nobody says how many, for every command alike; None: all of them."""
 
@@ -35,6 +38,8 @@ class Facts:
         whole_volumes: whether it sees volumes and not planes, so that `--max-slices` means nothing.
         predicted_iou: whether it estimates its own mask's quality.
         names: module and attribute of its classes' names, where they are known without its file.
+        experimental: whether it was only ever run with random weights: equal to the authors' network on them, but how
+            well the published ones segment, and what measures find with them, was never measured by auvseg.
     """
 
     name: str
@@ -50,6 +55,12 @@ class Facts:
     whole_volumes: bool = False
     predicted_iou: bool = True
     names: str | None = None
+    experimental: bool = False
+
+    @property
+    def status(self) -> str:
+        """What a user must be told about how far it was tested; empty if nothing."""
+        return EXPERIMENTAL if self.experimental else ""
 
     def class_names(self) -> tuple[str, ...]:
         """What its classes are called, as far as its file need not be asked; for `segvol` some that may be."""
@@ -70,6 +81,7 @@ def _of_volumes(
     takes: Takes = "file",
     told: str = "nothing",
     names: str | None = None,
+    experimental: bool = True,
 ) -> Facts:
     """A model that sees volumes and has classes of its own."""
     return Facts(
@@ -85,6 +97,7 @@ def _of_volumes(
         whole_volumes=True,
         predicted_iou=False,
         names=names,
+        experimental=experimental,
     )
 
 
@@ -123,6 +136,7 @@ EXTRACTORS: tuple[Facts, ...] = (
         memory="1 GB",
         takes="file",
         carries_masks=True,
+        experimental=True,
     ),
     _of_volumes(
         "vista3d",
@@ -174,8 +188,17 @@ EXTRACTORS: tuple[Facts, ...] = (
         "yours",
         "nnU-Net's own",
         takes="folder",
+        experimental=False,
     ),
-    _of_volumes("module", "module:DescribedModule", "those that you name", "what you name", "yours", "its own"),
+    _of_volumes(
+        "module",
+        "module:DescribedModule",
+        "those that you name",
+        "what you name",
+        "yours",
+        "its own",
+        experimental=False,
+    ),
     Facts(
         name="none",
         home="auvseg.extractors.no_model:NoModel",

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from auvseg.choices import Precision
 from auvseg.data.case import ClassDef, Modality
 from auvseg.data.map_memory import MapMemory
 from auvseg.errors import WeightsError
@@ -45,7 +46,6 @@ from auvseg.weights import load_state_dict
 NAME = "lite-medsam"
 WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 
-Precision = Literal["auto", "fp32", "bf16"]
 
 _NETWORK_BYTES = 500_000_000
 """Of one plane on its way through the encoder, what the encoder keeps of an empty one, and the libraries' buffers."""

@@ -16,7 +16,6 @@ that way before the network, and its maps back.
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
+from auvseg.choices import Precision
 from auvseg.data.case import ClassDef, Modality
 from auvseg.data.map_memory import MapMemory
 from auvseg.errors import UsageError, WeightsError
@@ -56,8 +56,6 @@ OLDEST_TRANSFORMERS = (5, 23)
 
 _ROUNDING = np.float32(1e-4)
 """Of float32 on the way from whole HU to 255: without it, 2 of 1000 values would be cut off to the number below."""
-
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 class MedSAM2:

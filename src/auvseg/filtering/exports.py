@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
+from auvseg.choices import ExportName
 from auvseg.cohort.selection import Selection, decided
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError, did_you_mean
@@ -16,7 +17,6 @@ from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
 from auvseg.spreadsheet import table_as_csv
 
-ExportName = Literal["exclude", "splits", "datalist", "weights", "ignore"]
 FILTER_FOLDER = "filter"
 """Folder of a run that exports are written into, with the manifest by which they can be undone."""
 

@@ -28,9 +28,6 @@ Scale = Literal["linear", "multiple", "log"]
 """How numbers are compared: by their difference (`linear`); by their ratio, for positive numbers (`multiple`); `log`:
 the number is a natural logarithm already, and people read its exponential."""
 
-Scope = Literal["case", "class"]
-"""What is compared: whole cases, or every structure with the same structure of other cases."""
-
 
 @dataclass(frozen=True)
 class Measure:

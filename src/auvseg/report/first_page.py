@@ -13,7 +13,7 @@ from auvseg.review.fingerprint import fingerprint
 THUMBNAILS_A_FILE = 100
 
 _SETTINGS = ("precision", "max_slices")
-"""Of an extractor's own settings those that a reader wants; others may hold paths."""
+"""Extractor settings that the page shows; others may hold paths."""
 
 
 def first_page(
@@ -65,6 +65,7 @@ def _provenance(prepared: Prepared) -> list[tuple[str, str]]:
         ("data set", source),
         ("auvseg", str(setup["auvseg"])),
         ("extractor", str(extractor["name"])),
+        *((("extractor status", str(extractor["status"])),) if "status" in extractor else ()),
         ("weights (sha256)", str(extractor["weights_sha256"])[:16]),
         ("told", str(config["prompt"])),
         ("input", f"{config['input']}, {config['modality']}"),

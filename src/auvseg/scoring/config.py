@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from auvseg.choices import InputKind, Precision
 from auvseg.data.case import Dataset, Modality
 from auvseg.data.layouts.modality import modality_of_channel
 from auvseg.errors import UsageError, did_you_mean
@@ -22,8 +23,6 @@ _MEANING: Mapping[Modality, str] = {
     "mri": "arbitrary, each image by its percentiles",
     "windowed": "0 to 255, as they are",
 }
-InputKind = Literal["raw", "mask"]
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 
+from auvseg.choices import EngineName
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.extractors import registered_factory
@@ -19,8 +20,6 @@ from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extra
 from auvseg.scoring.job import Ended, Job
 from auvseg.scoring.local import score_here
 from auvseg.scoring.scheduler import Scheduler
-
-EngineName = Literal["local", "ray"]
 
 
 @runtime_checkable

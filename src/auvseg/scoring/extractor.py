@@ -10,6 +10,7 @@ from auvseg.data.map_memory import UNKNOWN, MapMemory
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
 from auvseg.extractors.base import Extractor, HasOwnClasses, KnowsItsMemory, ReadsRawChannels
+from auvseg.extractors.catalogue import facts_of
 from auvseg.scoring.config import ScoreConfig
 
 _NAMES: dict[Modality, str] = {"ct": "CT", "mri": "MRI", "windowed": "windowed images"}
@@ -20,7 +21,7 @@ class ExtractorFacts:
     """What is the same for an extractor in whatever process it lives.
 
     Attributes:
-        setup: name, weights and settings, as they stand in every record.
+        setup: name, weights and settings, as they stand in every record; of an experimental extractor also its status.
         notes: what a person should know before the first case, one sentence each.
         every_channel: whether it needs every channel of an image.
         map_memory: what its maps take in memory.
@@ -56,9 +57,17 @@ def extractor_facts(extractor: Extractor, dataset: Dataset, modality: Modality) 
         there, needed = len(dataset.channel_names), extractor.raw_channels
         if there != needed:
             raise UsageError(f"{dataset.name} has {there} channels, the network was trained on {needed}")
+    known = facts_of(extractor.name)
+    status = known.status if known is not None else ""
     return ExtractorFacts(
-        setup={"name": extractor.name, "weights_sha256": extractor.weights_id, **extractor.settings()},
+        setup={
+            "name": extractor.name,
+            "weights_sha256": extractor.weights_id,
+            **extractor.settings(),
+            **({"status": status} if status else {}),
+        },
         notes=(
+            *((f"{extractor.name} is {status}",) if status else ()),
             *_foreign_modality(extractor, dataset, modality),
             *(extractor.notes(dataset.classes) if isinstance(extractor, HasOwnClasses) else ()),
         ),

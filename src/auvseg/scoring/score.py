@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from auvseg import atomic
+from auvseg.choices import EngineName, ScoredSubset
 from auvseg.data.case import Case, Dataset
 from auvseg.data.memory_limit import memory_limit
 from auvseg.errors import UsageError
 from auvseg.scoring.config import ScoreConfig, check_config
-from auvseg.scoring.engines import EngineName, Placement, started
+from auvseg.scoring.engines import Placement, started
 from auvseg.scoring.job import Ended, make_job
 from auvseg.scoring.record import Status, file_name
 from auvseg.scoring.run import open_run, write_provenance
@@ -79,7 +80,7 @@ def score(
     engine: EngineName = "local",
     workers: int | None = None,
     ray_address: str | None = None,
-    subset: Literal["training", "all"] = "training",
+    subset: ScoredSubset = "training",
     num_parts: int = 1,
     part_id: int = 0,
     read_timeout_s: float | None = 600.0,
@@ -198,7 +199,7 @@ def _followed(
     return reused, tuple(sorted(failed))
 
 
-def _selected(dataset: Dataset, subset: Literal["training", "all"]) -> list[Case]:
+def _selected(dataset: Dataset, subset: ScoredSubset) -> list[Case]:
     cases = sorted(dataset.cases, key=lambda case: case.case_id)
     chosen = [case for case in cases if subset == "all" or case.subset == "training"]
     if not chosen:

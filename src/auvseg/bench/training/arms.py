@@ -1,14 +1,12 @@
 """What is compared: every arm is a choice of training cases and a loss."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from auvseg.choices import Loss
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import MEASURES, OUTLIER
-
-Loss = Literal["baseline", "duo"]
 
 BASELINE = "baseline"
 RANDOM = "random"

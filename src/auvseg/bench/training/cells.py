@@ -19,6 +19,7 @@ from typing import Any
 from auvseg import atomic
 from auvseg.bench.training.arms import Arm
 from auvseg.bench.training.preparation import SMALL, Workspace, last_words
+from auvseg.choices import Network
 from auvseg.errors import RunError
 from auvseg.scoring.setups import differing, in_words
 from auvseg.text_files import read_json
@@ -48,7 +49,7 @@ class Protocol:
         mirroring: whether held-out cases are predicted over mirrored copies too; eight times the time.
     """
 
-    network: str
+    network: Network
     epochs: int
     iterations: int
     learning_rate: float | None

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from auvseg import atomic
 from auvseg.bench.training.noisy_dataset import NoisyDataset
+from auvseg.choices import TrainingSize
 from auvseg.errors import RunError, UsageError, did_you_mean
 from auvseg.text_files import read_json
-
-Size = Literal["small", "full"]
 
 SMALL = "auvseg_small"
 """Configuration of the plans that `small` adds."""
@@ -44,7 +43,7 @@ class Workspace:
 
     folder: Path
     configuration: str
-    size: Size
+    size: TrainingSize
 
     @property
     def raw(self) -> Path:

@@ -12,9 +12,9 @@ from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import detect
 from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
-from auvseg.cohort.selection import Combine, filter_cases
+from auvseg.choices import Combine, Scope
+from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Dataset
-from auvseg.measures.catalogue import Scope
 from auvseg.scoring.config import ScoreConfig, all_measures
 from auvseg.scoring.score import CaseDone, score
 from auvseg.scoring.table import load_scores

@@ -1,4 +1,4 @@
-"""`auvseg bench`: is a measure any good on this data, and does filtering by it help?"""
+"""`auvseg bench`: test which measures work on your data, and whether filtering helps."""
 
 import typer
 
@@ -9,7 +9,7 @@ from auvseg.cli.bench.train import command as train
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Is a measure any good on your data and model? Planted faults, Dice, people's verdicts, trainings compared.",
+    help="Test which measures work on your data: with planted faults, Dice, verdicts of raters, or trainings.",
 )
 app.command("detect")(detect)
 app.command("train")(train)

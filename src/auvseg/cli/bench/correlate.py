@@ -1,4 +1,4 @@
-"""`auvseg bench correlate`: the measures of a run against the Dice that a network reached."""
+"""`auvseg bench correlate`: correlate the measures of a run with the Dice of a network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from auvseg.bench.correlation.correlate import Correlations
     from auvseg.data.case import ClassDef
 
-_MOST_CLASSES = 20
+MAX_CLASSES = 20
+_METRIC = "The metric"
 _BESIDE = ("S", "agreement", "volume_ml")
-"""Measures that are shown class by class beside the strongest ones."""
+"""Measures that are always shown per class, next to the strongest ones."""
 
 
 def command(
@@ -32,17 +33,17 @@ def command(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder to write into; without it, RUN/correlation.")
+        Path | None, typer.Option("--output", "-o", help="Output folder. Default: RUN/correlation.")
     ] = None,
     column: Annotated[
-        str, typer.Option(rich_help_panel="The number", help="A column, or one of nnU-Net's metrics.")
+        str, typer.Option(rich_help_panel=_METRIC, help="Column of the file, or an nnU-Net metric.")
     ] = "dice",
     higher_is_better: Annotated[
         bool | None,
         typer.Option(
             "--higher-is-better/--lower-is-better",
-            rich_help_panel="The number",
-            help="Which end of the number is the good one; not given: the high one, but for hd95_mm.",
+            rich_help_panel=_METRIC,
+            help="Whether high values are good. Default: higher is better, except for hd95_mm.",
             show_default=False,
         ),
     ] = None,
@@ -50,22 +51,22 @@ def command(
         str,
         typer.Option(
             autocompletion=completion.measures,
-            help="Comma-separated measures whose part is taken out; not given: volume_ml,slices.",
+            help="Comma-separated measures to control for (partial correlation). Default: volume_ml,slices.",
         ),
     ] = "",
     bench: Annotated[
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")
     ] = None,
-    plots: Annotated[bool, typer.Option(help="A scatter plot a measure.")] = True,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the bootstrap.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    plots: Annotated[bool, typer.Option(help="Draw one scatter plot per measure.")] = True,
+    resamples: Annotated[int, typer.Option(min=100, help="Number of bootstrap samples.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     full: Full = False,
     as_json: AsJson = False,
 ) -> None:
-    """Does a measure go along with the Dice that a network reached, and beyond the structure's size?
+    """Correlate each measure with the Dice of a network, with and without the effect of structure size.
 
-    The Dice must be out-of-fold: of a network that has not seen the case. Correlations are pooled within classes, and
-    class by class in correlation.csv; intervals (95 %) are bootstrapped over cases.
+    The Dice must be out-of-fold, from a network that has not seen the case. Correlations are pooled within classes, and
+    listed per class in correlation.csv; 95 % intervals are bootstrapped over cases.
 
     Example: [bold]auvseg bench correlate runs/hippocampus fold_0/validation/metrics.csv[/bold]
     """
@@ -102,7 +103,7 @@ def command(
         _show(result, full=full)
     for note in (*known.notes, *result.pairs.sentences()[1:]):
         say_warning(note)
-    say(f"table: {folder / TABLE}" + (f"; a scatter plot a measure: {folder}" if plots else ""))
+    say(f"table: {folder / TABLE}" + (f"; scatter plots: {folder}" if plots else ""))
     if result.pairs.failed:
         for case, reason in result.pairs.failed.items():
             say_warning(f"{case}: {reason}")
@@ -111,7 +112,7 @@ def command(
 
 
 def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
-    """The classes of the run's data set, where that is still in its place."""
+    """The classes of the run's data set, if it can still be read."""
     from auvseg.errors import DatasetError, RunError
     from auvseg.scoring.run import read_dataset_of
 
@@ -122,7 +123,7 @@ def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
 
 
 def _result(result: "Correlations") -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     from auvseg.bench.correlation.findings import overview, sentences
 
     return {
@@ -159,7 +160,7 @@ def _show(result: "Correlations", *, full: bool) -> None:
     ]
     headings = {name: name.replace("_given", " given").capitalize() + " [95 %]" for name in shown}
     columns = ("measure", "useful r", "verdict", *headings.values(), "pairs")
-    title = f"every measure against {result.pairs.metric}, pooled within classes"
+    title = f"correlation of each measure with {result.pairs.metric}, pooled within classes"
     if result.given:
         title += f"; given: {', '.join(result.given)}"
     show_table(title, columns, rows, left=3)
@@ -172,20 +173,20 @@ def _show_classes(result: "Correlations", strongest: "Sequence[str]") -> None:
     known = [name for name in _BESIDE if name in strongest and not (partial and name in result.given)]
     shown = list(dict.fromkeys((*strongest[:3], *known)))
     rows = []
-    for number, name in result.pairs.classes[:_MOST_CLASSES]:
+    for number, name in result.pairs.classes[:MAX_CLASSES]:
         of_class = result.select("spearman", partial=partial, class_id=number)
         most = int(of_class["n"].max())
         cells = of_class.loc[shown, ["r", "low", "high", "n"]].to_numpy(dtype=float).tolist()
         rows.append((name, str(most), *(_of(r, low, high, n, most) for r, low, high, n in cells)))
     out.print()
-    title = "class by class, Spearman" + (" given size" if partial else "") + "; (n) where only n pairs have the number"
+    title = "Spearman per class" + (" given size" if partial else "") + "; (n) if only n pairs have a value"
     show_table(title, ("class", "pairs", *shown), rows)
-    if len(result.pairs.classes) > _MOST_CLASSES:
-        say(f"{len(result.pairs.classes) - _MOST_CLASSES} classes more are in correlation.csv")
+    if len(result.pairs.classes) > MAX_CLASSES:
+        say(f"{len(result.pairs.classes) - MAX_CLASSES} more classes are in correlation.csv")
 
 
 def _pairs(plain: int, given: int, *, given_any: bool) -> str:
-    """How many pairs the numbers are of; with a comma those of the partial ones, where they are fewer."""
+    """The number of pairs; with a comma that of the partial correlations, if lower."""
     return f"{plain}" if not given_any or given in (0, plain) else f"{plain}, given {given}"
 
 

@@ -1,4 +1,4 @@
-"""`auvseg bench detect`: known faults, planted into the user's own cases; which measure finds them?"""
+"""`auvseg bench detect`: plant known faults into the user's cases, and test which measure finds them."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auvseg.choices import InputKind, Precision
 from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import shortlist
 from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, out, progress, say, say_dataset, say_warning, show, show_json, show_table
 from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import (
-    InputName,
-    ModalityName,
-    PrecisionName,
-    PromptName,
     measures_named,
     named_class_map,
     named_modality,
     named_model,
 )
 from auvseg.cli.values import names, numbers, share
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
+from auvseg.data.case import Modality
+from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt
 
 if TYPE_CHECKING:
     from auvseg.bench.detection.findings import Findings
@@ -44,71 +42,72 @@ _OF_A_RUN = (
     "max_slices",
     "precision",
 )
-"""What --like takes from a run."""
+"""Options that --like takes from a run."""
 
 _BESIDE = ("combined", "combined, unseen", "agreement", "S", "volume_ml")
-"""Measures whose faults are shown one by one beside the recommended one."""
+"""Measures that are shown fault by fault, next to the recommended one."""
 
 
 def command(
     ctx: typer.Context,
-    dataset: Annotated[Path, typer.Argument(help="As for auvseg score: labelled training cases are needed.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder; new, or of the same command before.")],
-    cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 40,
+    dataset: Annotated[Path, typer.Argument(help="As in auvseg score; must contain labelled training cases.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder: new, or one to resume.")],
+    cases: Annotated[int, typer.Option(min=0, help="Number of cases to draw at random; 0: all.")] = 40,
     corruptions: Annotated[str, typer.Option(help="Comma-separated names, or all.")] = "all",
-    severities: Annotated[str, typer.Option(help="Comma-separated, each above 0 and at most 1.")] = "0.5,1",
-    draws: Annotated[int, typer.Option(min=1, help="Random halves, each with faults of its own.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Begin no faulty copy after so many minutes.")] = None,
+    severities: Annotated[str, typer.Option(help="Comma-separated numbers above 0 and up to 1.")] = "0.5,1",
+    draws: Annotated[int, typer.Option(min=1, help="Number of random halves, each with its own faults.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Start no further faulty copy after this many minutes.")
+    ] = None,
     budget: Annotated[
-        float, typer.Option(parser=share(0.001, 1), help="Share of structures that can be reviewed.")
+        float, typer.Option(parser=share(0.001, 1), help="Share of structures that you can review.")
     ] = 0.1,
     faulty_share: Annotated[
-        float, typer.Option(parser=share(0.001, 0.999), help="Share of faulty ones for which precision is stated.")
+        float, typer.Option(parser=share(0.001, 0.999), help="Expected share of faulty structures, for precision.")
     ] = 0.1,
     extractor: Annotated[
-        str, typer.Option(autocompletion=completion.extractors, help="As for auvseg score.")
+        str, typer.Option(autocompletion=completion.extractors, help="As in auvseg score.")
     ] = "lite-medsam",
     model: Annotated[
         Path | None,
-        typer.Option(
-            help="For nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. For medsam2: its checkpoint file."
-        ),
+        typer.Option(help="nnunet: nnU-Net's folder TRAINER__PLANS__CONFIGURATION. medsam2: checkpoint file."),
     ] = None,
     folds: Annotated[
         str | None,
-        typer.Option(help="For nnunet: such as 0,1; all: the fold of all cases; default: every number."),
+        typer.Option(help="nnunet: folds such as 0,1, or all for fold_all. Default: every numbered fold."),
     ] = None,
-    checkpoint: Annotated[str, typer.Option(help="For nnunet: the checkpoint's file name.")] = "checkpoint_final.pth",
+    checkpoint: Annotated[str, typer.Option(help="nnunet: checkpoint file name.")] = "checkpoint_final.pth",
     mirroring: Annotated[
-        bool, typer.Option("--mirroring", help="For nnunet: average over mirrored copies; 8 times the time.")
+        bool, typer.Option("--mirroring", help="nnunet: test-time mirroring; takes 8 times as long.")
     ] = False,
-    class_map: Annotated[Path | None, typer.Option(help="As for auvseg score.")] = None,
-    prompt: Annotated[PromptName, typer.Option(help="As for auvseg score.")] = PromptName.label,
-    input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
-    modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
+    class_map: Annotated[Path | None, typer.Option(help="As in auvseg score.")] = None,
+    prompt: Annotated[Prompt, typer.Option(help="As in auvseg score.")] = "label",
+    input_kind: Annotated[InputKind, typer.Option("--input", help="As in auvseg score.")] = "raw",
+    modality: Annotated[Modality | None, typer.Option(help="Needed if the data set does not state it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
-    channel: Annotated[int, typer.Option(help="Image channel to look at, from 0.")] = 0,
-    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added around every box.")] = 0,
+    channel: Annotated[int, typer.Option(help="Image channel to score, from 0.")] = 0,
+    box_margin: Annotated[int, typer.Option(min=0, help="Pixels added on every side of a box.")] = 0,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; not given: all, as for auvseg score.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of slices per structure. Default: all, as in auvseg score."),
     ] = DEFAULT_MAX_SLICES,
-    precision: Annotated[PrecisionName, typer.Option(help="As for auvseg score.")] = PrecisionName.auto,
+    precision: Annotated[Precision, typer.Option(help="As in auvseg score.")] = "auto",
     like: Annotated[
         Path | None,
-        typer.Option(help="Run folder of auvseg score: take all of its options, so that rank and filter can go by it."),
+        typer.Option(help="Run folder of auvseg score: use its options, so that rank and filter can use this bench."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    full: Annotated[bool, typer.Option("--full", help="Show every measure, and fault by fault.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show every measure, and the results for each fault.")] = False,
     as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
-    part_id: Annotated[int, typer.Option(min=0, help="Which shard this call does, from 0.")] = 0,
+    part_id: Annotated[int, typer.Option(min=0, help="Shard that this call runs, from 0.")] = 0,
 ) -> None:
-    """Plant known faults into a random half of the cases and judge every measure by them.
+    """Plant known faults into a random half of the cases, and test how well each measure finds them.
 
-    Nothing of the data set is changed. Interrupted, or more cases or faults wanted later? The same folder goes on.
-    Then: auvseg filter RUN --keep auto --bench BENCH. What the recommended measure depends on must be alike in both:
-    give auvseg score and this the same options, or none, or say --like RUN.
+    The data set is not changed. Run the command again on the same folder to resume, or to add cases or faults.
+    Next: auvseg filter RUN --keep auto --bench BENCH. Run and bench need the same options for everything that the
+    recommended measure depends on: use the defaults, the same options, or --like RUN.
 
     Example: [bold]auvseg bench detect nnUNet_raw/Dataset004_Hippocampus -o bench/hippocampus --minutes 60[/bold]
     """
@@ -131,13 +130,13 @@ def command(
         else ScoreConfig(
             modality=named_modality(known, modality, channel),
             extractor=extractor,
-            prompt=prompt.value,
-            input=input_kind.value,
+            prompt=prompt,
+            input=input_kind,
             window_hu=window,
             channel=channel,
             box_margin=box_margin,
             max_slices=max_slices,
-            precision=precision.value,
+            precision=precision,
             measures=measures_named("all", extractor),
             model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
             class_map=named_class_map(class_map),
@@ -169,7 +168,7 @@ def command(
             on_note=lambda note: say(f"note: {note}"),
         )
     if summary.left:
-        say_warning(f"time is up: {summary.left} faulty copies are left; the same command goes on")
+        say_warning(f"time is up: {summary.left} faulty copies are left; run the same command to continue")
     with progress("judging") as step:
         findings = find(
             output,
@@ -186,11 +185,11 @@ def command(
 
 
 def _like(ctx: typer.Context, run: Path, model: Path | None) -> "ScoreConfig":
-    """The configuration of a run; its weights may have been moved.
+    """The configuration of a run, with --model if its weights were moved.
 
     Raises:
         RunError: there is no run.
-        UsageError: an option that the run has is given too.
+        UsageError: an option that comes from the run was given too.
     """
     from auvseg.errors import UsageError
     from auvseg.scoring.config import ModelFolder
@@ -212,7 +211,7 @@ def _like(ctx: typer.Context, run: Path, model: Path | None) -> "ScoreConfig":
 
 
 def _result(findings: "Findings", left: int) -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     return {
         "recommended": findings.recommended,
         "sentences": findings.sentences(),
@@ -233,15 +232,15 @@ def _show(findings: "Findings", budget: float, faulty_share: float, *, full: boo
     _show_measures(findings, full=full)
     impossible = {name: count for name, count in findings.evidence.impossible.items() if count}
     if impossible:
-        say("not planted where it cannot be: " + ", ".join(f"{name} {count}x" for name, count in impossible.items()))
+        say("could not be planted: " + ", ".join(f"{name} {count}x" for name, count in impossible.items()))
     if not full:
         return
     out.print()
-    _show_faults(findings, f"when {budget:.0%} are reviewed and {faulty_share:.0%} are faulty")
+    _show_faults(findings, f"if {budget:.0%} are reviewed and {faulty_share:.0%} are faulty")
     if findings.stability == findings.stability:
-        show(f"order of the measures between draws: Spearman {findings.stability:.2f}")
+        show(f"rank correlation of the measures between draws: Spearman {findings.stability:.2f}")
     weights = ", ".join(f"{name} {end} {weight:.2f}" for name, end, weight in largest_weights(findings.combination))
-    show(f"combined weighs most: {weights}")
+    show(f"largest weights of combined: {weights}")
 
 
 def _show_measures(findings: "Findings", *, full: bool) -> None:
@@ -257,7 +256,7 @@ def _show_measures(findings: "Findings", *, full: bool) -> None:
         for row in shortlist(findings.overall, full=full, always=_BESIDE).to_dict("records")
     ]
     columns = ("measure", "verdict", "worst fault", "AUROC [95 %]", "image", "label", "worst", "rises", "best in")
-    title = "every measure, mean over the faults of the highest severity; (n of N) where only n could be judged"
+    title = "mean over the faults of the highest severity; (n of N) if only n could be tested"
     show_table(title, columns, rows, left=3)
 
 
@@ -270,7 +269,7 @@ def _show_faults(findings: "Findings", reviewed: str) -> None:
         cells = [by_key[name, fault, severity] for name in shown]
         best = [_number(cells[0][name]) for name in ("recall", "precision")]
         rows.append((str(fault), f"{severity:g}", str(cells[0]["faulty"]), *map(_area, cells), *best))
-    title = f"fault by fault; recall and precision of {first} {reviewed}"
+    title = f"each fault; recall and precision of {first} {reviewed}"
     show_table(title, ("fault", "severity", "rows", *shown, "recall", "precision"), rows)
 
 

@@ -1,4 +1,4 @@
-"""`auvseg bench reviewed`: the measures of a run against the verdicts of people who looked."""
+"""`auvseg bench reviewed`: test which measures agree with the verdicts of raters."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of auvseg score.")],
-    reviewed: Annotated[Path, typer.Argument(help="What a report exported, or auvseg review merge wrote.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here, as CSV.")] = None,
+    reviewed: Annotated[Path, typer.Argument(help="Review exported from a report, or merged by auvseg review merge.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV file for the table.")] = None,
     bench: Annotated[
         Path | None, typer.Option(help="Folder of auvseg bench detect on this data: adds the measure combined.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     full: Full = False,
     as_json: AsJson = False,
 ) -> None:
-    """Which measure finds the cases that people would not learn from?
+    """Test which measure finds the cases that raters would exclude or fix.
 
-    AUROC of every measure for telling cases to exclude or to fix from those to keep, with its 95 % interval, beside the
-    trivial measures. Verdicts on a random sample of cases, those that look sound among them, say most.
+    Shows the AUROC of each measure for separating cases to exclude or fix from cases to keep, with 95 % intervals, next
+    to trivial measures. Verdicts on a random sample of cases, sound ones included, are the most informative.
 
     Example: [bold]auvseg bench reviewed runs/hippocampus anna.json[/bold]
     """
@@ -41,7 +41,7 @@ def command(
     from auvseg.spreadsheet import table_as_csv
 
     if output is not None and output.exists():
-        raise UsageError(f"{output} exists already; choose another name with -o")
+        raise UsageError(f"{output} already exists; choose another name with -o")
     table = load_scores(run)
     warn_if_unfinished(run)
     if bench is not None:
@@ -64,7 +64,7 @@ def command(
 
 
 def _result(found: "Reviewed") -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     return {
         "verdicts": found.counts,
         "training": found.training,
@@ -89,7 +89,7 @@ def _show(found: "Reviewed", *, full: bool) -> None:
         for row in shortlist(found.measures, full=full, always={*trivial, "S"}).to_dict("records")
     ]
     columns = ("measure", "verdict", "AUROC [95 %]", "exclude", "fix", "above the best trivial [95 %]", "missing")
-    title = f"{found.faulty} cases to exclude or fix against {found.counts['keep']} to keep"
+    title = f"{found.faulty} cases to exclude or fix, {found.counts['keep']} to keep"
     show_table(title, columns, rows, left=2)
 
 

@@ -1,4 +1,4 @@
-"""Of forty measures those that a person should see; the others with `--full`."""
+"""Shorten a table of measures to the best ones; `--full` shows all."""
 
 from collections.abc import Container
 from typing import TYPE_CHECKING, Annotated
@@ -10,22 +10,22 @@ from auvseg.cli.console import say
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST = 6
+MAX_MEASURES = 6
 
-Full = Annotated[bool, typer.Option("--full", help="Show every measure, not only the best.")]
+Full = Annotated[bool, typer.Option("--full", help="Show all measures, not only the best.")]
 
 
 def shortlist(table: "pd.DataFrame", *, full: bool, always: Container[str] = ()) -> "pd.DataFrame":
-    """The first rows of a table of measures, and those of measures that are always shown.
+    """The first rows of a table of measures, and the rows of measures that are always shown.
 
     Args:
-        table: a row a measure, the best first, with its name in the column `measure`.
-        full: all rows.
-        always: measures that are shown wherever they stand.
+        table: one row per measure, best first, with its name in the column `measure`.
+        full: keep all rows.
+        always: measures that are kept wherever they rank.
     """
     if full:
         return table
-    chosen = [place < _MOST or name in always for place, name in enumerate(table["measure"])]
+    chosen = [place < MAX_MEASURES or name in always for place, name in enumerate(table["measure"])]
     if not all(chosen):
-        say(f"these are {sum(chosen)} of {len(chosen)} measures; all of them: --full")
+        say(f"{sum(chosen)} of {len(chosen)} measures shown; --full shows all")
     return table[chosen]

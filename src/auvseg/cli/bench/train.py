@@ -1,98 +1,101 @@
-"""`auvseg bench train`: filters and DUO against the baseline, trained by nnU-Net on data with known faults."""
+"""`auvseg bench train`: compare filters and DUO with the baseline, by training nnU-Net on data with known faults."""
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auvseg.choices import Combine, InputKind, Network, Scope, TrainingSize
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, progress, say, say_dataset, say_error, say_warning, show, show_json, show_table
-from auvseg.cli.filter import CombineName
-from auvseg.cli.rank import ScopeName
 from auvseg.cli.run_log import keep_log
-from auvseg.cli.score import InputName, ModalityName, measures_named, named_modality, named_model
-from auvseg.cli.train import NetworkName
+from auvseg.cli.score import measures_named, named_modality, named_model
 from auvseg.cli.values import names, numbers, share
+from auvseg.data.case import Modality
 from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
 
 
-class SizeName(str, Enum):
-    """How much is trained."""
-
-    small = "small"
-    full = "full"
-
-
 _EPOCHS = {"small": (10, 80), "full": (100, 250)}
-"""Epochs and steps an epoch; the paper's where a GPU is."""
+"""Epochs and steps per epoch; `full` is the paper's protocol."""
 
 
 def command(
-    dataset: Annotated[Path, typer.Argument(help="Labelled training cases that nnU-Net can read in place.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder; new, or of the same command before.")],
+    dataset: Annotated[
+        Path, typer.Argument(help="Data set with labelled training cases that nnU-Net can read in place.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Bench folder: new, or one to resume.")],
     arms: Annotated[
         str,
         typer.Option(
-            help="baseline, random, auv, outlier, combined, duo, auv+duo, combined+duo, oracle, any measure with or "
-            "without +duo; default: all named here but combined+duo."
+            help="baseline, random, auv, outlier, combined, duo, auv+duo, combined+duo, oracle, or any "
+            "measure with or without +duo; comma-separated. Default: all of these except combined+duo."
         ),
     ] = "",
-    seeds: Annotated[str, typer.Option(help="Of the trainings; further ones can be added later.")] = "0,1,2",
+    seeds: Annotated[str, typer.Option(help="Seeds of the trainings; more can be added later.")] = "0,1,2",
     noise_level: Annotated[
         float,
-        typer.Option(parser=share(0, 0.9), help="Share of training cases that get a fault, half image, half label."),
+        typer.Option(
+            parser=share(0, 0.9), help="Share of training cases that get a fault, half image and half label faults."
+        ),
     ] = 0.2,
     keep: Annotated[
         float | None,
-        typer.Option(parser=share(0.01, 1), help="Share that the filters keep; 1 - noise level if not given."),
+        typer.Option(parser=share(0.01, 1), help="Share of cases that filters keep. Default: 1 - noise level."),
     ] = None,
-    corruptions: Annotated[str, typer.Option(help="Faults to draw from, comma-separated, or all.")] = "all",
-    severities: Annotated[str, typer.Option(help="Severities to draw from, each above 0 and at most 1.")] = "1",
-    scope: Annotated[ScopeName, typer.Option(help="Of AUV and single measures: as auvseg filter.")] = ScopeName.case,
-    combine: Annotated[CombineName, typer.Option(help="With --scope class: as auvseg filter.")] = CombineName.union,
-    cases: Annotated[int, typer.Option(min=0, help="Cases to draw at random; 0 takes all.")] = 0,
+    corruptions: Annotated[str, typer.Option(help="Comma-separated faults to draw from, or all.")] = "all",
+    severities: Annotated[
+        str, typer.Option(help="Comma-separated severities to draw from, above 0 and up to 1.")
+    ] = "1",
+    scope: Annotated[
+        Scope, typer.Option(help="Scope of filters by AUV or a single measure, as in auvseg filter.")
+    ] = "case",
+    combine: Annotated[Combine, typer.Option(help="With --scope class, as in auvseg filter.")] = "union",
+    cases: Annotated[int, typer.Option(min=0, help="Number of cases to draw at random; 0: all.")] = 0,
     held_out: Annotated[
-        float, typer.Option(parser=share(0.05, 0.8), help="Share of the cases to judge by; clean.")
+        float, typer.Option(parser=share(0.05, 0.8), help="Share of cases to evaluate on; they stay clean.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is held out and planted.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the held-out cases and the faults.")] = 0,
     size: Annotated[
-        SizeName | None, typer.Option(help="full: the paper's protocol; small: what a processor trains. By device.")
+        TrainingSize | None,
+        typer.Option(help="full: the paper's protocol; small: short enough for a CPU. Default: by device."),
     ] = None,
-    configuration: Annotated[str, typer.Option(help="nnU-Net's configuration.")] = "3d_fullres",
-    network: Annotated[NetworkName, typer.Option(help="nnU-Net's network, or another.")] = NetworkName.nnunet,
-    epochs: Annotated[int | None, typer.Option(min=1, help="100; small: 10.")] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Steps an epoch: 250; small: 80.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the start; the paper's 0.01.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 1,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Begin no training after so many minutes.")] = None,
+    configuration: Annotated[str, typer.Option(help="nnU-Net configuration.")] = "3d_fullres",
+    network: Annotated[Network, typer.Option(help="Network architecture.")] = "nnunet",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs. Default: 100; small: 10.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Steps per epoch. Default: 250; small: 80.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Initial learning rate; 0.01 in the paper.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel trainings.")] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Start no further training after this many minutes.")
+    ] = None,
     extractor: Annotated[
         str, typer.Option(autocompletion=completion.extractors, help="Foundation model of the AUV filter.")
     ] = "lite-medsam",
     model: Annotated[
-        Path | None, typer.Option(help="What the AUV filter's extractor needs: weights, or nnU-Net's model folder.")
+        Path | None, typer.Option(help="Weights or nnU-Net model folder for the extractor of the AUV filter.")
     ] = None,
     combined_extractor: Annotated[
         str,
         typer.Option(autocompletion=completion.extractors, help="Foundation model of the combined measure, or none."),
     ] = "none",
-    detect_cases: Annotated[int, typer.Option(min=6, help="Cases to fit the combined measure on.")] = 40,
+    detect_cases: Annotated[int, typer.Option(min=6, help="Number of cases to fit the combined measure on.")] = 40,
     max_slices: Annotated[
-        int | None, typer.Option(min=1, help="At most so many planes a structure; not given: all, as for auvseg score.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of slices per structure. Default: all, as in auvseg score."),
     ] = DEFAULT_MAX_SLICES,
-    input_kind: Annotated[InputName, typer.Option("--input", help="As for auvseg score.")] = InputName.raw,
-    modality: Annotated[ModalityName | None, typer.Option(help="Where the data set does not say it.")] = None,
+    input_kind: Annotated[InputKind, typer.Option("--input", help="As in auvseg score.")] = "raw",
+    modality: Annotated[Modality | None, typer.Option(help="Needed if the data set does not state it.")] = None,
     window: Annotated[tuple[float, float], typer.Option(help="CT window: level and width in HU.")] = (40.0, 400.0),
     as_json: AsJson = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Plant faults into training cases, filter, train every way with nnU-Net, and judge on clean cases.
+    """Plant faults into training cases, filter, train every arm with nnU-Net, and evaluate on clean cases.
 
-    Nothing of the data set is changed. Interrupted, or more arms or seeds wanted later? The same folder goes on.
-    On a processor networks are small and trained for 800 steps: that compares arms, it does not reach the paper's Dice.
+    The data set is not changed. Run the command again on the same folder to resume, or to add arms or seeds.
+    On a CPU networks are small and trained for 800 steps: enough to compare arms, not to reach the paper's Dice.
 
     Example: [bold]auvseg bench train nnUNet_raw/Dataset004_Hippocampus -o bench/training --jobs 2[/bold]
     """
@@ -112,7 +115,7 @@ def command(
     known = read_dataset(dataset)
     say_dataset(known)
     chosen = choose_device(device)
-    small = chosen == "cpu" if size is None else size is SizeName.small
+    small = chosen == "cpu" if size is None else size == "small"
     kinds = tuple(CORRUPTIONS) if corruptions == "all" else names(corruptions)
     share = 1 - noise_level if keep is None else keep
     noise = NoisePlan(cases or None, held_out, noise_level, kinds, numbers(severities, float), seed)
@@ -120,7 +123,7 @@ def command(
         auv=ScoreConfig(
             modality=named_modality(known, modality, 0),
             extractor=extractor,
-            input=input_kind.value,
+            input=input_kind,
             window_hu=window,
             max_slices=max_slices,
             measures=measures_named("all", extractor),
@@ -129,12 +132,12 @@ def command(
         combined_extractor=combined_extractor,
         detection=Plan(cases=detect_cases, corruptions=kinds, seed=seed),
         keep=share,
-        scope=scope.value,
-        combine=combine.value,
+        scope=scope,
+        combine=combine,
     )
     default_epochs, default_iterations = _EPOCHS["small" if small else "full"]
     protocol = Protocol(
-        network=network.value,
+        network=network,
         epochs=epochs or default_epochs,
         iterations=iterations or default_iterations,
         learning_rate=learning_rate,
@@ -159,19 +162,19 @@ def command(
         show_json(_result(result))
     else:
         _show(result, protocol.epochs * protocol.iterations)
-    say(f"tables: {output / 'table.md'}, trainings.csv, arms.csv and differences.csv beside it")
+    say(f"tables: {output / 'table.md'}, and trainings.csv, arms.csv and differences.csv next to it")
     failed = [end for end in result.ends if end.status == "failed"]
     for end in failed:
         say_error(f"{end.cell.name}: {end.reason}")
     left = sum(end.status == "left" for end in result.ends)
     if left:
-        say_warning(f"time is up: {left} trainings are left; the same command goes on")
+        say_warning(f"time is up: {left} trainings are left; run the same command to continue")
     if failed:
         raise typer.Exit(1)
 
 
 def _result(result: "TrainingBench") -> dict[str, object]:
-    """What `--json` prints; its shape stands in docs/command-line.md."""
+    """The `--json` output, documented in docs/command-line.md."""
     from auvseg.bench.training.report import sentences
 
     return {

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 
 from auvseg import atomic
+from auvseg.choices import PublicDataset
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
 from auvseg.data.layouts.references import as_json, path_for_nnunet
@@ -26,7 +27,6 @@ from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.data.public.target_folder import TargetFolder, open_target
 from auvseg.errors import DatasetError, UsageError, did_you_mean
 
-Kind = Literal["lits", "totalsegmentator", "word", "feta", "kits", "msd"]
 """Public data sets that can be converted."""
 
 CASE_TIMEOUT_S = 3600.0
@@ -43,7 +43,7 @@ _NO_FILE_NAME = re.compile(r"[\x00-\x1f/\\<>:\"|?*$]|^\.|^$")
 
 
 def convert(
-    kind: Kind,
+    kind: PublicDataset,
     source: Path | str,
     folder: Path | str,
     *,
@@ -111,7 +111,7 @@ def convert(
 
 def _find(kind: str, source: Path) -> SourceDataset:
     if kind not in _READERS:
-        raise UsageError(f"auvseg converts no data set {kind!r}; {did_you_mean(kind, get_args(Kind))}")
+        raise UsageError(f"auvseg converts no data set {kind!r}; {did_you_mean(kind, get_args(PublicDataset))}")
     place = source.expanduser().resolve()
     if not place.is_dir():
         raise DatasetError(f"{source}: there is no such folder")

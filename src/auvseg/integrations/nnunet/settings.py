@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.measures.catalogue import ScaleOn
 
 NoiseKind = Literal["case", "sampled", "none"]
-ScaleOn = Literal["logits", "probabilities"]
 PREFIX = "AUVSEG_"
 
 

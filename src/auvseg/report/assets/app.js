@@ -121,7 +121,7 @@
     const holding = trainingByClass();
     const training = data.cases.subset.filter((one, index) => one === "training" && data.cases.suspicion[index] !== null).length;
     const measure = data.measures.find((one) => one.name === data.by);
-    const apply = auvsegCut.begin(byId("cut"), (share) => {
+    const apply = auvsegFilterCut.begin(byId("cut"), (share) => {
       slider.value = String(share);
       update(share);
     });
@@ -208,14 +208,14 @@
   });
   window.addEventListener("hashchange", route);
 
-  auvsegDesk.begin();
+  auvsegReviewPanel.begin();
   provenance();
   problems();
   auvsegPlots.begin();
   auvsegCase.begin();
-  auvsegKeys.begin([
+  auvsegShortcuts.begin([
     ...auvsegCase.shortcuts,
-    { keys: ["r"], words: "next case without a verdict", where: "everywhere", does: auvsegDesk.next },
+    { keys: ["r"], words: "next case without a verdict", where: "everywhere", does: auvsegReviewPanel.next },
     { keys: ["/"], words: "search in the table of all cases", where: "everywhere", does: () => {
       location.hash = "";
       setTimeout(() => byId("search").focus());

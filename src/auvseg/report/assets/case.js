@@ -189,8 +189,8 @@ const auvsegCase = (() => {
     [previous.disabled, next.disabled] = [index === 0, index === last];
     const back = element("a", { href: "#", id: "back" }, "all cases ", element("kbd", {}, "Esc"));
     const place = element("p", { class: "place" }, `${index + 1} of ${last + 1}${data.noOrder ? "" : ` by ${data.by}, most suspicious first`}${data.cases.subset[index] ? `; ${data.cases.subset[index]}` : ""}`);
-    const desk = element("div", { class: "desk" }, element("nav", { class: "case-nav", "aria-label": "cases" }, back, previous, next), title, place, review(id));
-    return { title, desk };
+    const top = element("div", { class: "case-head" }, element("nav", { class: "case-nav", "aria-label": "cases" }, back, previous, next), title, place, review(id));
+    return { title, top };
   }
 
   function clear() {
@@ -207,11 +207,11 @@ const auvsegCase = (() => {
     const id = data.cases.id[index];
     shown = index;
     clear();
-    const { title, desk } = head(index, id);
+    const { title, top } = head(index, id);
     const images = element("div", { class: "viewer card" }, element("p", {}, "loading"));
     const body = element("div", { class: "body" });
     const why = data.cases.why[index] ? [element("p", { class: "why lead" }, data.cases.why[index])] : [];
-    home.replaceChildren(desk, ...why, images, body);
+    home.replaceChildren(top, ...why, images, body);
     title.focus({ preventScroll: true });
     window.scrollTo(0, 0);
     auvseg.emit("highlight", index);
@@ -237,7 +237,6 @@ const auvsegCase = (() => {
     viewer = new Viewer(images, payload.image, data, scoredPlanes(payload), (plane) => followers.forEach((one) => one(plane)));
     await viewer.ready;
     images.dataset.ready = "yes";
-    auvsegVolume.offer(viewer, images);
   }
 
   return {

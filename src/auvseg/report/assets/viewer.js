@@ -45,8 +45,6 @@ class Viewer {
     this.sliders = [];
     /** @type {Map<number, Uint8Array>} the model's masks, by position of the class */
     this.masks = new Map();
-    /** @type {{draw: () => void}|undefined} the volume as a whole, while it is open */
-    this.volume = undefined;
     this.ready = this.begin();
   }
 
@@ -244,7 +242,6 @@ class Viewer {
   draw() {
     if (this.legend) this.legend.hidden = this.style !== "difference";
     PLANES.forEach((plane, number) => this.drawPlane(plane, number));
-    this.volume?.draw();
     this.onPlane(this.volumePlane(this.at[0]));
   }
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from auvseg import atomic
 from auvseg._version import __version__
+from auvseg.choices import FigureFormat
 from auvseg.data.case import Dataset
 from auvseg.errors import AuvsegError, RunError, UsageError, did_you_mean
 from auvseg.report.bands import SpectrumBands
@@ -57,7 +58,7 @@ class FigureOptions:
     keep: float = 0.95
     cases: Sequence[str] = ()
     top: int = 3
-    kind: str = "png"
+    kind: FigureFormat = "png"
 
 
 @dataclass(frozen=True)

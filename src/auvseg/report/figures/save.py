@@ -3,14 +3,16 @@
 import io
 import warnings
 from pathlib import Path
+from typing import get_args
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from auvseg import atomic
+from auvseg.choices import FigureFormat
 from auvseg.errors import UsageError
 
-FORMATS = ("png", "svg", "pdf")
+FORMATS: tuple[str, ...] = get_args(FigureFormat)
 
 _DPI = 200
 _WITHOUT_DATE: dict[str, dict[str, str | None]] = {

@@ -2,10 +2,10 @@
 "use strict";
 
 /**
- * The review as a whole: who reviews, how far it is, out and in as files, and which case comes next.
+ * The panel "Your review": the rater's name, progress, export and import, and which case comes next.
  */
 
-const auvsegDesk = (() => {
+const auvsegReviewPanel = (() => {
   const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
   /** @param {string} ending @param {string} content @param {string} type */

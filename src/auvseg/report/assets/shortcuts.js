@@ -2,12 +2,12 @@
 "use strict";
 
 /**
- * The keyboard: one list says what each key does, and is what the help shows.
+ * Keyboard shortcuts: one list for the keys and for the help that shows them.
  *
  * @typedef {{keys: string[], words: string, where: "case"|"everywhere", does: () => void}} Shortcut
  */
 
-const auvsegKeys = (() => {
+const auvsegShortcuts = (() => {
   /** @type {Shortcut[]} */
   let shortcuts = [];
   const SHOWN = /** @type {Object<string, string>} */ ({ ArrowRight: "→", ArrowLeft: "←", Escape: "Esc" });

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * What each slice contributes, a bar a slice: one control a strip, moved by the arrow keys, a click goes to the slice.
+ * Strips of bars, one per slice: what each slice contributes. Arrow keys move through a strip; a click goes to the slice.
  */
 
 /** Values by slice that a case may hold; whether low ones are suspicious. */

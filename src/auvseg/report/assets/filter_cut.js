@@ -2,17 +2,17 @@
 "use strict";
 
 /**
- * How suspicious the cases are, with the filter's cut as a line to be dragged.
+ * A histogram of how suspicious the cases are, with the cut of `auvseg filter` as a line to drag.
  */
 
-const auvsegCut = (() => {
-  const FEWEST_BINS = 8;
-  const MOST_BINS = 60;
+const auvsegFilterCut = (() => {
+  const MIN_BINS = 8;
+  const MAX_BINS = 60;
 
   /** @param {readonly number[]} ordered ascending, not empty */
   function histogram(ordered) {
     const [low, high] = [ordered[0], ordered[ordered.length - 1]];
-    const bins = Math.min(Math.max(Math.ceil(Math.sqrt(ordered.length)), FEWEST_BINS), MOST_BINS);
+    const bins = Math.min(Math.max(Math.ceil(Math.sqrt(ordered.length)), MIN_BINS), MAX_BINS);
     const step = (high - low) / bins || 1;
     const counts = new Array(bins).fill(0);
     for (const value of ordered) counts[Math.min(Math.floor((value - low) / step), bins - 1)] += 1;
