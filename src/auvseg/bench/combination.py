@@ -25,14 +25,14 @@ import pandas as pd
 import scipy
 from jaxtyping import Bool, Float64
 
-from auvseg import atomic
 from auvseg.bench.detection.evidence import Evidence, cohort_z
 from auvseg.bench.detection.folder import check_same_setup
 from auvseg.errors import RunError, UsageError
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.measures.catalogue import COMBINED, OUTLIER
 from auvseg.measures.default import AUV
 from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
 
 COMBINATION_FILE = "combined.json"
 _WEIGHTS = {"intercept": float, "low": {str: float}, "high": {str: float}}

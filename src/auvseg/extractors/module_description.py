@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from auvseg.errors import UsageError, WeightsError, did_you_mean
 from auvseg.extractors.module_facts import ModuleFacts, as_channels, standardised
 from auvseg.extractors.volumewise import Intensity, Preprocessing, windowed
-from auvseg.text_files import read_json
+from auvseg.files.text import read_json
 
 _BLOCK = 1 << 20
 _MODALITIES = ("ct", "mri", "windowed")

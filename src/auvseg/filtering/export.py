@@ -5,9 +5,9 @@ from pathlib import Path
 
 from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
+from auvseg.files.text import parse_json, what_is_wrong
 from auvseg.filtering.manifest import WrittenFile
 from auvseg.filtering.selection import Selection
-from auvseg.text_files import parse_json, what_is_wrong
 
 _SHOWN = 5
 

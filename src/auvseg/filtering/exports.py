@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.files.safe_csv import table_as_csv
 from auvseg.filtering.datalist import export_datalist
 from auvseg.filtering.decided import decided
 from auvseg.filtering.exclude import export_exclude
@@ -15,7 +16,6 @@ from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.selection import Selection
 from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
-from auvseg.spreadsheet import table_as_csv
 
 ExportName = Literal["exclude", "splits", "datalist", "weights", "ignore"]
 FILTER_FOLDER = "filter"

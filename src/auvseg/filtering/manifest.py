@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError, UsageError
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
 
 MANIFEST_NAME = "manifest.json"
 _ENTRY = {"sha256": [str], "made_by": str, "original_sha256": (None, str)}

@@ -12,10 +12,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 
 MARKER = "report.json"
 

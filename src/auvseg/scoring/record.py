@@ -16,10 +16,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float32
 
-from auvseg import atomic
 from auvseg.errors import RunError
+from auvseg.files import atomic
+from auvseg.files.text import parse_json, read_json
 from auvseg.plain_values import Finite, of_shape
-from auvseg.text_files import parse_json, read_json
 
 RECORD_VERSION = 3
 """Raised whenever a record's meaning changes; records of another version are computed anew."""

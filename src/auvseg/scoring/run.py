@@ -16,15 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import RunError
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.plain_values import of_shape
 from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
 from auvseg.scoring.record import file_name
 from auvseg.scoring.setups import as_options, refusal, setups_differing
-from auvseg.text_files import read_json
 
 RUN_VERSION = 1
 _is_run = of_shape(

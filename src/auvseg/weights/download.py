@@ -15,8 +15,8 @@ from pathlib import Path
 
 import requests
 
-from auvseg import atomic
 from auvseg.errors import WeightsError
+from auvseg.files import atomic
 from auvseg.weights.cache import by_hand, unwritable
 from auvseg.weights.catalogue import Model
 from auvseg.weights.hashing import CHUNK_BYTES

@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(result, tmp_path, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("auvseg.atomic.write_text", full)
+    monkeypatch.setattr("auvseg.files.atomic.write_text", full)
     with pytest.raises(RunError, match="cannot be written"):
         write(tmp_path / "out", result, settings={}, plots=False)
 

@@ -9,14 +9,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.bench.correlation.correlate import Correlations
 from auvseg.bench.correlation.findings import sentences
 from auvseg.errors import RunError
+from auvseg.files import atomic
+from auvseg.files.safe_csv import table_as_csv
+from auvseg.files.text import read_json
 from auvseg.plain_values import of_shape
-from auvseg.spreadsheet import table_as_csv
-from auvseg.text_files import read_json
 
 MARKER = "correlation.json"
 TABLE = "correlation.csv"

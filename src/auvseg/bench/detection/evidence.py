@@ -16,11 +16,11 @@ from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.folder import CLEAN, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.errors import RunError
+from auvseg.files.text import read_json
 from auvseg.measures.catalogue import MEASURES
 from auvseg.measures.cohort import robust_z
 from auvseg.scoring.record import Record, read_records
 from auvseg.scoring.table import scores_table
-from auvseg.text_files import read_json
 
 NOTHING_PLANTED = ""
 """The corruption of a clean row."""

@@ -13,11 +13,11 @@ from typing import Any
 
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.errors import RunError
+from auvseg.files.text import read_json
 from auvseg.plain_values import of_shape
 from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.setups import VERSION, in_words, setups_differing, what_matters
-from auvseg.text_files import read_json
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.bench.corruptions import Truth
 from auvseg.bench.detection.folder import BENCH_FILE, CLEAN, fault_setup, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
@@ -21,6 +20,7 @@ from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
+from auvseg.files import atomic
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Course, classes_of
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint

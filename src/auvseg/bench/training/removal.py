@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.aleatoric import Scope
 from auvseg.bench.combination import with_combined
 from auvseg.bench.detection.findings import find
@@ -14,6 +13,7 @@ from auvseg.bench.detection.run import detect
 from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.data.case import Dataset
+from auvseg.files import atomic
 from auvseg.filtering.selection import Combine, filter_cases
 from auvseg.scoring.config import ScoreConfig, all_measures
 from auvseg.scoring.score import CaseDone, score

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
-from auvseg import atomic
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
 from auvseg.data.layouts.references import as_json, path_for_nnunet
@@ -25,6 +24,7 @@ from auvseg.data.public.report import REPORT_NAME, Conversion, Row, as_csv, file
 from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.data.public.target_folder import TargetFolder, open_target
 from auvseg.errors import DatasetError, UsageError, did_you_mean
+from auvseg.files import atomic
 
 Kind = Literal["lits", "totalsegmentator", "word", "feta", "kits", "msd"]
 """Public data sets that can be converted."""

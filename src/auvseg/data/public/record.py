@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.data.public.report import Row
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.plain_values import Int64, of_shape
-from auvseg.text_files import read_json
 
 FOLDER = "conversion"
 _is_record = of_shape(

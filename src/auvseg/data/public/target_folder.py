@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.public.outputs import Output, check_free, sha256_of
 from auvseg.errors import CaseError, RunError, UsageError
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
 
 NAME = "conversion.json"
 _VERSION = 1

@@ -14,10 +14,11 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import AuvsegError, RunError, UsageError, did_you_mean
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.report.bands import SpectrumBands
 from auvseg.report.cohort import shown_measures
 from auvseg.report.figures.images import planes, thumbnails
@@ -30,7 +31,6 @@ from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run
 from auvseg.scoring.view import read_view
-from auvseg.text_files import read_json
 
 MARKER = "figures.json"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from auvseg import atomic
 from auvseg.errors import UsageError
+from auvseg.files import atomic
 
 FORMATS = ("png", "svg", "pdf")
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auvseg.data.public.report import Row, as_csv
+from auvseg.files.safe_csv import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 from auvseg.review import Decision, Review, read_review, write_review
 from auvseg.review.pseudonyms import KEY, pseudonyms_of, read_key
-from auvseg.spreadsheet import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 
 FORMULAS = ('=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''@x")
 

@@ -1,4 +1,4 @@
-"""JSON and YAML of which nothing is believed: whatever is wrong with the text is one kind of error."""
+"""Parse untrusted JSON and YAML: whatever is wrong with the text is a ValueError."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_TOO_DEEP = "it is nested too deep"
+TOO_DEEP = "it is nested too deep"
 
 
 def read_json(path: Path) -> Any:
@@ -29,7 +29,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def writable(text: str) -> str:
@@ -72,7 +72,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(text, Loader=_loader())
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         # What PyYAML makes of damaged numbers and dates is whatever Python makes of them.
         raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None

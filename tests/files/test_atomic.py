@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from auvseg import atomic
 from auvseg.errors import WriteError
+from auvseg.files import atomic
 
 
 def test_the_file_holds_the_new_content_and_nothing_else_is_left(tmp_path):
