@@ -13,7 +13,7 @@ SOURCE = Path(auvseg.__file__).parent
 
 # A stage may import the stages before it, and itself. `cli` may import everything.
 STAGES = (
-    ("errors", "shapes", "_version", "files", "plain_values", "wording"),
+    ("errors", "shapes", "_version", "files", "wording"),
     ("data",),
     ("weights",),
     ("nnunet",),

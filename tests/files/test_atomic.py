@@ -102,13 +102,6 @@ def test_a_file_that_another_process_cleared_while_it_was_written_is_written_ane
     assert names(tmp_path) == ["file.txt"]
 
 
-def test_a_folder_with_left_overs_alone_holds_nothing(tmp_path):
-    assert not atomic.holds_something(tmp_path / "nowhere")
-    assert not atomic.holds_something(left_over(tmp_path))
-    (tmp_path / "thesis.tex").write_text("precious")
-    assert atomic.holds_something(tmp_path)
-
-
 def test_a_file_in_place_of_a_folder_and_a_folder_in_place_of_a_file_are_said(tmp_path):
     (tmp_path / "file").write_text("precious")
     for target in (tmp_path / "file" / "run.json", tmp_path / "file" / "deep" / "run.json"):

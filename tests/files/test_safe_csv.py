@@ -69,7 +69,7 @@ def test_verdicts_pseudonyms_and_conversions_hold_no_formula_and_lose_nothing(tm
     assert read_review(tmp_path / "verdicts.csv") == review
     (pseudonym,) = pseudonyms_of(tmp_path, [text]).values()
     assert read_key(tmp_path) == {pseudonym: text}
-    converted = as_csv([Row(text, "training", "warning", text)])
+    converted = as_csv([Row(text, "training", "warning", text, "")])
     for written in (
         (tmp_path / "verdicts.csv").read_bytes().decode(),
         (tmp_path / KEY).read_bytes().decode(),

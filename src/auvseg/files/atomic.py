@@ -47,13 +47,6 @@ def create_text(path: Path, content: str) -> bool:
         raise _in_words(path, problem) from None
 
 
-def holds_something(folder: Path) -> bool:
-    """Whether a folder is there and holds more than what a killed process, or a file manager, left in it."""
-    return folder.is_dir() and any(
-        not path.name.startswith(TEMPORARY_PREFIX) and path.name != ".DS_Store" for path in folder.iterdir()
-    )
-
-
 def clear_left_overs(folder: Path, *, below: bool = True) -> None:
     """Delete what killed processes left in a folder, and in those below it; should one still write, it writes anew.
 

@@ -192,7 +192,7 @@ class _Run:
             self.rows += result.record.rows
             bad = self.dataset.known_bad.get(job.case.case_id)
             if bad is not None:
-                self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})"))
+                self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})", ""))
             self.results.append((job, result))
 
     def finish(self) -> Conversion:

@@ -31,7 +31,7 @@ class Row:
     subset: str
     event: Event
     detail: str
-    files: str = ""
+    files: str
 
 
 @dataclass(frozen=True)
