@@ -144,7 +144,7 @@ def _changed_classes(folder: Path, fault: Fault, case_id: str) -> frozenset[int]
     path = truth_path(folder / fault.folder, case_id)
     try:
         return frozenset(int(number) for number in read_json(path)["changed_classes"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         raise RunError(f"{path} is damaged; delete it and the record of its name, and run the same command") from None
 
 
