@@ -135,7 +135,7 @@ def dataset_of(folder: Path, cases: int, *, files: int = 20) -> Dataset:
 def _score(one: ClassDef, rng: np.random.Generator, number: int, features: bool) -> ClassScore:
     draws = rng.standard_normal(len(CASE_MEASURES)) + (4.0 if number % 20 == 3 else 0.0) * (rng.random() < 0.3)
     if number % 50 == 11 and one.class_id == 3:
-        return ClassScore(one.class_id, one.name, "absent", "the label does not hold this class", 0, 0, {})
+        return ClassScore(one.class_id, one.name, "absent", "the label does not hold this class", 0, 0, {}, None)
     drawn = zip(CASE_MEASURES, draws, strict=True)
     values = {name: float(_values(name, draw, one.class_id)) for name, draw in drawn}
     embedding = packed(rng.standard_normal(FEATURES).tolist()) if features else None

@@ -13,7 +13,7 @@ SOURCE = Path(auvseg.__file__).parent
 
 # A stage may import the stages before it, and itself. `cli` may import everything.
 STAGES = (
-    ("choices", "errors", "shapes", "_version", "atomic", "spreadsheet", "text_files", "plain_values", "wording"),
+    ("choices", "errors", "shapes", "_version", "files", "wording"),
     ("data",),
     ("weights",),
     ("nnunet",),
@@ -43,8 +43,7 @@ WITHOUT_TORCH = (
     "ranking",
     "cli",
     "review",
-    "atomic",
-    "spreadsheet",
+    "files",
     "bench.corruptions",
     "bench.advice",
     "bench.detection.recommendation",
@@ -131,4 +130,4 @@ def test_every_csv_is_written_where_formulas_are_guarded_against():
     for path in SOURCE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         writes = ".to_csv(" in text or "csv.writer(" in text or "csv.DictWriter(" in text or "write_csv(" in text
-        assert not writes or path.name == "spreadsheet.py", f"{path.name}: write CSV with auvseg.spreadsheet"
+        assert not writes or path.name == "safe_csv.py", f"{path.name}: write CSV with auvseg.files.safe_csv"

@@ -22,11 +22,11 @@ QUICK = ("--resamples", "100", "--no-plots")
 
 def record_of(case, status="ok", measures=()):
     scores = tuple(
-        ClassScore(number, name, "ok", "", 1, 1, values)
+        ClassScore(number, name, "ok", "", 1, 1, values, None)
         for (number, name), values in zip(CLASSES, measures, strict=False)
     )
     reason = "" if status == "ok" else "damaged"
-    return Record(case, "training", {}, CaseInputs("0", "0"), SETUP, "0", status, reason, classes=scores)
+    return Record(case, "training", {}, CaseInputs("0", "0"), SETUP, "0", status, reason, (), (), (), scores)
 
 
 def write_run(folder, cases=24):

@@ -8,7 +8,8 @@ from auvseg.scoring.record import CaseInputs, Record
 
 def record(case, **changes):
     values = {"subset": "training", "attributes": {}, "inputs": CaseInputs(None, None), "setup": {}}
-    return Record(case, **(values | {"setup_sha256": "", "status": "ok", "reason": ""} | changes))
+    values |= {"setup_sha256": "", "status": "ok", "reason": "", "shape": (), "spacing_mm": (), "classes": ()}
+    return Record(case, **(values | {"warnings": ()} | changes))
 
 
 def table_of(**statuses):

@@ -14,7 +14,7 @@ def write_run(tmp_path):
     def write(ids, changed=(), folder="run"):
         for case in ids:
             inputs = CaseInputs("a" * 64, ("c" if case in changed else "b") * 64)
-            record = Record(case, "training", {}, inputs, SETUP, "d" * 64, "ok", "")
+            record = Record(case, "training", {}, inputs, SETUP, "d" * 64, "ok", "", (), (), (), ())
             write_record(tmp_path / folder, record, {})
         return tmp_path / folder
 

@@ -22,7 +22,7 @@ def make_record():
             "warnings": ("a warning",),
             "shape": (3, 4, 5),
             "spacing_mm": (3.0, 0.5, 0.5),
-            "classes": (ClassScore(1, "liver", "ok", "", 3, 3, {"S": 0.1 + 0.2, "agreement": None}),),
+            "classes": (ClassScore(1, "liver", "ok", "", 3, 3, {"S": 0.1 + 0.2, "agreement": None}, None),),
         }
         return Record(**(values | changes))
 

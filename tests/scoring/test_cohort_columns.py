@@ -19,7 +19,7 @@ def cohort(make_record):
             scores = []
             for class_id, value in ((1, volume), (2, 5.0 + rng.random() if second is None else second[number])):
                 if value is MISSING:
-                    scores.append(ClassScore(class_id, f"c{class_id}", "absent", "not there", 0, 0, {}))
+                    scores.append(ClassScore(class_id, f"c{class_id}", "absent", "not there", 0, 0, {}, None))
                     continue
                 features = packed(rng.normal(size=16).tolist())
                 scores.append(ClassScore(class_id, f"c{class_id}", "ok", "", 3, 3, {"volume_ml": value}, features))
@@ -149,8 +149,8 @@ def test_outlier_is_far_where_the_image_or_the_label_is(make_record):
             measures["noise"] *= 20
         if number == 8:
             measures["volume_ml"] /= 20
-        score = ClassScore(1, "c1", "ok", "", 3, 3, measures)
-        missing = ClassScore(1, "c1", "absent", "not there", 0, 0, {})
+        score = ClassScore(1, "c1", "ok", "", 3, 3, measures, None)
+        missing = ClassScore(1, "c1", "absent", "not there", 0, 0, {}, None)
         setup = {"config": {"measures": list(measures)}}
         records.append(make_record(f"case_{number:02d}", setup=setup, classes=(missing if number == 13 else score,)))
     table = scores_table(records)

@@ -8,7 +8,7 @@ from auvseg.scoring.table import load_run, load_scores, recorded_scores, scores_
 
 
 def test_one_row_a_case_and_class_in_order_of_case_and_class(make_record):
-    two = (ClassScore(2, "b", "ok", "", 1, 1, {"S": 0.5}), ClassScore(1, "a", "ok", "", 1, 1, {"S": 0.25}))
+    two = (ClassScore(2, "b", "ok", "", 1, 1, {"S": 0.5}, None), ClassScore(1, "a", "ok", "", 1, 1, {"S": 0.25}, None))
     table = scores_table([make_record("y", classes=two), make_record("x", classes=two)])
     assert list(zip(table["case"], table["class_id"], strict=True)) == [("x", 1), ("x", 2), ("y", 1), ("y", 2)]
     assert list(table["S"]) == [0.25, 0.5, 0.25, 0.5]
@@ -26,8 +26,8 @@ def test_a_failed_case_is_one_row_with_its_reason(make_record):
 
 
 def test_a_class_that_only_other_cases_hold_is_absent_here(make_record):
-    only_one = (ClassScore(1, "a", "ok", "", 1, 1, {"S": 0.5}),)
-    both = (*only_one, ClassScore(2, "b", "ok", "", 1, 1, {"S": 0.5}))
+    only_one = (ClassScore(1, "a", "ok", "", 1, 1, {"S": 0.5}, None),)
+    both = (*only_one, ClassScore(2, "b", "ok", "", 1, 1, {"S": 0.5}, None))
     table = scores_table([make_record("x", classes=only_one), make_record("y", classes=both)])
     absent = table[(table["case"] == "x") & (table["class_id"] == 2)].iloc[0]
     assert absent["status"] == "absent"

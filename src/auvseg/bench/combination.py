@@ -25,18 +25,16 @@ import pandas as pd
 import scipy
 from jaxtyping import Bool, Float64
 
-from auvseg import atomic
 from auvseg.bench.detection.evidence import Evidence
 from auvseg.bench.detection.folder import check_same_setup
 from auvseg.cohort.compared import z_scores
 from auvseg.errors import RunError, UsageError
+from auvseg.files import atomic
+from auvseg.files.schema import Number, convert
+from auvseg.files.text import read_json
 from auvseg.measures.catalogue import AUV, COMBINED, OUTLIER
-from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
 
 COMBINATION_FILE = "combined.json"
-_WEIGHTS = {"intercept": float, "low": {str: float}, "high": {str: float}}
-_is_combination = of_shape({"measures": [str], "folds": [[str]], "fold_weights": [_WEIGHTS], "weights": _WEIGHTS})
 FOLDS = 5
 PENALTY = 0.01
 """Of the squared weights, beside a mean log-likelihood: a weight of 1 costs as much as 0.01 of it."""
@@ -52,9 +50,9 @@ class Weights:
         high: by measure, the weight of lying above it.
     """
 
-    intercept: float
-    low: Mapping[str, float]
-    high: Mapping[str, float]
+    intercept: Number
+    low: Mapping[str, Number]
+    high: Mapping[str, Number]
 
     def apply(self, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
         """(R,) the combined measure, log odds of a fault among as many sound ones; a missing z counts as 0."""
@@ -178,19 +176,13 @@ def read_combination(folder: Path) -> Combination:
     """
     path = folder / COMBINATION_FILE
     try:
-        values = read_json(path)
-        if not _is_combination(values):
-            raise ValueError("not what auvseg writes")
-        return Combination(
-            tuple(values["measures"]),
-            tuple(tuple(fold) for fold in values["folds"]),
-            tuple(Weights(**one) for one in values["fold_weights"]),
-            Weights(**values["weights"]),
-        )
+        return convert(read_json(path), Combination)
     except OSError:
         raise RunError(f"{folder} holds no combined measure; make one with: auvseg bench detect") from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{path} is damaged; run auvseg bench detect again, it keeps what is scored") from None
+    except ValueError as problem:
+        raise RunError(
+            f"{path} is damaged ({problem}); run auvseg bench detect again, it keeps what is scored"
+        ) from None
 
 
 def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:

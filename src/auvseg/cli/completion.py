@@ -45,7 +45,7 @@ def classes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _declared_classes(description: Path) -> list[str]:
-    from auvseg.text_files import read_json
+    from auvseg.files.text import read_json
 
     try:
         labels: Any = read_json(description)["labels"]

@@ -9,7 +9,7 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, progress, say, say_dataset, say_warning, show_json, show_table
 from auvseg.cli.values import names
-from auvseg.spreadsheet import table_as_csv
+from auvseg.files.safe_csv import table_as_csv
 from auvseg.wording import counted
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def command(
 
     Example: [bold]auvseg evaluate fold_0/validation nnUNet_raw/Dataset004_Hippocampus --only-predicted[/bold]
     """
-    from auvseg import atomic
     from auvseg.data.dataset import read_dataset
     from auvseg.evaluation.evaluate import evaluate
+    from auvseg.files import atomic
 
     known = read_dataset(dataset)
     say_dataset(known)

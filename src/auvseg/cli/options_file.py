@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.text_files import read_yaml
+from auvseg.files.text import read_yaml
 
 _OWN_KEY = "config"
 

@@ -9,8 +9,8 @@ import typer
 from auvseg.choices import Scope
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, say, say_warning, show, show_json, show_table
+from auvseg.files.safe_csv import table_as_csv
 from auvseg.measures.catalogue import COMBINED, MEASURES, Suspicious
-from auvseg.spreadsheet import table_as_csv
 from auvseg.wording import counted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from auvseg.data.case import Dataset
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.data.layouts.naming import folded, loosely, some_of, stem
 from auvseg.errors import DatasetError
-from auvseg.text_files import parse_json, what_is_wrong
+from auvseg.files.text import parse_json, what_is_wrong
 from auvseg.wording import counted
 
 Fold = dict[str, Any]

@@ -16,7 +16,6 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Integer
 
-from auvseg.atomic import TEMPORARY_PREFIX, write_bytes, write_text
 from auvseg.demo.canvas import Canvas
 from auvseg.demo.geometry import bent, regular_space, smooth_noise
 from auvseg.demo.organs import ORGANS, Textures, paint_organs
@@ -33,6 +32,7 @@ from auvseg.demo.trunk import (
     paint_wall,
 )
 from auvseg.errors import UsageError
+from auvseg.files.atomic import TEMPORARY_PREFIX, write_bytes, write_text
 from auvseg.shapes import ImageArray, LabelArray
 
 _CASE_FILE = re.compile(rf"(imagesTr|labelsTr)/(phantom_\d{{3}}(_0000)?\.nii\.gz|{re.escape(TEMPORARY_PREFIX)}.*)")

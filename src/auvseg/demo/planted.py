@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from auvseg.atomic import clear_left_overs, write_text
 from auvseg.bench.corruptions import CORRUPTIONS, Truth
 from auvseg.demo.organs import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, Phantom, case_name, check_request, draw_phantom, write_cases
 from auvseg.errors import UsageError
-from auvseg.spreadsheet import rows_as_csv
+from auvseg.files.atomic import clear_left_overs, write_text
+from auvseg.files.safe_csv import rows_as_csv
 
 TRUTH_NAMES = ("truth.csv", "truth.json")
 NO_FAULT = "none"

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from auvseg.errors import UsageError
-from auvseg.text_files import parse_json
+from auvseg.files.text import parse_json
 
 
 def read_class_map(path: Path) -> dict[str, tuple[str, ...]]:

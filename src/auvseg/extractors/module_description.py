@@ -20,21 +20,24 @@ one window at a time) or of `torch.jit.save`. Such a file holds code that is run
 
 import hashlib
 import json
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal, get_args
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
+from auvseg.data.case import Modality
 from auvseg.errors import UsageError, WeightsError, did_you_mean
-from auvseg.extractors.module_facts import ModuleFacts, as_channels, standardised
+from auvseg.extractors.module_facts import ModuleFacts, Outputs, as_channels, standardised
 from auvseg.extractors.volumewise import Intensity, Preprocessing, windowed
-from auvseg.text_files import read_json
+from auvseg.files.schema import Float
+from auvseg.files.text import read_json
 
 _BLOCK = 1 << 20
-_MODALITIES = ("ct", "mri", "windowed")
 _AXES = ({"R", "L"}, {"A", "P"}, {"S", "I"})
 
 
@@ -134,7 +137,7 @@ def _value(path: Path, key: str, content: Mapping[str, Any]) -> Any:
         return read(content[key])
     except UsageError as problem:
         raise UsageError(f"{path}: {problem}") from None
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError):
         raise UsageError(f"{path}: {key} is {json.dumps(content[key])}; it must be {expected}") from None
 
 
@@ -142,67 +145,38 @@ def _classes(value: Any) -> dict[str, tuple[int, ...]]:
     return as_channels(dict(value))
 
 
-def _three(kind: type) -> Callable[[Any], tuple[Any, Any, Any]]:
-    def read(value: Any) -> tuple[Any, Any, Any]:
-        first, second, third = (kind(one) for one in value)
-        if min(first, second, third) <= 0 or any(isinstance(one, str) for one in value):
-            raise ValueError
-        return first, second, third
-
-    return read
-
-
-def _optional_spacing(value: Any) -> tuple[float, float, float] | None:
-    return None if value is None else _three(float)(value)
-
-
 def _intensity(value: Any) -> Intensity:
     if value == "standardised":
         return standardised
-    if set(value) != {"from", "to"} or not float(value["from"]) < float(value["to"]):
+    bounds = msgspec.convert(value, dict[Literal["from", "to"], Float])
+    if not bounds["from"] < bounds["to"]:
         raise ValueError
-    return windowed(float(value["from"]), float(value["to"]))
+    return windowed(bounds["from"], bounds["to"])
 
 
 def _axcodes(value: Any) -> str:
-    if len(value) != len(_AXES) or any(len(pair & set(value)) != 1 for pair in _AXES):
-        raise ValueError
-    return str(value)
-
-
-def _overlap(value: Any) -> float:
-    if not 0 <= float(value) < 1:
-        raise ValueError
-    return float(value)
-
-
-def _channels(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not isinstance(value, str) or len(value) != len(_AXES) or any(len(pair & set(value)) != 1 for pair in _AXES):
         raise ValueError
     return value
 
 
-def _modalities(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not value or not set(value) <= set(_MODALITIES):
-        raise ValueError
-    return tuple(value)
+def _of(kind: Any) -> Callable[[Any], Any]:
+    return lambda value: msgspec.convert(value, kind)
 
 
-def _outputs(value: Any) -> str:
-    if value not in ("softmax", "sigmoid"):
-        raise ValueError
-    return str(value)
-
+_Length = Annotated[int, msgspec.Meta(gt=0)]
+_Size = Annotated[float, msgspec.Meta(gt=0, le=sys.float_info.max)]
+_Some = Annotated[list[Modality], msgspec.Meta(min_length=1)]
 
 _READERS: dict[str, tuple[Callable[[Any], Any], Any, str]] = {
     "classes": (_classes, None, "an object of output channels by class name"),
-    "window": (_three(int), None, "three whole numbers above 0"),
-    "outputs": (_outputs, "softmax", "softmax or sigmoid"),
-    "spacing_mm": (_optional_spacing, None, "three numbers above 0, or null for the case's own"),
+    "window": (_of(tuple[_Length, _Length, _Length]), None, "three whole numbers above 0"),
+    "outputs": (_of(Outputs), "softmax", "softmax or sigmoid"),
+    "spacing_mm": (_of(tuple[_Size, _Size, _Size] | None), None, "three numbers above 0, or null for the case's own"),
     "intensity": (_intensity, standardised, '"standardised", or {"from": number, "to": larger number}'),
     "axcodes": (_axcodes, "RAS", "three letters such as RAS or LPS"),
-    "overlap": (_overlap, 0.5, "a number from 0 to below 1"),
-    "channels": (_channels, 1, "a whole number from 1"),
-    "modalities": (_modalities, _MODALITIES, "a list of ct, mri, windowed"),
+    "overlap": (_of(Annotated[float, msgspec.Meta(ge=0, lt=1)]), 0.5, "a number from 0 to below 1"),
+    "channels": (_of(Annotated[int, msgspec.Meta(ge=1)]), 1, "a whole number from 1"),
+    "modalities": (_of(_Some), get_args(Modality), "a list of ct, mri, windowed"),
 }
 """How every key is read, what it is where it is not given, and what is expected."""

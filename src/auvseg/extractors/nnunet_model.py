@@ -23,9 +23,9 @@ import torch
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
 from auvseg.extractors.nnunet_classes import outputs_of
+from auvseg.files.text import read_json
 from auvseg.nnunet.checkpoint import load_checkpoint
 from auvseg.nnunet.search_path import VARIABLE, with_search_folder
-from auvseg.text_files import read_json
 
 CHECKPOINT = "checkpoint_final.pth"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
+from auvseg.files.text import parse_json, what_is_wrong
 from auvseg.filtering.manifest import WrittenFile
-from auvseg.text_files import parse_json, what_is_wrong
 
 _SHOWN = 5
 

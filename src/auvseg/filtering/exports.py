@@ -8,6 +8,7 @@ from auvseg.choices import ExportName
 from auvseg.cohort.selection import Selection, decided
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.files.safe_csv import table_as_csv
 from auvseg.filtering.datalist import export_datalist
 from auvseg.filtering.exclude import export_exclude
 from auvseg.filtering.export import Export
@@ -15,7 +16,6 @@ from auvseg.filtering.ignore import export_ignore
 from auvseg.filtering.manifest import PlannedFile, write_files
 from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
-from auvseg.spreadsheet import table_as_csv
 
 FILTER_FOLDER = "filter"
 """Folder of a run that exports are written into, with the manifest by which they can be undone."""

@@ -14,15 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError, UsageError
-from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.schema import convert
+from auvseg.files.text import read_json
 
 MANIFEST_NAME = "manifest.json"
-_ENTRY = {"sha256": [str], "made_by": str, "original_sha256": (None, str)}
-_is_manifest = of_shape({"files": {str: _ENTRY}, "made_folders": [str]})
 MANIFEST_VERSION = 1
 _FILES_AT_ONCE = 32
 
@@ -63,7 +61,13 @@ class Entry:
 
     sha256: list[str]
     made_by: str
-    original_sha256: str | None = None
+    original_sha256: str | None
+
+
+@dataclass
+class _Stored:
+    files: dict[str, Entry]
+    made_folders: list[str]
 
 
 @dataclass
@@ -123,11 +127,11 @@ def read_manifest(folder: Path) -> Manifest:
         content = read_json(path)
         if content["manifest_version"] != MANIFEST_VERSION:
             raise RunError(f"{path} was written by another version of auvseg")
-        if not _is_manifest(content) or not all(map(_is_file_name, [*content["files"], *content["made_folders"]])):
-            raise ValueError("not what auvseg writes")
-        files = {name: Entry(**entry) for name, entry in content["files"].items()}
-        return Manifest(folder, files, list(content["made_folders"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        stored = convert(content, _Stored)
+        if not all(map(_is_file_name, [*stored.files, *stored.made_folders])):
+            raise ValueError("a path that is none")
+        return Manifest(folder, stored.files, stored.made_folders)
+    except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{path} is damaged, so auvseg cannot tell its files from yours; move it away") from None
 
 

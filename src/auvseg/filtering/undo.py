@@ -8,8 +8,8 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.errors import RunError
+from auvseg.files import atomic
 from auvseg.filtering.manifest import MANIFEST_NAME, Entry, backup_path, read_manifest, sha256_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.text_files import read_json
+from auvseg.files.text import read_json
 
 _NAME = re.compile(r"Dataset\d{3}_.+")
 _NUMBER = re.compile(r"[0-9]{1,3}")

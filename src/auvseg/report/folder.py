@@ -12,10 +12,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.errors import RunError
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.owned_folder import is_ours
+from auvseg.files.text import read_json
 
 MARKER = "report.json"
 
@@ -35,10 +36,9 @@ class ReportFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written: set[Path] = set()
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; choose a folder with -o")
-        if atomic.holds_something(path) and not _is_report(path):
-            raise RunError(f"{path} holds something that is no report; choose a new folder with -o")
+        foreign = "holds something that is no report; choose a new folder with -o"
+        if is_ours(path, MARKER, foreign) and not _is_report(path / MARKER):
+            raise RunError(f"{path} {foreign}")
 
     @property
     def index(self) -> Path:
@@ -83,9 +83,9 @@ class ReportFolder:
         self._written.add(path)
 
 
-def _is_report(path: Path) -> bool:
+def _is_report(marker: Path) -> bool:
     try:
-        content = read_json(path / MARKER)
+        content = read_json(marker)
         return "auvseg" in content and "report_version" in content
     except (OSError, ValueError, TypeError):
         return False

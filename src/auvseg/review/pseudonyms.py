@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.errors import RunError
-from auvseg.spreadsheet import rows_as_csv, unguarded
+from auvseg.files import atomic
+from auvseg.files.safe_csv import rows_as_csv, unguarded
 
 KEY = "pseudonyms.csv"
 

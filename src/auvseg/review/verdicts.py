@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from auvseg import atomic
 from auvseg.errors import UsageError
-from auvseg.spreadsheet import rows_as_csv, unguarded
-from auvseg.text_files import parse_json
+from auvseg.files import atomic
+from auvseg.files.safe_csv import rows_as_csv, unguarded
+from auvseg.files.text import parse_json
 
 Verdict = Literal["keep", "exclude", "fix", "unsure"]
 """`keep`: sound; `exclude`: not to be learnt from; `fix`: the label has to be mended first; `unsure`."""

@@ -201,4 +201,5 @@ def _without_map(class_def: ClassDef, voxels: int, unmatched: str | None) -> Cla
         planes_scored=0,
         planes_total=0,
         measures={},
+        embedding=None,
     )

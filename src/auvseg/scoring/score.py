@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.choices import EngineName, ScoredSubset
 from auvseg.data.case import Case, Dataset
 from auvseg.data.memory_limit import memory_limit
 from auvseg.errors import UsageError
+from auvseg.files import atomic
 from auvseg.scoring.config import ScoreConfig, check_config
 from auvseg.scoring.engines import Placement, started
 from auvseg.scoring.job import Ended, make_job

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from auvseg import atomic
 from auvseg.cohort.compared import cohort_columns
+from auvseg.files import atomic
+from auvseg.files.safe_csv import table_as_csv, unguarded, unguarded_texts
 from auvseg.scoring.columns import CASE_COLUMNS, Columns, own_name
 from auvseg.scoring.kept import keep, kept, stamp_of
 from auvseg.scoring.record import CaseFacts, CaseInputs, Record, each_record
-from auvseg.spreadsheet import table_as_csv, unguarded, unguarded_texts
 
 _log = logging.getLogger(__name__)
 _CSV, _PARQUET = "scores.csv", "scores.parquet"

@@ -21,8 +21,8 @@ from jaxtyping import Float32, Int32, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 
-from auvseg import atomic
 from auvseg.data.case import ClassDef
+from auvseg.files import atomic
 from auvseg.measures.catalogue import ScaleOptions
 from auvseg.scoring.record import file_name
 from auvseg.shapes import ImageArray, LabelArray

@@ -16,8 +16,8 @@ from typing import Literal
 
 from platformdirs import user_cache_path
 
-from auvseg import atomic
 from auvseg.errors import WeightsError
+from auvseg.files import atomic
 from auvseg.weights.catalogue import Model, find_model
 from auvseg.weights.integrity import sha256_of
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from auvseg import atomic
 from auvseg.errors import WeightsError
+from auvseg.files import atomic
 from auvseg.weights import cache
 from auvseg.weights.catalogue import Model
 from auvseg.weights.download import download

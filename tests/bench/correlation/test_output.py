@@ -61,26 +61,6 @@ def test_a_folder_of_somebody_else_is_refused_and_left_alone(result, tmp_path):
         check_folder(tmp_path / "notes.txt")
 
 
-def test_a_file_of_somebody_else_in_our_folder_is_not_overwritten(result, tmp_path):
-    write(tmp_path, result, settings={}, plots=False)
-    (tmp_path / "S.png").write_bytes(b"mine")
-    with pytest.raises(RunError, match=r"S\.png was not written by auvseg"):
-        write(tmp_path, result, settings={})
-    assert (tmp_path / "S.png").read_bytes() == b"mine"
-
-
-def test_a_marker_that_names_files_elsewhere_removes_nothing(result, tmp_path):
-    outside = tmp_path / "keep.csv"
-    outside.write_text("keep")
-    folder = tmp_path / "out"
-    write(folder, result, settings={}, plots=False)
-    content = json.loads((folder / MARKER).read_text())
-    content["files"] += ["../keep.csv", str(outside)]
-    (folder / MARKER).write_text(json.dumps(content))
-    write(folder, result, settings={}, plots=False)
-    assert outside.exists()
-
-
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"correlation_version": 99, "files": []}'])
 def test_a_damaged_marker_is_an_error_and_nothing_is_written(tmp_path, content):
     (tmp_path / MARKER).write_text(content)
@@ -92,7 +72,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(result, tmp_path, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("auvseg.atomic.write_text", full)
+    monkeypatch.setattr("auvseg.files.atomic.write_text", full)
     with pytest.raises(RunError, match="cannot be written"):
         write(tmp_path / "out", result, settings={}, plots=False)
 

@@ -60,11 +60,6 @@ def test_randomness_differs_between_cases_and_not_between_calls():
     assert draws[0] == draws[2] != draws[1]
 
 
-def test_a_plan_survives_being_written():
-    plan = NoisePlan(cases=12, severities=(0.5,), corruptions=("shift", "noise"))
-    assert NoisePlan.from_dict(plan.as_dict()) == plan
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -13,7 +13,7 @@ import pandas as pd
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics, check_unique
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.spreadsheet import unguarded_texts
+from auvseg.files.safe_csv import unguarded_texts
 
 _HEADING = 1
 """Lines before the first row, so that messages number lines as an editor does."""

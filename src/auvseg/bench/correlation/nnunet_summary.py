@@ -18,7 +18,7 @@ from auvseg.data.layouts.description import Remarks, load_json
 from auvseg.data.layouts.naming import clean_id, stem
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError, UsageError, did_you_mean
-from auvseg.text_files import read_json
+from auvseg.files.text import read_json
 
 SUMMARY = "summary.json"
 VALIDATION = "validation"

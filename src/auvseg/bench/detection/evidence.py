@@ -18,10 +18,10 @@ from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.cohort.compared import z_scores
 from auvseg.cohort.suspicion import oriented
 from auvseg.errors import RunError
+from auvseg.files.text import read_json
 from auvseg.measures.catalogue import MEASURES
 from auvseg.scoring.record import Record, read_records
 from auvseg.scoring.table import scores_table
-from auvseg.text_files import read_json
 
 NOTHING_PLANTED = ""
 """The corruption of a clean row."""
@@ -123,7 +123,7 @@ def _changed_classes(folder: Path, fault: Fault, case_id: str) -> frozenset[int]
     path = truth_path(folder / fault.folder, case_id)
     try:
         return frozenset(int(number) for number in read_json(path)["changed_classes"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, OverflowError, KeyError, TypeError):
         raise RunError(f"{path} is damaged; delete it and the record of its name, and run the same command") from None
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from auvseg import atomic
 from auvseg.bench.combination import Combination, combine, write_combination
 from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.bench.detection.judge import (
@@ -19,8 +18,9 @@ from auvseg.bench.detection.judge import (
 )
 from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
 from auvseg.bench.signal import BLIND, FINDS, WRONG
+from auvseg.files import atomic
+from auvseg.files.safe_csv import table_as_csv
 from auvseg.measures.catalogue import COMBINED, MEASURES
-from auvseg.spreadsheet import table_as_csv
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,26 @@ BENCH/faults/drawN/CORRUPTION-SEVERITY/        a run folder's records of the fau
 
 import shlex
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.errors import RunError
-from auvseg.plain_values import of_shape
+from auvseg.files.schema import convert
+from auvseg.files.text import read_json
 from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.setups import VERSION, in_words, setups_differing, what_matters
-from auvseg.text_files import read_json
 
 CLEAN = "clean"
 BENCH_FILE = "bench.json"
-_PLAN = {"cases": (None, int), "corruptions": [str], "severities": [float], "draws": int, "seed": int}
-_is_bench = of_shape({"plan": _PLAN, "cases": [str]})
+
+
+@dataclass(frozen=True)
+class _Stored:
+    plan: dict[str, Any]
+    cases: tuple[str, ...]
 
 
 def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
@@ -32,14 +36,12 @@ def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
         RunError: there is none.
     """
     try:
-        content = read_json(folder / BENCH_FILE)
-        if not _is_bench(content):
-            raise ValueError("not what auvseg writes")
-        return Plan.from_dict(content["plan"]), tuple(content["cases"])
+        stored = convert(read_json(folder / BENCH_FILE), _Stored)
+        return Plan.from_dict(stored.plan), stored.cases
     except OSError:
         raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"{folder / BENCH_FILE} is damaged; bench into a new folder") from None
+    except (ValueError, KeyError) as problem:
+        raise RunError(f"{folder / BENCH_FILE} is damaged ({problem}); bench into a new folder") from None
 
 
 def check_same_setup(bench: Path, run: Path, measures: Collection[str]) -> None:

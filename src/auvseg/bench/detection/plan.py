@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError, did_you_mean
+from auvseg.files.schema import Float, Int, convert
 from auvseg.wording import counted
 
 FEWEST_CASES = 6
@@ -48,11 +49,11 @@ class Plan:
         seed: of everything that is drawn.
     """
 
-    cases: int | None = 40
+    cases: Int | None = 40
     corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
-    severities: tuple[float, ...] = (0.5, 1.0)
-    draws: int = 1
-    seed: int = 0
+    severities: tuple[Float, ...] = (0.5, 1.0)
+    draws: Int = 1
+    seed: Int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be planted.
@@ -110,11 +111,10 @@ class Plan:
         """The plan that `as_dict` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: these are not a plan's values.
+            KeyError, ValueError: these are not a plan's values.
             UsageError: they are, and cannot be planted.
         """
-        severities = tuple(float(value) for value in values["severities"])
-        return cls(values["cases"], tuple(values["corruptions"]), severities, values["draws"], values["seed"])
+        return convert({one.name: values[one.name] for one in fields(cls)}, cls)
 
 
 def check_corruptions(names: Sequence[str]) -> None:

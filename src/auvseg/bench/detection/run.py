@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.bench.corruptions import Truth
 from auvseg.bench.detection.folder import BENCH_FILE, CLEAN, fault_setup, read_plan, truth_path
 from auvseg.bench.detection.plan import Fault, Plan
@@ -21,6 +20,8 @@ from auvseg.data.isolation import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
+from auvseg.files import atomic
+from auvseg.files.owned_folder import is_ours
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Course, classes_of
 from auvseg.scoring.config import ScoreConfig, check_config, fingerprint
@@ -142,15 +143,13 @@ def detect(
 
 
 def _open(folder: Path, plan: Plan, cases: Sequence[Case]) -> None:
-    if (folder / BENCH_FILE).exists():
+    if is_ours(folder, BENCH_FILE, "exists and is no bench; choose an empty or new folder with -o"):
         known, _ = read_plan(folder)
         if known.seed != plan.seed:
             raise RunError(
                 f"{folder} was made with --seed {known.seed} (now {plan.seed}); go on with that one, or start anew in "
                 "another folder, with -o"
             )
-    elif atomic.holds_something(folder):
-        raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
     else:
         _note(folder, plan, cases)
 

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.bench.training.arms import Arm
 from auvseg.bench.training.preparation import SMALL, Workspace, last_words
 from auvseg.choices import Network
 from auvseg.errors import RunError
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 from auvseg.scoring.setups import differing, in_words
-from auvseg.text_files import read_json
 
 _POLL_S = 1.0
 _OPTIONS = {

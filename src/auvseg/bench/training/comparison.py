@@ -19,7 +19,7 @@ from auvseg.bench.statistics import Estimate, hierarchical_interval
 from auvseg.bench.training.arms import BASELINE, RANDOM
 from auvseg.bench.training.cells import Cell, summary_file
 from auvseg.errors import RunError
-from auvseg.text_files import read_json
+from auvseg.files.text import read_json
 
 METRICS = ("Dice", "IoU")
 COLUMNS = ("arm", "seed", "case", "class", "dice", "iou")

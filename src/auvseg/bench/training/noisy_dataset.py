@@ -15,7 +15,6 @@ import pandas as pd
 import SimpleITK
 from numpy.typing import NDArray
 
-from auvseg import atomic
 from auvseg.bench.corruptions import Truth
 from auvseg.bench.detection.plan import Fault
 from auvseg.bench.detection.planting import plant
@@ -25,9 +24,10 @@ from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.reading import Header, read_header
 from auvseg.data.volume import Volume, as_stored, load_volume
 from auvseg.errors import CaseError, ReadError, UsageError
+from auvseg.files import atomic
+from auvseg.files.safe_csv import table_as_csv, unguarded_texts
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.relabel import NIFTI_ENDINGS, simpleitk_copy
-from auvseg.spreadsheet import table_as_csv, unguarded_texts
 
 _GZIP_LEVEL = 1
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,17 +97,6 @@ class NoisePlan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain JSON values."""
         return json.loads(json.dumps(asdict(self)))
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "NoisePlan":
-        """The plan that `as_dict` wrote.
-
-        Raises:
-            KeyError, TypeError, ValueError: these are not a plan's values.
-            UsageError: they are, and cannot be drawn.
-        """
-        lists = {name: tuple(values[name]) for name in ("corruptions", "severities")}
-        return cls(**{**values, **lists})
 
 
 def _by_id(case: Case) -> str:

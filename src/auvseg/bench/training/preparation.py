@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.choices import TrainingSize
 from auvseg.errors import RunError, UsageError, did_you_mean
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.text import read_json
 
 SMALL = "auvseg_small"
 """Configuration of the plans that `small` adds."""

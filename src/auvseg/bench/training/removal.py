@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.bench.combination import with_combined
 from auvseg.bench.detection.findings import find
 from auvseg.bench.detection.plan import Plan
@@ -15,6 +14,7 @@ from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.choices import Combine, Scope
 from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Dataset
+from auvseg.files import atomic
 from auvseg.scoring.config import ScoreConfig, all_measures
 from auvseg.scoring.score import CaseDone, score
 from auvseg.scoring.table import load_scores

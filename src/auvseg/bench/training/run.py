@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg.bench.training.arms import RANDOM, Arm, drawn_at_random
 from auvseg.bench.training.cells import Cell, CellEnd, Protocol, train_cells
 from auvseg.bench.training.comparison import Comparison, compare
@@ -28,10 +27,12 @@ from auvseg.data.case import Dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.errors import RunError
 from auvseg.extractors import check_name
+from auvseg.files import atomic
+from auvseg.files.owned_folder import is_ours
+from auvseg.files.safe_csv import table_as_csv
+from auvseg.files.text import read_json
 from auvseg.scoring.config import check_config
 from auvseg.scoring.setups import OPTIONS, differing, in_words
-from auvseg.spreadsheet import table_as_csv
-from auvseg.text_files import read_json
 
 BENCH_FILE = "bench.json"
 
@@ -160,9 +161,7 @@ def _cells(
 
 def _open(folder: Path, plan: dict[str, Any]) -> None:
     path = folder / BENCH_FILE
-    if not path.exists():
-        if atomic.holds_something(folder):
-            raise RunError(f"{folder} exists and is no bench; choose an empty or new folder with -o")
+    if not is_ours(folder, BENCH_FILE, "exists and is no bench; choose an empty or new folder with -o"):
         atomic.write_text(path, json.dumps({"training_bench": 1, **plan}, indent=1, sort_keys=True) + "\n")
         return
     try:

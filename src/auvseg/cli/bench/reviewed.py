@@ -33,12 +33,12 @@ def command(
 
     Example: [bold]auvseg bench reviewed runs/hippocampus anna.json[/bold]
     """
-    from auvseg import atomic
     from auvseg.bench.reviewed import judge_by_review
     from auvseg.errors import UsageError
+    from auvseg.files import atomic
+    from auvseg.files.safe_csv import table_as_csv
     from auvseg.review.of_run import read_review_of
     from auvseg.scoring.table import load_scores
-    from auvseg.spreadsheet import table_as_csv
 
     if output is not None and output.exists():
         raise UsageError(f"{output} already exists; choose another name with -o")

@@ -28,7 +28,7 @@ from auvseg.data.formats.header import (
 )
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.formats.tiff_directories import FirstPage, first_page
-from auvseg.text_files import parse_json
+from auvseg.files.text import parse_json
 
 _PIXELS: Spacing = (1.0, 1.0, 1.0)
 _TIFF = (".tif", ".tiff")

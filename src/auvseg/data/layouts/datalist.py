@@ -13,7 +13,7 @@ from auvseg.data.layouts.description import Remarks, as_text, channels, classes,
 from auvseg.data.layouts.modality import Verdict, modality_of_channels, modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
-from auvseg.text_files import writable
+from auvseg.files.text import writable
 
 NAME = "MONAI datalist"
 _SUBSETS: dict[str, Subset] = {

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from auvseg.data.case import ClassDef
 from auvseg.data.findings import Finding, Kind, Problem
 from auvseg.errors import DatasetError
-from auvseg.text_files import decode, what_is_wrong, writable
+from auvseg.files.text import decode, what_is_wrong, writable
 from auvseg.wording import counted
 
 

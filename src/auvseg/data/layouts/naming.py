@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from auvseg.data.reading import SUPPORTED_ENDINGS
-from auvseg.text_files import writable
+from auvseg.files.text import writable
 
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
 _MOST_NAMED = 3

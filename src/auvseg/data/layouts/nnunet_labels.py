@@ -9,7 +9,7 @@ from typing import Any
 from auvseg.data.case import ClassDef
 from auvseg.data.layouts.description import Remarks, take
 from auvseg.errors import DatasetError
-from auvseg.text_files import writable
+from auvseg.files.text import writable
 
 _Values = tuple[int, ...]
 

@@ -14,7 +14,7 @@ from auvseg.data.layouts.description import Remarks, is_there, path_below
 from auvseg.data.layouts.modality import modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError
-from auvseg.text_files import decode
+from auvseg.files.text import decode
 
 NAME = "table of images and labels"
 _ENDINGS = (".csv", ".tsv")

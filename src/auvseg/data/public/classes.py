@@ -8,7 +8,7 @@ from typing import Any
 
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.text_files import read_yaml
+from auvseg.files.text import read_yaml
 
 _RESERVED = ("background", "ignore", "")
 

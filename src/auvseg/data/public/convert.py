@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
-from auvseg import atomic
 from auvseg.choices import PublicDataset
 from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
@@ -26,6 +25,7 @@ from auvseg.data.public.report import REPORT_NAME, Conversion, Row, as_csv, file
 from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.data.public.target_folder import TargetFolder, open_target
 from auvseg.errors import DatasetError, UsageError, did_you_mean
+from auvseg.files import atomic
 
 """Public data sets that can be converted."""
 
@@ -192,7 +192,7 @@ class _Run:
             self.rows += result.record.rows
             bad = self.dataset.known_bad.get(job.case.case_id)
             if bad is not None:
-                self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})"))
+                self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})", ""))
             self.results.append((job, result))
 
     def finish(self) -> Conversion:

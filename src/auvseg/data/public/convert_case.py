@@ -114,7 +114,7 @@ class _Rows:
         self.rows: list[Row] = []
 
     def add(self, event: Event, detail: str) -> None:
-        self.rows.append(Row(self._case.case_id, self._case.subset, event, detail))
+        self.rows.append(Row(self._case.case_id, self._case.subset, event, detail, ""))
 
     def first(self, detail: str) -> None:
         done = Row(self._case.case_id, self._case.subset, "converted", detail, self._files)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from auvseg import atomic
 from auvseg.errors import CaseError
+from auvseg.files import atomic
 
 
 @dataclass(frozen=True)

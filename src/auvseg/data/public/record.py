@@ -5,22 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from auvseg import atomic
 from auvseg.data.public.report import Row
-from auvseg.plain_values import Int64, of_shape
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.schema import Int64, convert
+from auvseg.files.text import read_json
 
 FOLDER = "conversion"
-_is_record = of_shape(
-    {
-        "sources": {str: [Int64]},
-        "outputs": {str: [str]},
-        "rows": [dict.fromkeys(("case", "subset", "event", "detail", "files"), str)],
-        "images": [(None, str)],
-        "label": str,
-        "axcodes": str,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,7 @@ class CaseRecord:
         axcodes: orientation of the image on disk.
     """
 
-    sources: Mapping[str, Sequence[int]]
+    sources: Mapping[str, Sequence[Int64]]
     outputs: Mapping[str, Sequence[str]]
     rows: tuple[Row, ...]
     images: tuple[str | None, ...]
@@ -53,12 +43,8 @@ def record_path(folder: Path, case_id: str) -> Path:
 def read_record(folder: Path, case_id: str) -> CaseRecord | None:
     """The record of a case; None where there is none or it is damaged, so that the case is converted again."""
     try:
-        content = read_json(record_path(folder, case_id))
-        if not _is_record(content):
-            return None
-        rows = tuple(Row(**row) for row in content.pop("rows"))
-        return CaseRecord(**{**content, "rows": rows, "images": tuple(content["images"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return convert(read_json(record_path(folder, case_id)), CaseRecord)
+    except (OSError, ValueError):
         return None
 
 

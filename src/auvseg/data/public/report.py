@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from auvseg.spreadsheet import rows_as_csv
+from auvseg.files.safe_csv import rows_as_csv
 
 REPORT_NAME = "conversion.csv"
 
@@ -31,7 +31,7 @@ class Row:
     subset: str
     event: Event
     detail: str
-    files: str = ""
+    files: str
 
 
 @dataclass(frozen=True)

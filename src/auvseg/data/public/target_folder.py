@@ -6,16 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auvseg import atomic
 from auvseg._version import __version__
 from auvseg.data.public.outputs import Output, check_free, sha256_of
 from auvseg.errors import CaseError, RunError, UsageError
-from auvseg.plain_values import of_shape
-from auvseg.text_files import read_json
+from auvseg.files import atomic
+from auvseg.files.owned_folder import is_ours
+from auvseg.files.schema import convert
+from auvseg.files.text import read_json
 
 NAME = "conversion.json"
 _VERSION = 1
-_is_conversion = of_shape({"version": int, "settings": {}, "files": {str: [str]}})
+
+
+@dataclass(frozen=True)
+class _Stored:
+    version: int
+    settings: dict[str, Any]
+    files: dict[str, list[str]]
 
 
 @dataclass
@@ -89,10 +96,8 @@ def open_target(folder: Path, source: Path, settings: Mapping[str, Any]) -> Targ
         raise UsageError(f"{folder}: is a file; name a folder")
     target = TargetFolder(folder, settings)
     try:
-        if (folder / NAME).is_file():
+        if is_ours(folder, NAME, "holds files, but no conversion by auvseg; name a new or empty folder", UsageError):
             target.files = _earlier(folder, settings)
-        elif atomic.holds_something(folder):
-            raise UsageError(f"{folder}: holds files, but no conversion by auvseg; name a new or empty folder")
         folder.mkdir(parents=True, exist_ok=True)
         target.save()
     except OSError as error:
@@ -102,15 +107,12 @@ def open_target(folder: Path, source: Path, settings: Mapping[str, Any]) -> Targ
 
 def _earlier(folder: Path, settings: Mapping[str, Any]) -> dict[str, list[str]]:
     try:
-        content = read_json(folder / NAME)
-        if not _is_conversion(content):
-            raise ValueError("not what auvseg writes")
-        version, before, files = content["version"], content["settings"], content["files"]
-    except (ValueError, KeyError, TypeError):
+        known = convert(read_json(folder / NAME), _Stored)
+    except ValueError:
         raise RunError(f"{folder / NAME}: is damaged; name a new folder") from None
-    if version != _VERSION:
+    if known.version != _VERSION:
         raise RunError(f"{folder / NAME}: was written by another version of auvseg; name a new folder")
-    other = [name for name in settings if before.get(name) != settings[name]]
+    other = [name for name in settings if known.settings.get(name) != settings[name]]
     if other:
         raise UsageError(f"{folder}: was converted with other settings ({', '.join(other)}); name a new folder")
-    return files
+    return known.files

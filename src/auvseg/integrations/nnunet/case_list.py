@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from auvseg.errors import UsageError
-from auvseg.text_files import decode, read_yaml
+from auvseg.files.text import decode, read_yaml
 
 _SHOWN = 5
 

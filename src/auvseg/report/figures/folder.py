@@ -5,8 +5,6 @@ FOLDER/CASE-planes.png · CASE-spectrum.png · CASE-contributions.png     of the
 FOLDER/figures.json     what is ours; a folder of somebody else's is refused
 """
 
-import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +12,10 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from auvseg import atomic
-from auvseg._version import __version__
 from auvseg.choices import FigureFormat
 from auvseg.data.case import Dataset
-from auvseg.errors import AuvsegError, RunError, UsageError, did_you_mean
+from auvseg.errors import AuvsegError, UsageError, did_you_mean
+from auvseg.files.owned_folder import OwnedFiles
 from auvseg.report.bands import SpectrumBands
 from auvseg.report.figures.images import planes, thumbnails
 from auvseg.report.figures.measures import against, cut, distribution, require
@@ -31,7 +28,6 @@ from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run
 from auvseg.scoring.view import read_view
-from auvseg.text_files import read_json
 
 MARKER = "figures.json"
 
@@ -100,13 +96,15 @@ def write_figures(
     if options.kind not in FORMATS:
         raise UsageError(f"figures are written as {', '.join(FORMATS)}, not {options.kind}")
     run = read_run(run_folder)
-    before = _files_of(output)
+    endings = tuple(f".{kind}" for kind in FORMATS)
+    foreign = "holds something that auvseg did not draw; choose a new folder with -o"
+    owned = OwnedFiles(output, MARKER, ("figures_version", 1), endings, foreign)
     table, cases = load_run(run_folder)
     # A page shows no more than a browser can hold; a figure shows all.
     prepared = prepare(run, table, cases, dataset, replace(options.report, top=len(cases)))
     drawings = dict(_drawings(prepared, options))
     named = {f"{name}.{options.kind}": draw for name, draw in drawings.items()}
-    _mark(output, {*before, *named})
+    owned.begin(named)
     files, left_out = [], []
     for done, (name, draw) in enumerate(named.items(), start=1):
         try:
@@ -118,11 +116,7 @@ def write_figures(
             left_out.append((name, prepared.privacy.text(str(problem))))
         if on_step is not None:
             on_step(done, len(named), name)
-    for name in before - set(files):
-        with contextlib.suppress(OSError):
-            (output / name).unlink()
-    _mark(output, set(files))
-    atomic.clear_left_overs(output)
+    owned.finish(files)
     return FiguresDone(tuple(files), tuple(left_out), prepared.cohort.no_order)
 
 
@@ -169,23 +163,3 @@ def _of_case(prepared: Prepared, case: str, bands: SpectrumBands | None) -> Iter
         lambda: spectrum(run, case, class_id, position=position, title=words, bands=bands),
     )
     yield f"{name}-contributions", lambda: contributions(run, case, class_id, position=position, title=words)
-
-
-def _mark(folder: Path, files: set[str]) -> None:
-    content = {"auvseg": __version__, "figures_version": 1, "files": sorted(files)}
-    atomic.write_text(folder / MARKER, json.dumps(content, indent=1) + "\n")
-
-
-def _files_of(folder: Path) -> set[str]:
-    """What an earlier call wrote; names with a path in them are none of ours."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file; choose a folder with -o")
-    if not atomic.holds_something(folder):
-        return set()
-    try:
-        content = read_json(folder / MARKER)
-        if content["figures_version"] == 1:
-            return {name for name in content["files"] if Path(name).name == name and Path(name).suffix[1:] in FORMATS}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise RunError(f"{folder} holds something that auvseg did not draw; choose a new folder with -o")

@@ -8,9 +8,9 @@ from typing import get_args
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from auvseg import atomic
 from auvseg.choices import FigureFormat
 from auvseg.errors import UsageError
+from auvseg.files import atomic
 
 FORMATS: tuple[str, ...] = get_args(FigureFormat)
 

@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from auvseg import atomic
 from auvseg.errors import WriteError
+from auvseg.files import atomic
 
 
 def test_the_file_holds_the_new_content_and_nothing_else_is_left(tmp_path):
@@ -100,13 +100,6 @@ def test_a_file_that_another_process_cleared_while_it_was_written_is_written_ane
     assert cleared
     assert (tmp_path / "file.txt").read_text() == "whole"
     assert names(tmp_path) == ["file.txt"]
-
-
-def test_a_folder_with_left_overs_alone_holds_nothing(tmp_path):
-    assert not atomic.holds_something(tmp_path / "nowhere")
-    assert not atomic.holds_something(left_over(tmp_path))
-    (tmp_path / "thesis.tex").write_text("precious")
-    assert atomic.holds_something(tmp_path)
 
 
 def test_a_file_in_place_of_a_folder_and_a_folder_in_place_of_a_file_are_said(tmp_path):

@@ -1,4 +1,4 @@
-"""JSON and YAML of which nothing is believed: whatever is wrong with the text is one kind of error."""
+"""Parse untrusted JSON and YAML: whatever is wrong with the text is a ValueError."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_TOO_DEEP = "it is nested too deep"
+TOO_DEEP = "it is nested too deep"
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file in UTF-8 holds.
+    """Read a JSON file in UTF-8.
 
     Raises:
         OSError: it cannot be read.
@@ -21,7 +21,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a JSON text says.
+    """Parse JSON.
 
     Raises:
         ValueError: it is no JSON, is no UTF-8, or is nested deeper than Python can follow.
@@ -29,16 +29,16 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def writable(text: str) -> str:
-    """Text that UTF-8 can hold: lone surrogates, from JSON or from a file's name in another encoding, are escaped."""
+    """Escape lone surrogates, which UTF-8 cannot hold; they come from JSON or from file names in another encoding."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def what_is_wrong(error: ValueError) -> str:
-    """Why a text is no JSON, in one line with its place: a comma too many in plain words, other faults in Python's."""
+    """One line on why a text is no JSON and where: a trailing comma in plain words, other faults in Python's."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text; save it as such"
     if not isinstance(error, json.JSONDecodeError):
@@ -51,7 +51,7 @@ def what_is_wrong(error: ValueError) -> str:
 
 
 def decode(content: bytes) -> str:
-    """The text of a file, in UTF-8 or, as spreadsheets and Windows write it, in UTF-16 or UTF-32; without its mark.
+    """Decode UTF-8, or UTF-16 and UTF-32 as spreadsheets and Windows write them; the byte order mark is dropped.
 
     Raises:
         UnicodeDecodeError: it is none of them.
@@ -60,7 +60,7 @@ def decode(content: bytes) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file in UTF-8 holds, as plain data; an alias is the very object that it stands for.
+    """Read a YAML file in UTF-8 as plain data; an alias is the very object that it stands for.
 
     Raises:
         OSError: it cannot be read.
@@ -72,7 +72,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(text, Loader=_loader())
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         # What PyYAML makes of damaged numbers and dates is whatever Python makes of them.
         raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
@@ -80,7 +80,7 @@ def read_yaml(path: Path) -> Any:
 
 @cache
 def _loader() -> Any:
-    """YAML's safe loader, but that it refuses a key that stands twice, of which PyYAML takes the last."""
+    """PyYAML's safe loader, which takes the last of duplicate keys, made to refuse them."""
     import yaml
 
     # The one in C does not become slower with every bracket that is open.

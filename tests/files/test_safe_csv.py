@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auvseg.data.public.report import Row, as_csv
+from auvseg.files.safe_csv import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 from auvseg.review import Decision, Review, read_review, write_review
 from auvseg.review.pseudonyms import KEY, pseudonyms_of, read_key
-from auvseg.spreadsheet import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 
 FORMULAS = ('=HYPERLINK("x")', "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''@x")
 
@@ -69,7 +69,7 @@ def test_verdicts_pseudonyms_and_conversions_hold_no_formula_and_lose_nothing(tm
     assert read_review(tmp_path / "verdicts.csv") == review
     (pseudonym,) = pseudonyms_of(tmp_path, [text]).values()
     assert read_key(tmp_path) == {pseudonym: text}
-    converted = as_csv([Row(text, "training", "warning", text)])
+    converted = as_csv([Row(text, "training", "warning", text, "")])
     for written in (
         (tmp_path / "verdicts.csv").read_bytes().decode(),
         (tmp_path / KEY).read_bytes().decode(),

@@ -1,8 +1,8 @@
-"""CSV that a spreadsheet can open without computing any of it: every table of auvseg is written here.
+"""Write CSV that no spreadsheet takes for formulas; every table of auvseg is written here.
 
-Ids, class names and notes come from other people's data. A cell that begins like a formula gets an apostrophe before
-it, which spreadsheets show or hide, and never compute; reading takes it away, so that `unguarded(guarded(text))` is the
-text, whatever it is. Plain numbers stay as they are.
+Ids, class names and notes come from other people's data. A cell that begins like a formula gets a leading apostrophe,
+which spreadsheets show or hide and never compute. Reading removes it: `unguarded(guarded(text)) == text` for any text.
+Plain numbers stay as they are.
 """
 
 import csv
@@ -22,12 +22,12 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def guarded(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; texts that look guarded already get one apostrophe more."""
+    """A cell that no spreadsheet computes; a text that looks guarded gets one more apostrophe."""
     return f"'{text}" if _LIKE_FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def unguarded(text: str) -> str:
-    """The text that `guarded` made a cell of."""
+    """Undo `guarded`."""
     return text[1:] if _GUARDED.match(text) else text
 
 
@@ -55,7 +55,7 @@ def table_as_csv(table: "pd.DataFrame") -> str:
 
 
 def unguarded_texts(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A table that was read from CSV with every text as it was before it was guarded, headings included."""
+    """Undo `guarded` in every text and heading of a table that was read from CSV."""
     plain = table.set_axis(range(table.shape[1]), axis="columns")
     for number in _text_columns(table):
         plain[number] = plain[number].map(lambda value: unguarded(value) if isinstance(value, str) else value)

@@ -1,8 +1,8 @@
-"""Files that are either the old ones or the new ones, whatever happens in between.
+"""Write files atomically: after an interruption a file is the old one or the new one, never half.
 
-A file is written under a temporary name in its own folder, flushed to the disk and renamed over the target. A process
-that is killed leaves at most a `.auvseg-tmp-*` file, which nothing reads, and which the command that goes on deletes
-when it is done (`clear_left_overs`).
+A file is written under a temporary name in its own folder, flushed to the disk and renamed over the target. A killed
+process leaves at most a `.auvseg-tmp-*` file, which nothing reads; the command that goes on deletes it at its end
+(`clear_left_overs`).
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def create_text(path: Path, content: str) -> bool:
-    """Write `path` unless it is there; whether this call wrote it. Of several processes one alone does.
+    """Write `path` unless it exists; whether this call wrote it. Of several processes exactly one does.
 
     Raises:
         WriteError: as `write_bytes`.
@@ -47,15 +47,8 @@ def create_text(path: Path, content: str) -> bool:
         raise _in_words(path, problem) from None
 
 
-def holds_something(folder: Path) -> bool:
-    """Whether a folder is there and holds more than what a killed process, or a file manager, left in it."""
-    return folder.is_dir() and any(
-        not path.name.startswith(TEMPORARY_PREFIX) and path.name != ".DS_Store" for path in folder.iterdir()
-    )
-
-
 def clear_left_overs(folder: Path, *, below: bool = True) -> None:
-    """Delete what killed processes left in a folder, and in those below it; should one still write, it writes anew.
+    """Delete the temporary files of killed processes in and below a folder; a process that still writes starts over.
 
     Args:
         folder: one that auvseg writes into; nothing is done where it is missing.
