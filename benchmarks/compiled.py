@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auvseg.extractors.lite_medsam import LiteMedSAM
-from auvseg.extractors.lite_medsam_encoder import SIDE
+from auvseg.extractors.lite_medsam.encoder import SIDE
+from auvseg.extractors.lite_medsam.extractor import LiteMedSAM
 
 BOXES = ((80.0, 80.0, 150.0, 160.0), (1.0, 3.0, 30.0, 42.0), (0.0, 0.0, 256.0, 256.0))
 

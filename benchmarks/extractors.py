@@ -28,7 +28,7 @@ import torch
 from monai.networks.nets.unet import UNet
 
 import auvseg
-from auvseg.data.public.totalsegmentator_classes import V2
+from auvseg.data.public.totalsegmentator import V2
 
 # The layouts of published files are known to the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import medsam2_weights
 import nnunet_models
 import published_weights
-from auvseg.extractors.medsam2_network import MEDSAM2
+from auvseg.extractors.medsam2.network import MEDSAM2
 
 Model = list[str]
 """Options of `auvseg score` that name a model."""
@@ -93,7 +93,7 @@ def named(path: Path) -> Model:
 
 
 def voxtell(folder: Path) -> Model:
-    from auvseg.extractors.voxtell import build_network
+    from auvseg.extractors.voxtell.extractor import build_network
 
     plans = published_weights.VOXTELL_PLANS
     torch.manual_seed(0)

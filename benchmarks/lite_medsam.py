@@ -26,9 +26,14 @@ import auvseg
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import load_volume
 from auvseg.extractors.base import ClassMap, ExtractorInput
-from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, LiteMedSAM, prepare_plane, weights_path
-from auvseg.extractors.prompts import Box, boxes_on_plane
-from auvseg.extractors.resizing import fitted_shape
+from auvseg.extractors.lite_medsam.extractor import (
+    WEIGHTS_SHA256,
+    LiteMedSAM,
+    fitted_shape,
+    prepare_plane,
+    weights_path,
+)
+from auvseg.extractors.planes.prompts import Box, boxes_on_plane
 from auvseg.weights import load_state_dict
 
 GOAL_RATIO, GOAL_DICE = 3.5, 0.999

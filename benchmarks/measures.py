@@ -15,7 +15,7 @@ import torch
 
 from auvseg.data.case import ClassDef
 from auvseg.extractors.base import ClassMap
-from auvseg.extractors.lite_medsam import LiteMedSAM
+from auvseg.extractors.lite_medsam.extractor import LiteMedSAM
 from auvseg.measures.catalogue import CASE_MEASURES, ScaleOptions
 from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase

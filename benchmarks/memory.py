@@ -22,7 +22,7 @@ from pathlib import Path
 
 import auvseg
 from auvseg.cli.score import measures_named
-from auvseg.data.memory_limit import gigabytes, parse_size
+from auvseg.data.workers.memory import gigabytes, parse_size
 from synthetic_ct import write_dataset
 
 GOAL_BYTES = 6 * 10**9

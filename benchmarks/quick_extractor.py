@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from auvseg.extractors.lite_medsam import LiteMedSAM
-from auvseg.extractors.prompts import Box
+from auvseg.extractors.lite_medsam.extractor import LiteMedSAM
+from auvseg.extractors.planes.prompts import Box
 
 
 class Quick(LiteMedSAM):

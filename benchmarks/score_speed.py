@@ -29,10 +29,15 @@ import auvseg
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import load_volume
 from auvseg.extractors.base import ExtractorInput
-from auvseg.extractors.lite_medsam import WEIGHTS_SHA256, LiteMedSAM, prepare_plane, weights_path
-from auvseg.extractors.planewise import as_itk_stores, prompts_of
-from auvseg.extractors.prompts import Box
-from auvseg.extractors.resizing import fitted_shape
+from auvseg.extractors.lite_medsam.extractor import (
+    WEIGHTS_SHA256,
+    LiteMedSAM,
+    fitted_shape,
+    prepare_plane,
+    weights_path,
+)
+from auvseg.extractors.planes.planewise import as_itk_stores, prompts_of
+from auvseg.extractors.planes.prompts import Box
 from auvseg.scoring.case import classes_of
 from auvseg.scoring.config import resolve_modality
 from auvseg.weights import load_state_dict

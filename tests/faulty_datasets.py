@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.check import check_dataset
+from auvseg.data.check.dataset import check_dataset
+from auvseg.data.check.findings import Kind
 from auvseg.data.dataset import read_dataset
-from auvseg.data.findings import Kind
 from deadly_path import DeadlyPath
 from dicom_files import AXIAL, Scan, rectangle, write_contours, write_series
 from slicer_files import write_slicer

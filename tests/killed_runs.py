@@ -19,7 +19,7 @@ import time
 import traceback
 from pathlib import Path
 
-from auvseg.data.isolation import IsolatedPool
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.scoring import local
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.score import score

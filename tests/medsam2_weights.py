@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from auvseg.extractors.medsam2_network import Architecture
+from auvseg.extractors.medsam2.network import Architecture
 
 SMALL = Architecture(
     side=128,

@@ -12,7 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from auvseg.data.public.totalsegmentator_classes import V1, V2
+from auvseg.data.public.totalsegmentator import V1, V2
 
 SHAPE = (9, 8, 7)
 

@@ -14,9 +14,9 @@ import torch
 from monai.networks.nets.vista3d import vista3d132
 from torch import Tensor, nn
 
-from auvseg.extractors.clip_driven_network import UniversalNetwork
-from auvseg.extractors.segvol_network import UNUSED, SegVolNetwork
-from auvseg.extractors.vista3d import FEATURES
+from auvseg.extractors.clip_driven.network import UniversalNetwork
+from auvseg.extractors.segvol.network import UNUSED, SegVolNetwork
+from auvseg.extractors.vista3d.extractor import FEATURES
 
 VOXTELL_PLANS: dict[str, Any] = {
     "configurations": {

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from auvseg.cli import app
-from auvseg.data.isolation import IsolatedPool
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.scoring import local
 
 SHAPE = (20, 22, 12)

@@ -33,7 +33,7 @@ IN_THE_WHEEL = (
     "auvseg/report/assets/vendor/tabulator.min.js",
     "auvseg/report/assets/vendor/LICENSE.echarts",
     "auvseg/report/assets/vendor/LICENSE.tabulator",
-    "auvseg/integrations/nnunet/search/auvseg_trainers.py",
+    "auvseg/nnunet/search/auvseg_trainers.py",
     "*.dist-info/licenses/LICENSE",
     "*.dist-info/entry_points.txt",
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from auvseg.cohort.order import rank
     from auvseg.cohort.selection import filter_cases
     from auvseg.data.case import Case, ClassDef, Dataset
-    from auvseg.data.check import check_dataset
+    from auvseg.data.check.dataset import check_dataset
     from auvseg.data.dataset import read_dataset
     from auvseg.data.public.convert import convert
     from auvseg.duo.head import add_noise_head
@@ -45,7 +45,7 @@ _HOME = {
     "ScoreConfig": "auvseg.scoring.config",
     "add_noise_head": "auvseg.duo.head",
     "auv": "auvseg.cohort.auv",
-    "check_dataset": "auvseg.data.check",
+    "check_dataset": "auvseg.data.check.dataset",
     "convert": "auvseg.data.public.convert",
     "filter_cases": "auvseg.cohort.selection",
     "get_extractor": "auvseg.extractors",

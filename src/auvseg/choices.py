@@ -1,7 +1,7 @@
 """The words that an option may be, defined once for the command line and the library.
 
 Imports nothing but typing, so that `--help` can list them without NumPy, pandas or torch. Choices that belong to a
-light module stand there: `auvseg.data.case`, `auvseg.measures.catalogue`, `auvseg.extractors.catalogue`.
+light module stand there: `auvseg.data.case`, `auvseg.measures.catalogue`, `auvseg.extractors.families`.
 """
 
 from typing import Literal

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from auvseg._version import __version__
-from auvseg.weights import catalogue
+from auvseg.weights import models as catalogue
 from auvseg.weights.cache import advice as advice_on_weights
 from auvseg.weights.cache import difference
 from auvseg.weights.cache import examine as examine_weights

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from auvseg.cli import app
 from auvseg.errors import UsageError
-from auvseg.extractors.catalogue import EXPERIMENTAL, EXTRACTORS
+from auvseg.extractors.families import EXPERIMENTAL, EXTRACTORS
 
 
 def invoke(*arguments):

@@ -9,7 +9,7 @@ from auvseg import load_scores
 from auvseg.cli import app
 from auvseg.cli.score import measures_named, named_model
 from auvseg.errors import UsageError
-from auvseg.extractors.medsam2_network import MEDSAM2
+from auvseg.extractors.medsam2.network import MEDSAM2
 from auvseg.measures.catalogue import CASE_MEASURES
 from auvseg.scoring.config import ModelFile
 from medsam2_weights import write_checkpoint

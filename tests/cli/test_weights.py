@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from auvseg.cli import app
 from auvseg.doctor import cached_weights
 from auvseg.errors import UsageError, WeightsError
-from auvseg.weights import catalogue
+from auvseg.weights import models as catalogue
 from auvseg.weights.cache import location
 from file_server import SHA256, SIZE, serving, toy_model, weights_bytes
 

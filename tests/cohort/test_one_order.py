@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from auvseg.bench.between_runs import between_runs
-from auvseg.bench.correlation.join import measure_values
+from auvseg.bench.correlation.correlate import measure_values
 from auvseg.cohort.compared import cohort_columns, medians, usually_held, z_scores
 from auvseg.cohort.order import behind, doubt, no_order, rank
 from auvseg.cohort.reasons import ranked

@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.check_label import LabelRules, label_facts, label_problems
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
+from auvseg.data.check.label import LabelRules, label_facts, label_problems
 from auvseg.data.label_values import INTEGER_TOLERANCE, as_label
 from auvseg.data.reading import read_array
 from auvseg.data.volume import load_volume

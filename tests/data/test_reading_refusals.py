@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.data.reading import SUPPORTED_ENDINGS, file_sha256, is_supported, read_array, read_header
+from auvseg.data.workers.memory import forget_peak, held_bytes, peak_bytes
 from auvseg.errors import ReadError
 from image_files import claim, refusal, write_itk, write_npz
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from auvseg.data.check import check_dataset
+from auvseg.data.check.dataset import check_dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.data.reading import read_array
 from auvseg.data.volume import load_volume

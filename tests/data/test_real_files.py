@@ -7,9 +7,9 @@ import SimpleITK as sitk
 
 import isolation_tasks as tasks
 from auvseg.data.case import Case
-from auvseg.data.isolation import IsolatedPool
 from auvseg.data.reading import read_array
 from auvseg.data.volume import load_volume
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.errors import CaseError
 
 pytestmark = pytest.mark.data

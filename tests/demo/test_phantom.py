@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from auvseg.demo.organs import ORGANS
+from auvseg.demo.anatomy import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, case_name, write_phantom_dataset
 from auvseg.errors import UsageError
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from auvseg.demo.organs import ORGANS
+from auvseg.demo.anatomy import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, case_name, draw_phantom
 from auvseg.demo.planted import NO_FAULT, WHOLE_IMAGE, write_planted_dataset
 from auvseg.errors import UsageError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from auvseg.duo.targets import at_resolution, class_targets
+from auvseg.duo.loss import at_resolution, class_targets
 
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.int64, torch.float32, torch.float64])

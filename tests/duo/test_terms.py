@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from auvseg.duo.terms import binary_cross_entropy, dice_loss, probabilities
+from auvseg.duo.loss import binary_cross_entropy, dice_loss, probabilities
 
 
 def test_hard_targets_give_the_usual_dice(logits, label):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from monai.metrics import compute_dice, compute_iou
 
-from auvseg.evaluation.overlap import Contingency
+from auvseg.evaluation.metrics import Contingency
 
 
 def maps(seed=0, top=4):

@@ -4,7 +4,7 @@ import pytest
 
 from auvseg.data.case import Case
 from auvseg.errors import DatasetError
-from auvseg.evaluation.predictions import match_predictions
+from auvseg.evaluation.evaluate import match_predictions
 
 
 def make_cases(**labels):

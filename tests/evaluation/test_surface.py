@@ -3,7 +3,7 @@ import pytest
 import torch
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-from auvseg.evaluation.surface import surface_agreement
+from auvseg.evaluation.metrics import surface_agreement
 
 SPACING = (2.0, 1.0, 0.5)
 

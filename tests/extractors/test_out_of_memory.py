@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from auvseg.errors import CaseError
-from auvseg.extractors.out_of_memory import Fallback, Way, is_out_of_memory, ways_from
+from auvseg.extractors.memory import Fallback, Way, is_out_of_memory, ways_from
 
 
 def test_first_fewer_windows_then_precision_then_the_processor():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.public.report import Row, as_csv
+from auvseg.data.public.target import Row, as_csv
 from auvseg.files.safe_csv import guarded, rows_as_csv, table_as_csv, unguarded, unguarded_texts
 from auvseg.review import Decision, Review, read_review, write_review
 from auvseg.review.pseudonyms import KEY, pseudonyms_of, read_key

@@ -8,9 +8,8 @@ import yaml
 
 from auvseg.cohort.selection import decided, filter_cases
 from auvseg.filtering.exports import export_selection
-from auvseg.filtering.reviewed import obey
 from auvseg.filtering.undo import undo
-from auvseg.review.verdicts import Decision
+from auvseg.review.verdicts import Decision, obey
 
 
 @pytest.fixture

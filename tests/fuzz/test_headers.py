@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.formats.header import Header, mm_per_unit
 from auvseg.data.reading import read_header
 from auvseg.errors import ReadError

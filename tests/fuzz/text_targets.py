@@ -18,16 +18,16 @@ from auvseg.cli.report import read_findings
 from auvseg.data.case import Case, Dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.data.public.classes import read_class_map as read_target_classes
-from auvseg.data.public.record import read_record as read_conversion
-from auvseg.data.public.target_folder import open_target
-from auvseg.data.splits import parse_folds, split_findings
+from auvseg.data.public.target import open_target
+from auvseg.data.public.target import read_record as read_conversion
 from auvseg.demo.found import read_truth
-from auvseg.extractors.class_map import read_class_map
-from auvseg.extractors.module_description import _content
-from auvseg.extractors.nnunet_model import read_model_json
+from auvseg.extractors.classes import read_class_map
+from auvseg.extractors.module.description import _content
 from auvseg.filtering.manifest import read_manifest
 from auvseg.filtering.undo import undo
-from auvseg.integrations.nnunet.case_list import read_case_list
+from auvseg.nnunet.model import read_model_json
+from auvseg.nnunet.splits import parse_folds, split_findings
+from auvseg.nnunet.trainers import read_case_list
 from auvseg.report.folder import ReportFolder
 from auvseg.review import read_review
 from auvseg.review.pseudonyms import read_key

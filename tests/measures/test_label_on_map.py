@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from auvseg.measures.label_on_map import label_on_map
+from auvseg.measures.baselines import label_on_map
 
 
 def by_area(mask, shape):

@@ -6,10 +6,10 @@ from types import ModuleType
 import pytest
 import torch
 
-from auvseg.networks.selective_scan import selective_scan
+from auvseg.networks.mamba import selective_scan
 
 # As an attribute of its package the module is hidden by its function.
-scan = sys.modules["auvseg.networks.selective_scan"]
+scan = sys.modules["auvseg.networks.mamba"]
 
 BUDGETS = {
     "one block, one run": scan.Budget(1, 10**6),

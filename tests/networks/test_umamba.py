@@ -11,9 +11,8 @@ from torch import nn
 
 from auvseg.duo import add_noise_head
 from auvseg.networks import Architecture, UMambaBot, UMambaEnc, umamba_from_plans
-from auvseg.networks.blocks import Upsampling
 from auvseg.networks.mamba import Mamba
-from auvseg.networks.umamba import MambaLayer
+from auvseg.networks.umamba import MambaLayer, Upsampling
 from networks.plans import ANISOTROPIC, PLAIN_2D, PLAIN_3D, PLANS, RESIDUAL
 
 every_variant = pytest.mark.parametrize("variant", ["bottleneck", "encoder"])

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from auvseg.integrations.nnunet import search_folder, with_search_folder
+from auvseg.nnunet.search_path import search_folder, with_search_folder
 
 
 def test_the_folder_holds_one_module_that_names_trainers_only():
@@ -29,6 +29,6 @@ def test_nnunet_finds_the_trainers_and_keeps_their_module(name, monkeypatch):
 
     monkeypatch.setenv("nnUNet_extTrainer", with_search_folder({}))
     found = recursive_find_trainer_class_by_name(name)
-    from auvseg.integrations.nnunet import trainers
+    from auvseg.nnunet import trainers
 
     assert found is getattr(trainers, name)

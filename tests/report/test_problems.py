@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from auvseg.report.private import Privacy
-from auvseg.report.problems import MOST_SHOWN, problems_of
+from auvseg.report.first_page import MOST_SHOWN, problems_of
+from auvseg.report.privacy import Privacy
 from auvseg.scoring.record import CaseInputs, Record
 
 

@@ -6,7 +6,7 @@ from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
 from auvseg.report import ranked_run as module
-from auvseg.report.private import Privacy
+from auvseg.report.privacy import Privacy
 from auvseg.report.ranked_run import cohort_payload, rank_run, shown_measures
 from synthetic_scores import draw_scores, failed_row
 

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from auvseg.report import ReportOptions, prepared, write_report
+from auvseg.report import ReportOptions, write_report
+from auvseg.report import ranked_run as prepared
 from auvseg.report.page import asset
 from auvseg.scoring.view import read_view
 from synthetic_run import make_run

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from auvseg.review.agreement import kappa
+from auvseg.review.merge import kappa
 
 
 def verdicts(cases=60, raters=2, noise=0.3, seed=0):

@@ -3,8 +3,7 @@ import json
 import pytest
 
 from auvseg.errors import RunError, UsageError
-from auvseg.review.fingerprint import fingerprint
-from auvseg.review.of_run import read_review_of
+from auvseg.review.of_run import fingerprint, read_review_of
 from auvseg.review.pseudonyms import KEY, pseudonyms_of
 from auvseg.scoring.record import read_records
 

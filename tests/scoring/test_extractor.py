@@ -7,7 +7,7 @@ import pytest
 
 from auvseg.data.case import Dataset
 from auvseg.extractors import get_extractor
-from auvseg.extractors.catalogue import EXPERIMENTAL
+from auvseg.extractors.families import EXPERIMENTAL
 from auvseg.scoring.extractor import extractor_facts
 
 

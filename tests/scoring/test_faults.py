@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from auvseg import cli
-from auvseg.data.isolation import IsolatedPool
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.errors import RunError, WriteError
 from auvseg.scoring import loading
 from auvseg.scoring.config import ScoreConfig

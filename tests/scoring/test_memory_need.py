@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.map_memory import MapMemory
-from auvseg.data.memory_limit import gigabytes
-from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
+from auvseg.data.workers.memory import MapMemory, forget_peak, gigabytes, held_bytes, peak_bytes
 from auvseg.errors import CaseError
 from auvseg.scoring.attempt import attempt
 from auvseg.scoring.case import Course

@@ -6,7 +6,7 @@ from auvseg.errors import UsageError, WeightsError
 from auvseg.weights import cache as cache_module
 from auvseg.weights import weights_file
 from auvseg.weights.cache import cache_folder, examine, location, record_path
-from auvseg.weights.catalogue import find_model
+from auvseg.weights.models import find_model
 from file_server import weights_bytes
 
 

@@ -9,7 +9,7 @@ import torch
 
 from auvseg.errors import WeightsError
 from auvseg.weights.cache import examine, location, record_path
-from auvseg.weights.catalogue import find_model
+from auvseg.weights.models import find_model
 from auvseg.weights.part import part_path, part_size
 from auvseg.weights.pull import accept_licence, licence_accepted, pull
 from file_server import python, weights_bytes

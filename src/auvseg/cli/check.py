@@ -11,7 +11,7 @@ from auvseg.cli.console import AsJson, progress, say, say_dataset, show, show_js
 from auvseg.wording import cases_in_words, counted
 
 if TYPE_CHECKING:
-    from auvseg.data.findings import Finding
+    from auvseg.data.check.findings import Finding
 
 MAX_SEPARATE = 3
 """Rows that share one problem are listed separately up to this number, then as one row."""
@@ -38,7 +38,7 @@ def command(
 
     Example: [bold]auvseg check nnUNet_raw/Dataset004_Hippocampus[/bold]
     """
-    from auvseg.data.check import check_dataset
+    from auvseg.data.check.dataset import check_dataset
     from auvseg.data.dataset import read_dataset
 
     known = read_dataset(dataset)

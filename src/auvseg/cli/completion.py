@@ -25,14 +25,14 @@ def ranked_by(incomplete: str) -> list[str]:
 
 def extractors(incomplete: str) -> list[str]:
     """Built-in extractors."""
-    from auvseg.extractors.catalogue import EXTRACTORS
+    from auvseg.extractors.families import EXTRACTORS
 
     return _starting_with((facts.name for facts in EXTRACTORS), incomplete)
 
 
 def weights(incomplete: str) -> list[str]:
     """Models with downloadable weights."""
-    from auvseg.weights.catalogue import MODELS
+    from auvseg.weights.models import MODELS
 
     return _starting_with((model.name for model in MODELS), incomplete)
 

@@ -10,7 +10,7 @@ from auvseg.cli.console import AsJson, progress, say, say_warning, show_json, sh
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
-    from auvseg.data.public.report import Conversion, Event
+    from auvseg.data.public.target import Conversion, Event
 
 MAX_SHOWN = 20
 _COUNTED: "tuple[tuple[str, Event], ...]" = (

@@ -27,7 +27,7 @@ def command(
     Example: [bold]auvseg demo[/bold]
     """
     from auvseg.cohort.selection import filter_cases
-    from auvseg.data.check import check_dataset
+    from auvseg.data.check.dataset import check_dataset
     from auvseg.data.dataset import read_dataset
     from auvseg.demo.found import compare, read_truth
     from auvseg.demo.phantom import DATASET_NAME

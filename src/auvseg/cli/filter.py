@@ -97,8 +97,8 @@ def command(
     from auvseg.cohort.suspicion import default_measure
     from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
-    from auvseg.filtering.reviewed import obey
     from auvseg.review.of_run import read_review_of
+    from auvseg.review.verdicts import obey
     from auvseg.scoring.run import read_dataset_of
     from auvseg.scoring.table import load_scores
 

@@ -8,7 +8,7 @@ from auvseg.cli import completion
 from auvseg.cli.console import AsJson, say, show, show_json, show_table
 
 if TYPE_CHECKING:
-    from auvseg.extractors.catalogue import Facts
+    from auvseg.extractors.families import Facts
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
 
     Example: [bold]auvseg models vista3d[/bold]
     """
-    from auvseg.extractors.catalogue import EXTRACTORS
+    from auvseg.extractors.families import EXTRACTORS
 
     if as_json:
         shown = EXTRACTORS if name is None else (_known(name),)
@@ -58,7 +58,7 @@ def command(
 
 def _known(name: str) -> "Facts":
     from auvseg.errors import UsageError, did_you_mean
-    from auvseg.extractors.catalogue import EXTRACTORS, facts_of
+    from auvseg.extractors.families import EXTRACTORS, facts_of
 
     facts = facts_of(name)
     if facts is None:

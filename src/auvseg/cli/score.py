@@ -11,7 +11,7 @@ from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, command_line, progress, say, say_dataset, say_error, say_warning, show_json
 from auvseg.cli.run_log import keep_log
 from auvseg.data.case import Modality
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt
+from auvseg.extractors.families import DEFAULT_MAX_SLICES, Prompt
 from auvseg.measures.catalogue import Energy, ScaleOn, Unfold
 from auvseg.wording import counted, told_once
 
@@ -137,7 +137,7 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
-    from auvseg.data.memory_limit import parse_size
+    from auvseg.data.workers.memory import parse_size
     from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device, choose_devices
@@ -212,7 +212,7 @@ def command(
 
 def dataset_warnings(dataset: "Dataset") -> list[str]:
     """Problems that many cases share, reported once instead of once per failed case."""
-    from auvseg.data.missing import missing_files
+    from auvseg.data.check.missing import missing_files
 
     findings = (*dataset.findings, *missing_files(dataset)[0])
     return [f"{found.message}; {found.advice}" for found in findings if not found.case_id]
@@ -274,7 +274,7 @@ def named_class_map(path: Path | None) -> tuple[tuple[str, tuple[str, ...]], ...
     Raises:
         UsageError: the file cannot be read, or is not a class map.
     """
-    from auvseg.extractors.class_map import read_class_map
+    from auvseg.extractors.classes import read_class_map
 
     return () if path is None else tuple(sorted(read_class_map(path).items()))
 
@@ -288,7 +288,7 @@ def named_model(
         UsageError: --folds, --checkpoint or --mirroring without a model folder.
     """
     from auvseg.errors import UsageError
-    from auvseg.extractors.catalogue import facts_of
+    from auvseg.extractors.families import facts_of
     from auvseg.scoring.config import ModelFile, ModelFolder
 
     facts = facts_of(extractor)

@@ -9,8 +9,8 @@ import typer
 from auvseg.choices import Loss, Network
 from auvseg.cli.console import out, say
 from auvseg.errors import UsageError
-from auvseg.integrations.nnunet.settings import NoiseKind
 from auvseg.measures.catalogue import ScaleOn
+from auvseg.nnunet.settings import NoiseKind
 
 _DUO = "DUO"
 _SCALE = "The scale S of DUO"
@@ -113,9 +113,9 @@ def train(
 
     Example: [bold]auvseg train 4 3d_fullres 0 --exclude runs/hippocampus/filter/exclude.txt[/bold]
     """
-    from auvseg.integrations.nnunet import with_search_folder
-    from auvseg.integrations.nnunet.settings import PREFIX, Settings
     from auvseg.nnunet.preprocessed import preprocessed_name
+    from auvseg.nnunet.search_path import with_search_folder
+    from auvseg.nnunet.settings import PREFIX, Settings
 
     given = {
         "keep": None if keep is None else keep.resolve(),
@@ -160,7 +160,7 @@ def nnunet_path() -> None:
 
     Example: [bold]export nnUNet_extTrainer=$(auvseg nnunet-path)[/bold]
     """
-    from auvseg.integrations.nnunet import search_folder
+    from auvseg.nnunet.search_path import search_folder
 
     out.print(str(search_folder()), markup=False, highlight=False, soft_wrap=True)
 
@@ -175,7 +175,7 @@ def nnunet_export(
 
     Example: [bold]auvseg nnunet-export nnUNet_results/Dataset004_X/nnUNetTrainerDUO__nnUNetPlans__3d_fullres[/bold]
     """
-    from auvseg.integrations.nnunet.export import export_plain
+    from auvseg.nnunet.export import export_plain
 
     say(f"wrote {export_plain(model, output)}")
 

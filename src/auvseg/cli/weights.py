@@ -11,7 +11,7 @@ from auvseg.cli.console import AsJson, say, say_error, show_json, show_table, tr
 
 if TYPE_CHECKING:
     from auvseg.weights.cache import Holding
-    from auvseg.weights.catalogue import Model
+    from auvseg.weights.models import Model
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +28,7 @@ def list_(as_json: AsJson = False) -> None:
     Example: [bold]auvseg weights list[/bold]
     """
     from auvseg.weights.cache import cache_folder, examine
-    from auvseg.weights.catalogue import MODELS
+    from auvseg.weights.models import MODELS
 
     held = [examine(model) for model in MODELS]
     if as_json:
@@ -59,7 +59,7 @@ def pull(
     Example: [bold]auvseg weights pull medsam2[/bold]
     """
     from auvseg.weights.cache import location
-    from auvseg.weights.catalogue import find_model
+    from auvseg.weights.models import find_model
     from auvseg.weights.pull import pull as fetch
 
     known = find_model(model)
@@ -87,7 +87,7 @@ def verify(
     Example: [bold]auvseg weights verify[/bold]
     """
     from auvseg.weights.cache import advice, difference, examine
-    from auvseg.weights.catalogue import MODELS, find_model
+    from auvseg.weights.models import MODELS, find_model
 
     held = [examine(model) for model in ([find_model(name) for name in models] if models else MODELS)]
     shown = [one for one in held if models or one.condition != "missing"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from auvseg.data.findings import Finding, Kind
+from auvseg.data.check.findings import Finding, Kind
 
 _DESCRIPTION = "dataset.json"
 """Of the folder that it lies in: the two stand for each other."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from auvseg.bench.corruptions import CORRUPTIONS, Truth
-from auvseg.demo.organs import ORGANS
+from auvseg.demo.anatomy import ORGANS
 from auvseg.demo.phantom import DATASET_NAME, Phantom, case_name, check_request, draw_phantom, write_cases
 from auvseg.errors import UsageError
 from auvseg.files.atomic import clear_left_overs, write_text

@@ -1,20 +1,6 @@
-"""The loss of dynamic uncertainty-aware optimisation (METHOD section 5), in MONAI's conventions.
+"""What the loss compares with: one channel a class in [0, 1], and which voxels count.
 
-    L = 1/N Σ_i Σ_c  L_ic / (1 + α S_ic)            L_ic = β · (1 - Dice(p_ic, ỹ_ic)) + (1 - β) · BCE(p_ic, ỹ_ic)
-    ỹ_ic = clamp(y_ic - r_ic · l · tanh(ε̂_ic f_ic / l), 0, 1)
-
-with p the network's probabilities, S the semantic perception scale of its own class maps, f what the noise head says,
-ε̂ the noise of the case, and r ≤ 1 what keeps corrections within their share. Four things are ours, each against a way
-in which the equation alone fails:
-
-- The base loss is at least 0 (1 - Dice, not -Dice), or dividing it would reward a high S. Weights are in (0, 1].
-- Background is a class like any other, or arg-max inference would be undefined.
-- A correction is at most l < 1/2, so that a hard label stays on its side of 1/2. Without that bound the noise head
-  can explain the labels away: it moves them to what the network says, and the loss vanishes while nothing is learnt.
-- All corrections of a structure together move at most a share of it. Otherwise a little on each of the background's
-  many voxels outweighs the structure in Dice, and a network that spreads a little everywhere seems to be right.
-
-Axes: B batch, C classes, "*S" one to three spatial axes, the first of them depth.
+Axes: B batch, C classes, "*S" one to three spatial axes.
 """
 
 import math
@@ -25,13 +11,172 @@ from typing import Any, Literal, get_args
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
+from auvseg.data.label_values import INTEGER_TOLERANCE
 from auvseg.duo.noise import CaseNoise, SampledNoise
-from auvseg.duo.targets import at_resolution, class_targets
-from auvseg.duo.terms import Activation, binary_cross_entropy, dice_loss, probabilities
 from auvseg.measures.catalogue import ScaleOn, Unfold
 from auvseg.measures.scale import semantic_scale
+
+
+def class_targets(
+    target: Shaped[Tensor, "B K *S"],
+    num_classes: int,
+    ignore_index: int | None,
+    mask: Shaped[Tensor, "B 1 *S"] | None,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "B C *S"], Bool[Tensor, "B 1 *S"] | None]:
+    """One channel a class, and the voxels that count.
+
+    The number of channels tells what the target is: one of several classes is a label map, one a class are soft or hard
+    shares. With C = 1 both are the same.
+
+    Args:
+        target: (B, 1, *S) label map with values 0 … C-1 and `ignore_index`, of any dtype; floats are rounded to the
+            whole number that they lie next to, by the rule of reading and `check`. Or (B, C, *S) channels in [0, 1],
+            soft or hard: regions, several raters' mean.
+        num_classes: C.
+        ignore_index: the label of voxels that do not count; None if all do.
+        mask: (B, 1, *S), true where a voxel counts; None if all do.
+        dtype: of the channels.
+
+    Returns:
+        (B, C, *S) channels, and (B, 1, *S) which voxels count (None: all).
+
+    Raises:
+        ValueError: the number of channels is neither 1 nor C, a label is not a class or no whole number, or a share is
+            not in [0, 1].
+    """
+    counted = None if mask is None else mask.bool()
+    if target.shape[1] == 1 and num_classes > 1:
+        return _one_hot(target, num_classes, ignore_index, counted, dtype)
+    if target.shape[1] != num_classes:
+        raise ValueError(
+            f"the target has {target.shape[1]} channels: 1 (a label map) or {num_classes} (one a class) are expected"
+        )
+    if ignore_index is not None:
+        if num_classes > 1:
+            raise ValueError("ignore_index belongs to label maps; pass mask= with one channel a class")
+        target, counted = _without_ignored(target, ignore_index, counted)
+    if target.dtype == torch.bool:
+        return target.to(dtype), counted
+    low, high = torch.stack(torch.aminmax(target)).tolist()
+    # Interpolating and averaging shares leaves them a rounding error outside.
+    if not (low >= -INTEGER_TOLERANCE and high <= 1 + INTEGER_TOLERANCE):
+        raise ValueError(
+            f"the target has one channel a class, so it is taken for shares in [0, 1], not [{low:g}, {high:g}]; "
+            f"a label map has one channel, of several classes"
+        )
+    return (target if low >= 0 and high <= 1 else target.clamp(0, 1)).to(dtype), counted
+
+
+def _one_hot(
+    label: Shaped[Tensor, "B 1 *S"],
+    num_classes: int,
+    ignore_index: int | None,
+    counted: Bool[Tensor, "B 1 *S"] | None,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "B C *S"], Bool[Tensor, "B 1 *S"] | None]:
+    stored = label
+    if label.is_floating_point():
+        label = label.round()
+    rounded = label
+    if ignore_index is not None:
+        label, counted = _without_ignored(label, ignore_index, counted)
+    facts = [*torch.aminmax(label)]
+    if stored.is_floating_point():
+        facts.append((stored - rounded).abs().amax())
+    # One transfer from the device, where each number would wait for it.
+    low, high, *off = torch.stack(facts).tolist()
+    taken = f"the target has one channel, so it is taken for a label map of {num_classes} classes: "
+    if not (low >= 0 and high < num_classes):
+        raise ValueError(f"{taken}labels are 0 to {num_classes - 1}, not {low:g} to {high:g}; is ignore_index set?")
+    if off and not off[0] <= INTEGER_TOLERANCE:
+        example = stored[(stored - rounded).abs() > INTEGER_TOLERANCE][0].item()
+        raise ValueError(
+            f"{taken}labels are whole numbers, not {example:g}; resample labels with nearest neighbour, or give soft "
+            f"targets one channel a class, (B, {num_classes}, ...)"
+        )
+    channels = torch.zeros(label.shape[0], num_classes, *label.shape[2:], dtype=dtype, device=label.device)
+    return channels.scatter_(1, label.long(), 1.0), counted
+
+
+def _without_ignored(
+    target: Shaped[Tensor, "B K *S"], ignore_index: int, counted: Bool[Tensor, "B 1 *S"] | None
+) -> tuple[Shaped[Tensor, "B K *S"], Bool[Tensor, "B 1 *S"]]:
+    """The target with 0 where it is to be ignored, and what counts elsewhere."""
+    kept = target != ignore_index
+    return torch.where(kept, target, 0), kept if counted is None else counted & kept
+
+
+def at_resolution(target: Shaped[Tensor, "B K *S"], shape: torch.Size) -> Shaped[Tensor, "B K *s"]:
+    """The target on a coarser grid of a deeply supervised network, by nearest neighbours."""
+    if target.shape[2:] == shape:
+        return target
+    return functional.interpolate(target.float(), shape, mode="nearest-exact").to(target.dtype)
+
+
+Activation = Literal["softmax", "sigmoid"]
+
+_LOG_DOMINANT = math.log(0.6)
+"""Far enough above 1/2 that, whatever is rounded, one class of a voxel at most is above it."""
+
+
+def probabilities(logits: Float[Tensor, "B C *S"], activation: Activation) -> Float[Tensor, "B C *S"]:
+    """(B, C, *S) probabilities."""
+    return torch.softmax(logits, dim=1) if activation == "softmax" else torch.sigmoid(logits)
+
+
+def dice_loss(
+    p: Float[Tensor, "B C *S"],
+    y: Float[Tensor, "B C *S"],
+    counted: Bool[Tensor, "B 1 *S"] | None,
+    smooth: float,
+) -> Float[Tensor, "B C"]:
+    """1 - Dice, in [0, 1].
+
+        1 - (2 Σ min(p, y) + s) / (Σ p + Σ y + s)
+
+    For labels of 0 and 1, min(p, y) = p·y, so this is the usual Dice. For soft ones it is smallest, and 0, at p = y;
+    the product is not (MONAI issue 8094). A class that is neither there nor predicted has loss 0.
+    """
+    overlap = torch.minimum(p, y)
+    if counted is not None:
+        p, y, overlap = p * counted, y * counted, overlap * counted
+    inner, total = overlap.flatten(2).sum(-1), p.flatten(2).sum(-1) + y.flatten(2).sum(-1)
+    return 1 - (2 * inner + smooth) / (total + smooth)
+
+
+def binary_cross_entropy(
+    logits: Float[Tensor, "B C *S"],
+    y: Float[Tensor, "B C *S"],
+    counted: Bool[Tensor, "B 1 *S"] | None,
+    activation: Activation,
+) -> Float[Tensor, "B C"]:
+    """Mean of -(y log p + (1 - y) log(1 - p)) over the voxels that count; 0 if none does."""
+    if activation == "sigmoid":
+        entropy = functional.softplus(logits) - y * logits
+    else:
+        log_p = torch.log_softmax(logits, dim=1)
+        entropy = -torch.lerp(_log_complement(log_p), log_p, y)
+    if counted is None:
+        return entropy.flatten(2).mean(-1)
+    voxels = counted.flatten(2).sum(-1).clamp_min(1)
+    return (entropy * counted).flatten(2).sum(-1) / voxels
+
+
+def _log_complement(log_p: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
+    """log(1 - p) of a softmax, exact also where p rounds to 1 and a wrong label needs its gradient most.
+
+    Only the largest class of a voxel can have p well above 1/2, where 1 - p cancels. There the sum over the others is
+    taken.
+    """
+    dominant = log_p > _LOG_DOMINANT
+    # Masked before the logarithm: the gradient of an unused -inf would be NaN.
+    others = torch.where(dominant, -torch.inf, log_p)
+    return torch.where(dominant, others.logsumexp(dim=1, keepdim=True), torch.log1p(-others.exp()))
+
 
 Reduction = Literal["mean", "sum", "none"]
 

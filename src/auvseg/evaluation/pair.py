@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Int32
 
-from auvseg.data.findings import OF_SIZES
+from auvseg.data.check.findings import OF_SIZES
 from auvseg.data.formats.header import Notes
 from auvseg.data.label_values import as_label
 from auvseg.data.reading import Header, RawArray, names_structures, own_values, read_array, read_header, read_label

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from auvseg.errors import UsageError, did_you_mean
-from auvseg.extractors.catalogue import EXTRACTORS, facts_of
+from auvseg.extractors.families import EXTRACTORS, facts_of
 
 if TYPE_CHECKING:
     # It stands on torch, which is imported where a map is made: the catalogue is read by commands that make none.
@@ -81,10 +81,10 @@ def get_extractor(name: str, **options: Any) -> "Extractor":
 
 
 def module_extractor(*arguments: Any, **options: Any) -> ExtractorFactory:
-    """What `register_extractor` wants, for a network of your own; see `auvseg.extractors.module.module_extractor`."""
-    from auvseg.extractors import module
+    """What `register_extractor` wants, for a network of your own; see `auvseg.extractors.module.extractor`."""
+    from auvseg.extractors.module import extractor
 
-    return module.module_extractor(*arguments, **options)
+    return extractor.module_extractor(*arguments, **options)
 
 
 def _imported(name: str) -> ExtractorFactory:

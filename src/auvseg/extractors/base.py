@@ -18,8 +18,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from auvseg.data.case import ClassDef, Modality
-from auvseg.data.map_memory import MapMemory
-from auvseg.extractors.catalogue import Prompt
+from auvseg.data.workers.memory import MapMemory
+from auvseg.extractors.families import Prompt
 from auvseg.shapes import ImageArray, LabelArray
 
 WHOLE_IMAGE = ClassDef(class_id=0, name="whole image", values=())

@@ -10,11 +10,11 @@ import torch
 
 from auvseg.data.case import ClassDef, Modality
 from auvseg.data.label_planes import values_on_plane
-from auvseg.data.map_memory import MapMemory
+from auvseg.data.workers.memory import MapMemory
 from auvseg.errors import CaseError
 from auvseg.extractors.base import WHOLE_IMAGE, ClassMap, ExtractorInput
-from auvseg.extractors.catalogue import Prompt
-from auvseg.extractors.prompts import evenly_spaced
+from auvseg.extractors.families import Prompt
+from auvseg.extractors.planes.prompts import evenly_spaced
 from auvseg.shapes import LabelArray
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
-from auvseg.data.splits import SPLITS_NAME, Fold, near_ids, near_in_words, parse_folds, split_findings
 from auvseg.errors import DatasetError, UsageError
 from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import Manifest, PlannedFile, backup_path, read_manifest, write_files
+from auvseg.nnunet.splits import SPLITS_NAME, Fold, near_ids, near_in_words, parse_folds, split_findings
 from auvseg.wording import counted
 
 _NNUNET_FOLDS = 5

@@ -1,25 +1,103 @@
-"""The baselines that the paper compares `S` with (its table 3), as read here (METHOD section 9).
+"""The label of a structure on the grid of its class map, so that no map is copied at the volume's size.
 
-The paper names them without formulas, so each is our reading, with its suspicious end by what the number means: a large
-`variance` is noise or mixed tissue; a small `fisher` ratio is a map that does not tell the structure from the rest; a
-high `energy` is a structure that the model does not recognise. All compare with the label, so they are None without.
+A pixel of the map's grid belongs to the structure where at least half of the voxels that it covers do: those whose
+share of the plane overlaps its own, as in PyTorch's interpolation by area.
 
-`variance` takes the structure in the whole case, the other two the planes that were scored. The label is brought
-to the map's grid, which is smaller, so that no map is copied at the volume's size.
+Shapes: D scored planes, h, w the map's grid, H, W the volume's, r, c rows and columns of the grid.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from auvseg.measures.inputs import MeasureInput
-from auvseg.measures.label_on_map import label_on_map
 from auvseg.measures.map_sums import total
 from auvseg.measures.structure import structure_of
+
+
+@dataclass(frozen=True)
+class LabelOnMap:
+    """Where a structure is on its map.
+
+    Attributes:
+        rows: of the map's grid; beyond them and `columns` is nothing of the structure.
+        columns: see `rows`.
+        inside: (r, c) of every scored plane, where the structure is and its label means something.
+        ignored: (h, w) of every scored plane, where the label is to be ignored; None where it nowhere is.
+    """
+
+    rows: slice
+    columns: slice
+    inside: tuple[Bool[np.ndarray, "r c"], ...]
+    ignored: tuple[Bool[np.ndarray, "h w"] | None, ...]
+
+
+def label_on_map(case: MeasureInput) -> LabelOnMap | None:
+    """The label on the map's grid; None without a label, a map, or the structure. `MeasureInput.once` keeps it."""
+    structure = structure_of(case)
+    if structure is None or not case.has_map:
+        return None
+    shape, grid = case.whole.image.shape[1:], tuple(case.class_map.logits.shape[1:])
+    axes = [_Covered.of(size, new) for size, new in zip(shape, grid, strict=True)]
+    windows = [axis.within(part) for axis, part in zip(axes, structure.box[1:], strict=True)]
+    inside, ignored = [], []
+    for index in case.class_map.planes:
+        found = _at_least_half(structure.on_plane(index), *windows)
+        nothing = case.ignored(index)
+        if nothing is not None:
+            # What is not ignored has to cover half of a pixel too.
+            nothing = ~_at_least_half(~nothing, *axes)
+            found &= ~nothing[windows[0].pixels, windows[1].pixels]
+        inside.append(found)
+        ignored.append(nothing)
+    return LabelOnMap(windows[0].pixels, windows[1].pixels, tuple(inside), tuple(ignored))
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """Which voxels along an axis each pixel of the map covers.
+
+    Attributes:
+        pixels: which pixels of the map these are.
+        first: first voxel of each.
+        stop: the one after its last.
+        sizes: how many voxels it covers; more than `stop - first` where some lie beyond a part of the volume.
+    """
+
+    pixels: slice
+    first: Int64[np.ndarray, "r"]
+    stop: Int64[np.ndarray, "r"]
+    sizes: Int64[np.ndarray, "r"]
+
+    @classmethod
+    def of(cls, size: int, new: int) -> "_Covered":
+        pixels = np.arange(new, dtype=np.int64)
+        first, stop = pixels * size // new, -(-(pixels + 1) * size // new)
+        return cls(slice(0, new), first, stop, stop - first)
+
+    def within(self, part: slice) -> "_Covered":
+        """The pixels that cover any of a part of the volume, and which of the part's voxels."""
+        low = int(np.searchsorted(self.stop, part.start, side="right"))
+        high = int(np.searchsorted(self.first, part.stop, side="left"))
+        pixels = slice(low, high)
+        first = np.maximum(self.first[pixels], part.start) - part.start
+        stop = np.minimum(self.stop[pixels], part.stop) - part.start
+        return _Covered(pixels, first, stop, self.sizes[pixels])
+
+
+def _at_least_half(mask: Bool[np.ndarray, "H W"], rows: _Covered, columns: _Covered) -> Bool[np.ndarray, "r c"]:
+    if (rows.sizes == 1).all() and (columns.sizes == 1).all():
+        return mask[rows.first[:, None], columns.first]
+    sums = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), dtype=np.int32)
+    np.cumsum(np.cumsum(mask, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
+    below, above = sums[rows.stop], sums[rows.first]
+    covered = below[:, columns.stop] - above[:, columns.stop] - below[:, columns.first] + above[:, columns.first]
+    found: Bool[np.ndarray, "r c"] = 2 * covered >= rows.sizes[:, None] * columns.sizes
+    return found
 
 
 def variance(case: MeasureInput) -> float | None:

@@ -6,8 +6,7 @@ network = umamba_from_plans("bottleneck", plans["configurations"]["3d_fullres"][
 """
 
 from auvseg.networks.architecture import Architecture
-from auvseg.networks.mamba import Mamba
-from auvseg.networks.selective_scan import selective_scan
+from auvseg.networks.mamba import Mamba, selective_scan
 from auvseg.networks.swin_unetr import SwinUNETR
 from auvseg.networks.umamba import UMambaBot, UMambaEnc, umamba_from_plans
 

@@ -1,4 +1,4 @@
-"""What more than one stage knows of nnU-Net: its checkpoints, and the folder in which it finds our trainers.
+"""nnU-Net's files and classes: splits, models, results, and trainers that it finds in `search/`.
 
-Importing this package needs no nnU-Net.
+Importing this package needs no nnU-Net; `trainers` does (`pip install 'auvseg[nnunet]'`).
 """

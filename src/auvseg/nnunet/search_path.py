@@ -13,7 +13,7 @@ VARIABLE = "nnUNet_extTrainer"
 
 def search_folder() -> Path:
     """The folder to put into `nnUNet_extTrainer`."""
-    return Path(__file__).parents[1] / "integrations" / "nnunet" / "search"
+    return Path(__file__).parent / "search"
 
 
 def with_search_folder(environment: Mapping[str, str]) -> str:

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from auvseg.data.case import Dataset
 from auvseg.report.bands import SpectrumBands
-from auvseg.report.case_images import CaseImages
-from auvseg.report.case_payload import case_payload
+from auvseg.report.case_payload import CaseImages, case_payload
 from auvseg.report.first_page import THUMBNAILS_A_FILE, first_page, title_of
 from auvseg.report.folder import ReportFolder
-from auvseg.report.options import ReportOptions
 from auvseg.report.page import Page, render
 from auvseg.report.payload import as_json
 from auvseg.report.pictures import thumbnail_uri
-from auvseg.report.prepared import Prepared, prepare
+from auvseg.report.ranked_run import Prepared, ReportOptions, prepare
 from auvseg.review.pseudonyms import KEY
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run

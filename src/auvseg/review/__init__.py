@@ -1,7 +1,6 @@
 """What people decided after looking: verdict files of the report, agreement between raters, one table out of many."""
 
-from auvseg.review.agreement import Agreement, kappa
-from auvseg.review.merge import Merged, merge
+from auvseg.review.merge import Agreement, Merged, kappa, merge
 from auvseg.review.verdicts import Decision, Review, read_review, write_review
 
 __all__ = ["Agreement", "Decision", "Merged", "Review", "kappa", "merge", "read_review", "write_review"]

@@ -20,7 +20,7 @@ from auvseg.extractors.base import (
     RawImage,
     ReadsRawChannels,
 )
-from auvseg.extractors.out_of_memory import is_out_of_memory
+from auvseg.extractors.memory import is_out_of_memory
 from auvseg.measures.compute import compute_measures
 from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.scoring.config import ScoreConfig

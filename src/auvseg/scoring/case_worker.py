@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from auvseg.data.case import Case, Dataset
-from auvseg.data.isolation import IsolatedPool
-from auvseg.data.worker import one_line
+from auvseg.data.workers.pool import IsolatedPool
+from auvseg.data.workers.process import one_line
 from auvseg.errors import AuvsegError, RunError
 from auvseg.extractors import ExtractorFactory, register_extractor
 from auvseg.extractors.base import Extractor

@@ -12,7 +12,7 @@ from auvseg.data.case import Dataset, Modality
 from auvseg.data.layouts.modality import modality_of_channel
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.extractors import check_name
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt, facts_of
+from auvseg.extractors.families import DEFAULT_MAX_SLICES, Prompt, facts_of
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES, ScaleOptions
 
 WITHOUT_MODEL = "none"
@@ -87,7 +87,7 @@ class ScoreConfig:
             the record; what they hold is, with the extractor's settings.
         class_map: for a model with classes of its own, its names of a class by the data set's name, where they differ:
             pairs, the model's names a tuple. What it does not name is matched by name
-            (`auvseg.extractors.class_names`).
+            (`auvseg.extractors.classes`).
     """
 
     modality: Modality

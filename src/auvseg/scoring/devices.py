@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from auvseg.data.case import Case
-from auvseg.data.worker import DEATH_S, end_with_parent, exit_in_words, interrupts_blocked
+from auvseg.data.workers.process import DEATH_S, end_with_parent, exit_in_words, interrupts_blocked
 from auvseg.errors import AuvsegError, UsageError
 from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, WorkerPlan, answered
 from auvseg.scoring.extractor import ExtractorFacts

@@ -6,11 +6,11 @@ from typing import Any
 
 from auvseg._version import __version__
 from auvseg.data.case import Dataset, Modality
-from auvseg.data.map_memory import UNKNOWN, MapMemory
+from auvseg.data.workers.memory import UNKNOWN, MapMemory
 from auvseg.errors import UsageError
 from auvseg.extractors import get_extractor
 from auvseg.extractors.base import Extractor, HasOwnClasses, KnowsItsMemory, ReadsRawChannels
-from auvseg.extractors.catalogue import facts_of
+from auvseg.extractors.families import facts_of
 from auvseg.scoring.config import ScoreConfig
 
 _NAMES: dict[Modality, str] = {"ct": "CT", "mri": "MRI", "windowed": "windowed images"}

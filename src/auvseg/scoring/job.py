@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from auvseg.data.case import Case, Dataset
-from auvseg.data.map_memory import UNKNOWN, MapMemory
+from auvseg.data.workers.memory import UNKNOWN, MapMemory
 from auvseg.scoring.config import ScoreConfig, fingerprint
 from auvseg.scoring.extractor import ExtractorFacts, run_setup
 from auvseg.scoring.loading import LoadTask

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auvseg.data.case import Case
-from auvseg.data.peak_memory import forget_peak, peak_bytes
 from auvseg.data.reading import Part, files_of_volume, image_sha256, is_supported, label_sha256
-from auvseg.data.transfer import shareable
 from auvseg.data.volume import Volume, load_volume, require_usable
+from auvseg.data.workers.memory import forget_peak, peak_bytes
+from auvseg.data.workers.transfer import shareable
 from auvseg.errors import CaseError, ReadError
 from auvseg.scoring.memory_need import Need, Room, need_of, promise_of, require_room
 from auvseg.scoring.record import CaseInputs

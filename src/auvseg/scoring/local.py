@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from auvseg.data.case import Case
-from auvseg.data.isolation import IsolatedPool
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.extractors.base import Extractor
 from auvseg.scoring.job import Ended, Job
 from auvseg.scoring.loading import load_case

@@ -12,9 +12,8 @@ import numpy as np
 
 from auvseg.data.case import Case
 from auvseg.data.formats.header import Header
-from auvseg.data.map_memory import MapMemory
-from auvseg.data.memory_limit import gigabytes
 from auvseg.data.reading import is_dicom_source, read_header
+from auvseg.data.workers.memory import MapMemory, gigabytes
 from auvseg.errors import CaseError
 
 _READER_BYTES = 150_000_000

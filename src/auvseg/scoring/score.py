@@ -14,7 +14,7 @@ from typing import Any
 
 from auvseg.choices import EngineName, ScoredSubset
 from auvseg.data.case import Case, Dataset
-from auvseg.data.memory_limit import memory_limit
+from auvseg.data.workers.memory import memory_limit
 from auvseg.errors import UsageError
 from auvseg.files import atomic
 from auvseg.scoring.config import ScoreConfig, check_config

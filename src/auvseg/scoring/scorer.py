@@ -3,8 +3,8 @@
 import time
 
 from auvseg.data.case import Case
-from auvseg.data.isolation import Outcome
-from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
+from auvseg.data.workers.memory import forget_peak, held_bytes, peak_bytes
+from auvseg.data.workers.pool import Outcome
 from auvseg.extractors.base import Extractor, MakesRemarks
 from auvseg.scoring.attempt import attempt, record_of
 from auvseg.scoring.case import Course

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from auvseg.weights.cache import weights_file
-    from auvseg.weights.catalogue import MODELS, Model, find_model
     from auvseg.weights.integrity import verify_sha256
     from auvseg.weights.loading import load_state_dict
+    from auvseg.weights.models import MODELS, Model, find_model
     from auvseg.weights.pull import pull
 
 _HOME = {
-    "MODELS": "auvseg.weights.catalogue",
-    "Model": "auvseg.weights.catalogue",
-    "find_model": "auvseg.weights.catalogue",
+    "MODELS": "auvseg.weights.models",
+    "Model": "auvseg.weights.models",
+    "find_model": "auvseg.weights.models",
     "load_state_dict": "auvseg.weights.loading",
     "pull": "auvseg.weights.pull",
     "verify_sha256": "auvseg.weights.integrity",

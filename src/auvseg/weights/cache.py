@@ -18,8 +18,8 @@ from platformdirs import user_cache_path
 
 from auvseg.errors import WeightsError
 from auvseg.files import atomic
-from auvseg.weights.catalogue import Model, find_model
 from auvseg.weights.integrity import sha256_of
+from auvseg.weights.models import Model, find_model
 
 VARIABLE = "AUVSEG_WEIGHTS"
 

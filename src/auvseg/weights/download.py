@@ -28,7 +28,7 @@ from huggingface_hub.file_download import http_get
 from auvseg._version import __version__
 from auvseg.errors import WeightsError
 from auvseg.weights.cache import by_hand
-from auvseg.weights.catalogue import Model
+from auvseg.weights.models import Model
 from auvseg.weights.part import OnBytes, PartFile, part_path, part_size, storage_error
 
 _USER_AGENT = f"auvseg/{__version__}"

@@ -13,9 +13,9 @@ from filelock import FileLock, Timeout
 from auvseg.errors import WeightsError
 from auvseg.files import atomic
 from auvseg.weights import cache
-from auvseg.weights.catalogue import Model
 from auvseg.weights.download import download
 from auvseg.weights.integrity import CHUNK_BYTES, require_weights_format, sha256_of
+from auvseg.weights.models import Model
 from auvseg.weights.part import OnBytes, PartFile, storage_error
 
 _LICENCE_FILE = "accepted-licence.txt"

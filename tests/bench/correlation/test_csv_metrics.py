@@ -2,8 +2,7 @@ import math
 
 import pytest
 
-from auvseg.bench.correlation.csv_metrics import read_csv_metrics
-from auvseg.bench.correlation.metrics import MetricRow
+from auvseg.bench.correlation.metrics import MetricRow, read_csv_metrics
 from auvseg.errors import UsageError
 from auvseg.evaluation.evaluate import COLUMNS
 

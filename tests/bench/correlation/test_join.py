@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auvseg.bench.correlation.join import MATCHED, NO_NUMBER, NOT_IN_METRICS, NOT_IN_RUN, NOT_SCORED, join
+from auvseg.bench.correlation.correlate import MATCHED, NO_NUMBER, NOT_IN_METRICS, NOT_IN_RUN, NOT_SCORED, join
 from auvseg.bench.correlation.metrics import MetricRow, Metrics
 from auvseg.errors import UsageError
 from synthetic_scores import draw_scores, failed_row, metrics_of

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auvseg.bench.correlation.join import case_values, measure_values
+from auvseg.bench.correlation.correlate import case_values, measure_values
 from synthetic_scores import draw_scores, failed_row
 
 

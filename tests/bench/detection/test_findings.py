@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from auvseg.bench.combination import combine
-from auvseg.bench.detection.findings import Findings, find, largest_weights, suspicions_of
-from auvseg.bench.detection.judge import Verdicts
+from auvseg.bench.detection.judge import Findings, Verdicts, find, largest_weights, suspicions_of
 from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.recommendation import UNSEEN
 from auvseg.bench.detection.run import detect

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auvseg.bench.training.arms import ARMS, DEFAULT_ARMS, arms_named, drawn_at_random
+from auvseg.bench.training.plan import ARMS, DEFAULT_ARMS, arms_named, drawn_at_random
 from auvseg.errors import UsageError
 
 CASES = tuple(f"c{number:02}" for number in range(20))

@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from auvseg.bench.training.arms import ARMS
-from auvseg.bench.training.cells import Cell, summary_file
-from auvseg.bench.training.comparison import compare
+from auvseg.bench.training.comparison import as_markdown, compare, sentences, table_rows
+from auvseg.bench.training.plan import ARMS
 from auvseg.bench.training.removal import Removal
-from auvseg.bench.training.report import as_markdown, sentences, table_rows
+from auvseg.bench.training.trainings import Cell, summary_file
 
 CASES = [f"case_{number}" for number in range(12)]
 NAMES = {"1": "outer", "2": "inner"}

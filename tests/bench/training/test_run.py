@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 
 from auvseg.bench.detection.plan import Plan
-from auvseg.bench.training.arms import arms_named
-from auvseg.bench.training.cells import Cell, Protocol, train_cells
 from auvseg.bench.training.noisy_dataset import training_part, write_noisy_dataset
-from auvseg.bench.training.plan import NoisePlan
+from auvseg.bench.training.plan import NoisePlan, arms_named
 from auvseg.bench.training.preparation import Workspace
 from auvseg.bench.training.removal import FilterOptions, find_removals
 from auvseg.bench.training.run import bench_training
+from auvseg.bench.training.trainings import Cell, Protocol, train_cells
 from auvseg.data.dataset import read_dataset
 from auvseg.errors import RunError
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES

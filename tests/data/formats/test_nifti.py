@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.reading import image_sha256, read_array, read_header
 from auvseg.errors import ReadError
 

@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.formats import nifti_geometry
 from auvseg.data.reading import read_array, read_header
 from image_files import refusal

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.reading import files_of_volume, image_sha256, label_sha256, read_header
 from image_files import refusal
 

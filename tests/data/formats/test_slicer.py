@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.formats.slicer import Segment, names_segments, needed_export, segments_of
 from auvseg.data.reading import make_header, read_array, read_header, read_label
 from auvseg.errors import ReadError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.reading import read_array, read_header
 from image_files import refusal
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.layouts.description import Remarks
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auvseg.data.findings import Kind
-from auvseg.data.layouts.nnunet_names import arrange
+from auvseg.data.check.findings import Kind
+from auvseg.data.layouts.nnunet import arrange
 
 CASES = [f"case_{number:03d}" for number in range(12)]
 ENDING = ".nii.gz"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from auvseg.data.check.findings import Kind
 from auvseg.data.dataset import read_dataset
-from auvseg.data.findings import Kind
 
 DESCRIPTION = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
 

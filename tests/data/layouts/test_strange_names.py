@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from auvseg.data.check import check_dataset
+from auvseg.data.check.dataset import check_dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.data.layouts.naming import clean_id
 from auvseg.scoring.record import record_path

@@ -10,9 +10,9 @@ import pytest
 import SimpleITK
 from pydicom.uid import generate_uid
 
-from auvseg.data.check import check_dataset
+from auvseg.data.check.dataset import check_dataset
+from auvseg.data.check.findings import Kind
 from auvseg.data.dataset import read_dataset
-from auvseg.data.findings import Kind
 from auvseg.data.reading import label_sha256
 from auvseg.data.volume import load_volume
 from auvseg.errors import CaseError

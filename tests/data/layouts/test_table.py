@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auvseg.data.check.findings import Kind
 from auvseg.data.dataset import read_dataset
-from auvseg.data.findings import Kind
 from auvseg.errors import DatasetError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from auvseg import convert, read_dataset
 from auvseg.data.public import totalsegmentator
-from auvseg.data.public.totalsegmentator_classes import V1, V2
+from auvseg.data.public.totalsegmentator import V1, V2
 from auvseg.data.volume import load_volume
 from auvseg.errors import DatasetError
 from public_datasets import WRITERS, contents, save

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auvseg.data.public.merge import as_mask, paint, replaced
+from auvseg.data.public.convert_case import as_mask, paint, replaced
 from auvseg.errors import CaseError
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from auvseg.errors import RunError, UsageError
 from auvseg.report.figures import folder as module
 from auvseg.report.figures.folder import MARKER, FigureOptions, write_figures
-from auvseg.report.options import ReportOptions
+from auvseg.report.ranked_run import ReportOptions
 from auvseg.review.pseudonyms import read_key
 from report_runs import IDS
 

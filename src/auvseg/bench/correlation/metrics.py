@@ -1,10 +1,16 @@
-"""What a network reached, a number a case and class, whoever wrote it down: the one form that the readers produce."""
+"""What a network reached, read from a CSV or from the folder of `auvseg evaluate`."""
 
+import math
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from auvseg.errors import UsageError
+import pandas as pd
+
+from auvseg.errors import UsageError, did_you_mean
+from auvseg.files.safe_csv import unguarded_texts
 
 LOWER_IS_BETTER = ("hd95_mm",)
 """Columns of `auvseg evaluate` of which the lower number is the better one."""
@@ -61,3 +67,87 @@ def check_unique(rows: Iterable[MetricRow], where: str) -> None:
         if count > 1:
             what = f" and class {name or class_id!r}" if name or class_id is not None else ""
             raise UsageError(f"{where}: case {case!r}{what} stands there {count} times; keep one row of each")
+
+
+_HEADING = 1
+"""Lines before the first row, so that messages number lines as an editor does."""
+
+
+def read_csv_metrics(path: Path, column: str) -> Metrics:
+    """Read a CSV file.
+
+    Args:
+        path: the file; UTF-8, separated by commas.
+        column: heading of the number; capitals do not matter where that is unambiguous.
+
+    Raises:
+        UsageError: the file cannot be read, lacks a column, holds something that is no number, or a row twice.
+    """
+    table = _read(path)
+    columns = {wanted: _find(table, wanted) for wanted in ("case", "class", "class_id", "status", "reason", column)}
+    for wanted in ("case", column):
+        if columns[wanted] is None:
+            known = did_you_mean(wanted, map(str, table.columns))
+            advice = "name another with --column" if wanted == column else "a column 'case' must hold the case ids"
+            raise UsageError(f"{path.name}: has no column {wanted!r}: {advice}; {known}")
+    per_class = columns["class"] is not None or columns["class_id"] is not None
+    rows, failed = [], {}
+    for line, record in enumerate(table.to_dict("records"), start=_HEADING + 1):
+        cells = {wanted: "" if name is None else str(record[name]).strip() for wanted, name in columns.items()}
+        if cells["status"] == "failed":
+            failed[cells["case"]] = cells["reason"] or "failed"
+        else:
+            rows.append(_row(cells, column, per_class, f"{path.name}, line {line}"))
+    check_unique(rows, path.name)
+    return Metrics(column, per_class, tuple(rows), (path.name,), failed)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the heading would lose cells
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+            return unguarded_texts(table)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise UsageError(f"{path.name}: is no CSV file ({str(error).splitlines()[0]})") from None
+
+
+def _find(table: pd.DataFrame, wanted: str) -> str | None:
+    """The column of a name, or the only one that differs from it in capitals and blanks alone."""
+    if wanted in table.columns:
+        return wanted
+    alike = [str(name) for name in table.columns if str(name).strip().casefold() == wanted.casefold()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _row(cells: Mapping[str, str], column: str, per_class: bool, where: str) -> MetricRow:
+    if not cells["case"]:
+        raise UsageError(f"{where}: names no case")
+    class_id = _class_id(cells["class_id"], where)
+    if per_class and class_id is None and not cells["class"]:
+        raise UsageError(f"{where}: names no class; remove the row, or the column for numbers of whole cases")
+    return MetricRow(cells["case"], class_id, cells["class"], _number(cells[column], column, where), cells["reason"])
+
+
+def _class_id(text: str, where: str) -> int | None:
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if number != number or number != int(number):
+        raise UsageError(f"{where}: class_id is {text!r}, not a whole number; names belong into the column 'class'")
+    return int(number)
+
+
+def _number(text: str, column: Hashable, where: str) -> float:
+    if text.casefold() in ("", "nan", "na", "none", "null"):
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        raise UsageError(f"{where}: {column} is {text!r}, not a number; leave it empty where there is none") from None
+    return value if math.isfinite(value) else math.nan

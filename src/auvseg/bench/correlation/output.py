@@ -7,8 +7,8 @@ that this one does not draw are removed.
 from collections.abc import Callable
 from pathlib import Path
 
+from auvseg.bench.correlation.conclusions import sentences
 from auvseg.bench.correlation.correlate import Correlations
-from auvseg.bench.correlation.findings import sentences
 from auvseg.errors import RunError
 from auvseg.files import atomic
 from auvseg.files.owned_folder import OwnedFiles

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from auvseg.bench.correlation.csv_metrics import read_csv_metrics
-from auvseg.bench.correlation.metrics import Metrics
-from auvseg.bench.correlation.nnunet_summary import find_summaries, read_summaries
+from auvseg.bench.correlation.metrics import Metrics, read_csv_metrics
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError
+from auvseg.nnunet.results import find_summaries, read_summaries
 
 _CSV = "metrics.csv"
 """What `auvseg evaluate` calls its table."""

@@ -16,7 +16,7 @@ from auvseg.bench.detection.folder import BENCH_FILE, CLEAN, fault_setup, read_p
 from auvseg.bench.detection.plan import Fault, Plan
 from auvseg.bench.detection.planting import plant
 from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.isolation import IsolatedPool, Outcome
+from auvseg.data.workers.pool import IsolatedPool, Outcome
 from auvseg.errors import CaseError, RunError
 from auvseg.extractors.base import Extractor, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auvseg.bench.combination import with_combined
-from auvseg.bench.detection.findings import find
+from auvseg.bench.detection.judge import find
 from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import detect
-from auvseg.bench.training.arms import COMBINED, ORACLE, RANDOM
 from auvseg.bench.training.noisy_dataset import NoisyDataset
+from auvseg.bench.training.plan import COMBINED, ORACLE, RANDOM
 from auvseg.choices import Combine, Scope
 from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Dataset

@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auvseg.bench.training.arms import RANDOM, Arm, drawn_at_random
-from auvseg.bench.training.cells import Cell, CellEnd, Protocol, train_cells
-from auvseg.bench.training.comparison import Comparison, compare
+from auvseg.bench.training.comparison import Comparison, as_markdown, compare, table_rows
 from auvseg.bench.training.noisy_dataset import NoisyDataset, training_part, write_noisy_dataset
-from auvseg.bench.training.plan import NoisePlan
+from auvseg.bench.training.plan import RANDOM, Arm, NoisePlan, drawn_at_random
 from auvseg.bench.training.preparation import Workspace, prepare
 from auvseg.bench.training.removal import FilterOptions, Removal, find_removals
-from auvseg.bench.training.report import as_markdown, table_rows
+from auvseg.bench.training.trainings import Cell, CellEnd, Protocol, train_cells
 from auvseg.data.case import Dataset
 from auvseg.data.dataset import read_dataset
 from auvseg.errors import RunError

@@ -124,7 +124,7 @@ def _classes_of(run: Path) -> "Sequence[ClassDef] | None":
 
 def _result(result: "Correlations") -> dict[str, object]:
     """The `--json` output, documented in docs/command-line.md."""
-    from auvseg.bench.correlation.findings import overview, sentences
+    from auvseg.bench.correlation.conclusions import overview, sentences
 
     return {
         "metric": result.pairs.metric,
@@ -138,7 +138,7 @@ def _result(result: "Correlations") -> dict[str, object]:
 
 
 def _show(result: "Correlations", *, full: bool) -> None:
-    from auvseg.bench.correlation.findings import overview, sentences
+    from auvseg.bench.correlation.conclusions import overview, sentences
 
     for sentence in (result.pairs.sentences()[0], *sentences(result)):
         show(sentence)

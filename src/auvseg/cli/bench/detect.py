@@ -21,10 +21,10 @@ from auvseg.cli.score import (
 )
 from auvseg.cli.values import names, numbers, share
 from auvseg.data.case import Modality
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES, Prompt
+from auvseg.extractors.families import DEFAULT_MAX_SLICES, Prompt
 
 if TYPE_CHECKING:
-    from auvseg.bench.detection.findings import Findings
+    from auvseg.bench.detection.judge import Findings
     from auvseg.scoring.config import ScoreConfig
 
 _OF_A_RUN = (
@@ -112,8 +112,8 @@ def command(
     Example: [bold]auvseg bench detect nnUNet_raw/Dataset004_Hippocampus -o bench/hippocampus --minutes 60[/bold]
     """
     from auvseg.bench.corruptions import CORRUPTIONS
-    from auvseg.bench.detection.findings import find
     from auvseg.bench.detection.folder import BENCH_FILE
+    from auvseg.bench.detection.judge import find
     from auvseg.bench.detection.plan import Plan
     from auvseg.bench.detection.run import detect
     from auvseg.data.dataset import read_dataset
@@ -224,7 +224,7 @@ def _result(findings: "Findings", left: int) -> dict[str, object]:
 
 
 def _show(findings: "Findings", budget: float, faulty_share: float, *, full: bool) -> None:
-    from auvseg.bench.detection.findings import largest_weights
+    from auvseg.bench.detection.judge import largest_weights
 
     for sentence in findings.sentences():
         show(sentence)

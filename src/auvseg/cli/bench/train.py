@@ -12,7 +12,7 @@ from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import measures_named, named_modality, named_model
 from auvseg.cli.values import names, numbers, share
 from auvseg.data.case import Modality
-from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
+from auvseg.extractors.families import DEFAULT_MAX_SLICES
 
 if TYPE_CHECKING:
     from auvseg.bench.training.run import TrainingBench
@@ -101,12 +101,11 @@ def command(
     """
     from auvseg.bench.corruptions import CORRUPTIONS
     from auvseg.bench.detection.plan import Plan
-    from auvseg.bench.training.arms import DEFAULT_ARMS, arms_named
-    from auvseg.bench.training.cells import Protocol
-    from auvseg.bench.training.plan import NoisePlan
+    from auvseg.bench.training.plan import DEFAULT_ARMS, NoisePlan, arms_named
     from auvseg.bench.training.preparation import Workspace
     from auvseg.bench.training.removal import FilterOptions
     from auvseg.bench.training.run import BENCH_FILE, bench_training
+    from auvseg.bench.training.trainings import Protocol
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig
     from auvseg.scoring.device import choose_device
@@ -175,7 +174,7 @@ def command(
 
 def _result(result: "TrainingBench") -> dict[str, object]:
     """The `--json` output, documented in docs/command-line.md."""
-    from auvseg.bench.training.report import sentences
+    from auvseg.bench.training.comparison import sentences
 
     return {
         "faulty": result.faulty,
@@ -189,7 +188,7 @@ def _result(result: "TrainingBench") -> dict[str, object]:
 
 
 def _show(result: "TrainingBench", steps: int) -> None:
-    from auvseg.bench.training.report import sentences
+    from auvseg.bench.training.comparison import sentences
 
     title = (
         f"Dice on {result.held_out} clean cases, in %, ± over seeds; {result.faulty} of {result.training} training "

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.reasons import Reason
 
 Part = Literal["image", "label"]

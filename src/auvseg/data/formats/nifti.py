@@ -22,7 +22,7 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import Geometry, Header, Notes, Part, RawArray, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.nifti_geometry import geometry_of, require_usable

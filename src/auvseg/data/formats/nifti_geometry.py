@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from jaxtyping import Float64
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import (
     DIRECTION_TOLERANCE,
     Geometry,

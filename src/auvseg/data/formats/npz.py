@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
 from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.numbers import kept

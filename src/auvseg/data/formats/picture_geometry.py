@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 import numpy as np
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import (
     DIRECTION_TOLERANCE,
     LPS_TO_RAS,

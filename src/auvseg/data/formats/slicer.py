@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int32
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats import itk
 from auvseg.data.formats.header import Header, Notes, RawArray
 from auvseg.data.formats.painting import GRID_TOLERANCE, Voxels, label_map, structure_name

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import DIRECTION_TOLERANCE, Geometry, Notes, millimetres, mm_per_unit, to_millimetres
 from auvseg.data.formats.reasons import Reason
 

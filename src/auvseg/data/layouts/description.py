@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from auvseg.data.case import ClassDef
-from auvseg.data.findings import Finding, Kind, Problem
+from auvseg.data.check.findings import Finding, Kind, Problem
 from auvseg.errors import DatasetError
 from auvseg.files.text import decode, what_is_wrong, writable
 from auvseg.wording import counted

@@ -7,17 +7,31 @@ what is wrong is for `check` to say.
 
 import codecs
 import os
-from collections import Counter
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Finding, Kind, Problem
 from auvseg.data.layouts.description import Remarks, channels, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
-from auvseg.data.layouts.naming import clean_id, ending_of, has_ending, near_folder, some_of, visible_files
+from auvseg.data.layouts.naming import (
+    clean_id,
+    ending_of,
+    folded,
+    has_ending,
+    loosely,
+    near_folder,
+    some_of,
+    stem,
+    visible_files,
+)
 from auvseg.data.layouts.nnunet_labels import read_labels
-from auvseg.data.layouts.nnunet_names import arrange
+from auvseg.data.layouts.pairing import key_of
 from auvseg.data.reading import is_supported
 from auvseg.errors import DatasetError
 
@@ -178,3 +192,244 @@ def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: 
         )
         for name, case in sorted(found.items())
     ]
+
+
+@dataclass
+class FilesOfCase:
+    """What was found of one case.
+
+    Attributes:
+        images: file by channel.
+        label: the label; None where there is none.
+    """
+
+    images: dict[int, Path] = field(default_factory=dict)
+    label: Path | None = None
+
+
+class _Parsed(NamedTuple):
+    """What a name stands for."""
+
+    case_id: str
+    channel: int = 0
+
+
+class _Rule(NamedTuple):
+    """How a name may be made, and what to say of files that are named so; nothing of nnU-Net's own rule."""
+
+    parse: Callable[[str], _Parsed | None]
+    said: str = ""
+
+
+class _File(NamedTuple):
+    path: Path
+    stem: str
+    ends_well: bool
+
+
+class _Odd(NamedTuple):
+    """A file whose name is not as nnU-Net wants it."""
+
+    case_id: str
+    name: str
+    right: str
+
+
+_NO_SUFFIX = "without the channel suffix _0000"
+_WITH_WORD = "with a word in the name that nnU-Net does not cut off"
+_SUFFIX = re.compile(r"(.+)_(\d{4})", re.DOTALL)
+
+
+def _by(pattern: str) -> Callable[[str], _Parsed | None]:
+    """Names of a pattern that holds the case's id, and perhaps the channel's number."""
+    whole = re.compile(pattern, re.DOTALL)
+
+    def parse(name: str) -> _Parsed | None:
+        found = whole.fullmatch(name)
+        return None if found is None else _Parsed(found[1], int(found[2]) if whole.groups > 1 else 0)
+
+    return parse
+
+
+def _by_word(name: str) -> _Parsed | None:
+    """Names with a word such as `_image` or `_seg` beside the id."""
+    suffix = _SUFFIX.fullmatch(name)
+    base, channel = (suffix[1], int(suffix[2])) if suffix else (name, 0)
+    return None if key_of(base) == base else _Parsed(key_of(base), channel)
+
+
+_IMAGE_RULES = (
+    _Rule(_by(_SUFFIX.pattern)),
+    _Rule(_by(r"(.+)[.\- ](\d{4})"), "without _ before the number of the channel"),
+    _Rule(_by(r"(.+)[_.\- ](?:c|ch|channel|mod)?(\d{1,3})"), "without four digits for the channel"),
+    _Rule(_by(r"(.+_\d{4})"), f"{_NO_SUFFIX}, so that nnU-Net takes their own last digits for it"),
+    _Rule(_by(r"(.+)"), _NO_SUFFIX),
+    _Rule(_by_word, _WITH_WORD),
+)
+_LABEL_RULES = (
+    _Rule(_by(r"(.+)")),
+    _Rule(_by(r"(.+)[_.\- ]\d{4}"), "with a channel suffix, which nnU-Net's labels do not carry"),
+    _Rule(_by_word, _WITH_WORD),
+)
+_OTHERWISE = "with other letters, zeros or separators than the other file of the case"
+_LOOKS: tuple[Callable[[str], str], ...] = (str, folded, loosely)
+"""How two names of one case may be compared, the closest first."""
+
+
+def arrange(
+    images: Sequence[Path], labels: Sequence[Path], ending: str, folders: tuple[str, str], notes: list[str]
+) -> tuple[dict[str, FilesOfCase], list[Finding]]:
+    """Tell which files are which case's.
+
+    Args:
+        images: the files of the images folder.
+        labels: the files of the labels folder.
+        ending: what names should end in.
+        folders: names of the two folders, for messages.
+        notes: gets a sentence for files that are ignored.
+
+    Returns:
+        The files of every case by its id, and a finding for every way in which names are not as nnU-Net wants them.
+    """
+    found = _Arrangement(ending)
+    of_images, of_labels = _candidates(images, ending), _candidates(labels, ending)
+    while (match := _match(of_images, of_labels)) is not None:
+        for case_id, (files, label) in match.pairs.items():
+            for channel, file in files.items():
+                found.add_image(case_id, channel, file, match.image_rule.said)
+            found.add_label(case_id, label, match.label_rule.said)
+        taken = {file for files, label in match.pairs.values() for file in (*files.values(), label)}
+        of_images = [file for file in of_images if file not in taken]
+        of_labels = [file for file in of_labels if file not in taken]
+    found.add_rest(of_images, of_labels)
+    for paths, folder in ((images, folders[0]), (labels, folders[1])):
+        notes += found.ignored(paths, folder)
+    return found.cases, found.findings(folders)
+
+
+class _Arrangement:
+    """The cases that were found so far, and the odd names among their files."""
+
+    def __init__(self, ending: str) -> None:
+        self.cases: dict[str, FilesOfCase] = {}
+        self.taken: set[Path] = set()
+        self._ending = ending
+        self._counts = [0, 0]
+        self._odd: dict[tuple[int, str], list[_Odd]] = defaultdict(list)
+
+    def add_image(self, case_id: str, channel: int, file: _File, said: str) -> None:
+        """Take a file for a channel of a case, unless there is one already."""
+        images = self.cases.setdefault(case_id, FilesOfCase()).images
+        if channel not in images:
+            images[channel] = file.path
+            self._take(0, case_id, file, f"{case_id}_{channel:04d}{self._ending}", said)
+
+    def add_label(self, case_id: str, file: _File, said: str) -> None:
+        """Take a file for the label of a case, unless there is one already."""
+        case = self.cases.setdefault(case_id, FilesOfCase())
+        if case.label is None:
+            case.label = file.path
+            self._take(1, case_id, file, f"{case_id}{self._ending}", said)
+
+    def add_rest(self, images: Iterable[_File], labels: Iterable[_File]) -> None:
+        """Take what belongs to no other file for cases that lack one, as nnU-Net would; other endings aside."""
+        for file in images:
+            if file.ends_well:
+                suffix = _SUFFIX.fullmatch(file.stem)
+                case_id, channel = (suffix[1], int(suffix[2])) if suffix else (file.stem, 0)
+                self.add_image(case_id, channel, file, "" if suffix else _NO_SUFFIX)
+        for file in labels:
+            if file.ends_well:
+                self.add_label(file.stem, file, "")
+
+    def ignored(self, files: Iterable[Path], folder: str) -> list[str]:
+        """A sentence for each sort of files that were not taken."""
+        left = [path.name for path in files if path not in self.taken]
+        # Beside a TIFF, a JSON file states the voxel size.
+        beside = (".json",) if self._ending.casefold() in (".tif", ".tiff") else ()
+        others = [name for name in left if not has_ending(name, self._ending) and not name.endswith(beside)]
+        seconds = [name for name in left if has_ending(name, self._ending)]
+        sorts = ((others, f"do not end in {self._ending}"), (seconds, "are a second file of their case"))
+        return [f"{len(names)} files in {folder} {said}: {some_of(names)} ignored" for names, said in sorts if names]
+
+    def _take(self, part: int, case_id: str, file: _File, right: str, said: str) -> None:
+        self.taken.add(file.path)
+        self._counts[part] += 1
+        if file.path.name != right:
+            other = _OTHERWISE if file.ends_well else f"without the ending {self._ending}"
+            self._odd[part, said or other].append(_Odd(clean_id(case_id), clean_id(file.path.name), clean_id(right)))
+
+    def findings(self, folders: tuple[str, str]) -> list[Finding]:
+        """One a way in which names are odd."""
+        right = list(self._counts)
+        for (part, _), odd in self._odd.items():
+            right[part] -= len(odd)
+        found = []
+        for (part, said), odd in sorted(self._odd.items()):
+            names = sorted(one.name for one in odd)
+            first = min(odd, key=lambda one: one.name)
+            message = (
+                f"{right[part]} of {self._counts[part]} {('images', 'labels')[part]} in {folders[part]} are named as "
+                f"nnU-Net wants; {len(odd)} {said}: {some_of(names)}"
+            )
+            same_format = ending_of(first.name).casefold() == self._ending.casefold()
+            verb = "rename" if same_format else "convert"
+            advice = f"{verb} {first.name} to {first.right}" + (", and the others likewise" if len(odd) > 1 else "")
+            found.append(Problem(Kind.MISNAMED_FILE, message, advice).of_cases("", (one.case_id for one in odd)))
+        return found
+
+
+class _Match(NamedTuple):
+    """Images and labels that a pair of rules makes belong together."""
+
+    image_rule: _Rule
+    label_rule: _Rule
+    pairs: dict[str, tuple[dict[int, _File], _File]]
+
+
+def _match(images: list[_File], labels: list[_File]) -> _Match | None:
+    """By nnU-Net's rule what it can, else by the pair of mistakes that explains most; None where none explains any."""
+    best: _Match | None = None
+    for look, image_rule, label_rule in product(_LOOKS, _IMAGE_RULES, _LABEL_RULES):
+        pairs = _pairs(images, labels, image_rule, label_rule, look) if images and labels else {}
+        if len(pairs) > (0 if best is None else len(best.pairs)):
+            best = _Match(image_rule, label_rule, pairs)
+            if look is str and not (image_rule.said or label_rule.said):
+                break
+    return best
+
+
+def _pairs(
+    images: list[_File], labels: list[_File], image_rule: _Rule, label_rule: _Rule, look: Callable[[str], str]
+) -> dict[str, tuple[dict[int, _File], _File]]:
+    """Images and label by case; what two files would be at once is nobody's."""
+    image_names = _parsed(images, image_rule, look)
+    label_names = _parsed(labels, label_rule, look)
+    pairs = {}
+    for key in image_names.keys() & label_names.keys():
+        (found,) = label_names[key][:1]
+        files = {parsed.channel: file for parsed, file in image_names[key]}
+        if len(label_names[key]) == 1 and len(files) == len(image_names[key]):
+            # The side that follows nnU-Net's rule knows how the case is spelt; nnU-Net itself goes by the images.
+            spelt = min((parsed.channel, parsed.case_id) for parsed, _ in image_names[key])[1]
+            if image_rule.said and not label_rule.said:
+                spelt = found[0].case_id
+            pairs[spelt] = files, found[1]
+    return dict(sorted(pairs.items()))
+
+
+def _parsed(files: Iterable[_File], rule: _Rule, look: Callable[[str], str]) -> dict[str, list[tuple[_Parsed, _File]]]:
+    found = defaultdict(list)
+    for file in files:
+        parsed = rule.parse(file.stem)
+        if parsed is not None and (key := look(parsed.case_id)):
+            found[key].append((parsed, file))
+    return found
+
+
+def _candidates(files: Sequence[Path], ending: str) -> list[_File]:
+    """Files of the declared ending, and images of another that do not repeat one of those."""
+    usual = [_File(path, path.name[: -len(ending)], True) for path in files if has_ending(path.name, ending)]
+    there = {file.stem for file in usual}
+    others = [path for path in files if not has_ending(path.name, ending) and is_supported(path)]
+    return usual + [_File(path, stem(path.name), False) for path in others if stem(path.name) not in there]

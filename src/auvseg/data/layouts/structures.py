@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auvseg.data.case import Case, ClassDef, Dataset
-from auvseg.data.findings import Kind
+from auvseg.data.check.findings import Kind
 from auvseg.data.formats.dicom.instance import Instance, read_instance, structures_of
 from auvseg.data.formats.dicom.series import files_of
 from auvseg.data.formats.slicer import segments_of

@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any, Literal, get_args
 
 from auvseg.choices import PublicDataset
-from auvseg.data.isolation import IsolatedPool
 from auvseg.data.layouts.naming import some_of
 from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.public import feta, kits, lits, msd, totalsegmentator, word
@@ -20,10 +19,18 @@ from auvseg.data.public.classes import TargetClass, target_classes
 from auvseg.data.public.convert_case import CaseJob, CaseResult, convert_case
 from auvseg.data.public.description import DESCRIPTION_NAME, SPLITS_NAME, describe
 from auvseg.data.public.nifti_files import ending_of
-from auvseg.data.public.record import FOLDER
-from auvseg.data.public.report import REPORT_NAME, Conversion, Row, as_csv, files_in_words
 from auvseg.data.public.source import SourceCase, SourceDataset
-from auvseg.data.public.target_folder import TargetFolder, open_target
+from auvseg.data.public.target import (
+    FOLDER,
+    REPORT_NAME,
+    Conversion,
+    Row,
+    TargetFolder,
+    as_csv,
+    files_in_words,
+    open_target,
+)
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.files import atomic
 

@@ -1,26 +1,38 @@
 """One case, in a worker: its label read, mended and put together, its image referenced, linked, copied or split."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
+from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 
 from auvseg.data.case import ClassDef
+from auvseg.data.label_values import as_label
 from auvseg.data.layouts.naming import some_of
 from auvseg.data.layouts.references import path_for_nnunet
 from auvseg.data.public.classes import TargetClass
-from auvseg.data.public.grid import on_image_grid
-from auvseg.data.public.merge import as_mask, label_dtype, paint, replaced
 from auvseg.data.public.nifti_files import axes_on_disk, channel_bytes, ending_of, label_bytes, repacked
-from auvseg.data.public.outputs import Output, check_free, is_known, write
-from auvseg.data.public.record import CaseRecord, read_record, state_of, write_record
-from auvseg.data.public.report import Event, Row, files_in_words
 from auvseg.data.public.source import SourceCase
-from auvseg.data.reading import Header, read_array, read_header
+from auvseg.data.public.target import (
+    CaseRecord,
+    Event,
+    Output,
+    Row,
+    check_free,
+    files_in_words,
+    is_known,
+    read_record,
+    state_of,
+    write,
+    write_record,
+)
+from auvseg.data.reading import Header, RawArray, make_header, read_array, read_header
+from auvseg.data.volume import grid_difference
 from auvseg.errors import CaseError, UsageError
 
 _SPATIAL = 3
@@ -252,3 +264,138 @@ def _write(job: CaseJob, output: Output) -> None:
     except OSError as error:
         advice = "; --copy needs no links" if output.kind == "link" else ""
         raise CaseError(f"{output.relative}: cannot be written ({error.strerror or error}){advice}") from None
+
+
+_SPATIAL_OF_GRID = 3
+
+
+def on_image_grid(label: RawArray, image: Header, path: Path) -> tuple[NDArray[Any], str]:
+    """The label's voxels in the order of the image's, and a sentence that says what was mended.
+
+    Where the label's header puts it on the image's grid with its axes in another order or direction, its axes are
+    turned. Where the headers contradict each other and the shapes are equal, voxels are taken one by one, as nnU-Net
+    does: the copy gets the image's affine.
+
+    Args:
+        label: as read.
+        image: the image's header.
+        path: the label's file, for messages.
+
+    Returns:
+        Voxels (X, Y, Z) in the image's order on disk; the sentence is empty where nothing had to be mended.
+
+    Raises:
+        CaseError: the label has further axes, or another shape than the image.
+    """
+    shape = image.shape[:_SPATIAL_OF_GRID]
+    if len(label.header.shape) != _SPATIAL_OF_GRID:
+        raise CaseError(f"{path.name}: a label has three axes, this one has the shape {label.header.shape}")
+    difference = grid_difference(image, label.header)
+    if label.header.shape == shape and difference is None:
+        return label.array, ""
+    turned = _turned(label, image, path)
+    if turned is not None:
+        return turned, f"its axes pointed to {label.header.axcodes}; turned to the image's {image.axcodes}"
+    if label.header.shape != shape:
+        raise CaseError(
+            f"{path.name}: the label has {_by(label.header.shape)} voxels, the image {_by(shape)}; no header can mend "
+            "that"
+        )
+    return label.array, f"{difference}; the copy has the image's affine, voxel by voxel"
+
+
+def _turned(label: RawArray, image: Header, path: Path) -> NDArray[Any] | None:
+    """The voxels in the image's order if both headers describe one grid, else None."""
+    if label.header.axcodes == image.axcodes:
+        return None
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt(tuple(label.header.axcodes)),
+        nib.orientations.axcodes2ornt(tuple(image.axcodes)),
+    )
+    array = nib.orientations.apply_orientation(label.array, turn)
+    affine = label.header.affine @ nib.orientations.inv_ornt_aff(turn, label.header.shape)
+    header = make_header(path, array.shape, affine, array.dtype)
+    same = header.shape == image.shape[:_SPATIAL_OF_GRID] and grid_difference(image, header) is None
+    return array if same else None
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(str(size) for size in shape)
+
+
+_MOST_VALUES_NAMED = 5
+_MOST_VALUE = np.iinfo(np.uint16).max
+
+
+def label_dtype(highest: int) -> np.dtype[Any]:
+    """The smallest unsigned type that holds every label value up to `highest`."""
+    return np.dtype(np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16)
+
+
+def replaced(
+    array: Shaped[np.ndarray, "X Y Z"], new_values: Mapping[int, int], highest: int, name: str
+) -> Shaped[np.ndarray, "X Y Z"]:
+    """A label with every value replaced.
+
+    Args:
+        array: (X, Y, Z) label values as read.
+        new_values: new value of every value that may occur, 0 included.
+        highest: the highest new value of the data set, which sets the type.
+        name: the file, for messages.
+
+    Raises:
+        CaseError: values that are no whole numbers, or that `new_values` does not have.
+    """
+    values = as_label(array, name) if array.dtype.kind == "f" else array
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > _MOST_VALUE:
+        raise CaseError(f"{name}: label values from {low} to {high}; the data set declares 0 to {max(new_values)}")
+    table = np.zeros(max(high, *new_values) + 1, dtype=label_dtype(highest))
+    for old, new in new_values.items():
+        table[old] = new
+    seen = np.zeros(table.shape, dtype=bool)
+    out = np.empty(values.shape, dtype=table.dtype)
+    # Plane by plane: NumPy makes indices of eight bytes a voxel.
+    for plane in range(values.shape[-1]):
+        found = values[..., plane]
+        seen[found] = True
+        out[..., plane] = table[found]
+    unknown = [value for value in np.flatnonzero(seen).tolist() if value not in new_values]
+    if unknown:
+        some = ", ".join(str(value) for value in unknown[:_MOST_VALUES_NAMED])
+        raise CaseError(f"{name}: holds the label values {some}, which the data set does not declare")
+    return out
+
+
+def as_mask(array: NDArray[Any], name: str) -> tuple[Bool[np.ndarray, "X Y Z"], str]:
+    """A binary mask, and a sentence where its values are not 0 and 1; everything above 0 counts.
+
+    Raises:
+        CaseError: values that are negative or no whole numbers.
+    """
+    values = as_label(array, name) if array.dtype.kind == "f" else array
+    if values.dtype == np.bool_:
+        return values, ""
+    low, high = int(values.min()), int(values.max())
+    if low < 0:
+        raise CaseError(f"{name}: a mask with the value {low}; masks are 0 and 1")
+    return values > 0, f"holds values up to {high}: everything above 0 is taken as inside" if high > 1 else ""
+
+
+def paint(out: Shaped[np.ndarray, "X Y Z"], mask: Bool[np.ndarray, "X Y Z"], value: int) -> Counter[int]:
+    """Set the voxels of a mask to a value, and count the voxels of every other class that it takes.
+
+    Args:
+        out: (X, Y, Z) label values so far; changed in place.
+        mask: (X, Y, Z).
+        value: of the mask's class.
+
+    Returns:
+        Number of voxels by the class value that they had.
+    """
+    # Most masks of a case are empty, and looking is a tenth of painting.
+    if not mask.any():
+        return Counter()
+    before = np.bincount(out[mask])
+    out[mask] = value
+    return Counter({old: int(count) for old, count in enumerate(before) if count and old not in (0, value)})

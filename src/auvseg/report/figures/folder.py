@@ -21,9 +21,7 @@ from auvseg.report.figures.images import planes, thumbnails
 from auvseg.report.figures.measures import against, cut, distribution, require
 from auvseg.report.figures.save import FORMATS, save
 from auvseg.report.figures.structures import bands_of, contributions, spectrum
-from auvseg.report.options import ReportOptions
-from auvseg.report.prepared import Prepared, prepare
-from auvseg.report.ranked_run import shown_measures
+from auvseg.report.ranked_run import Prepared, ReportOptions, prepare, shown_measures
 from auvseg.scoring.record import file_name
 from auvseg.scoring.run import read_run
 from auvseg.scoring.table import load_run

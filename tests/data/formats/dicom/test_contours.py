@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.reading import make_header, read_label
 from auvseg.errors import ReadError
 from dicom_files import Scan, circle, rectangle, write_contours

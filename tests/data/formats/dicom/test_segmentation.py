@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.reading import read_array, read_header, read_label
 from auvseg.errors import ReadError
 from dicom_files import MR, Scan, rectangle, write_contours, write_enhanced, write_segmentation, write_series

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.dicom.image import header_of
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error

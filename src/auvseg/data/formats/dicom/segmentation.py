@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
-from auvseg.data.findings import Kind, Problem
+from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.dicom.image import header_of
 from auvseg.data.formats.dicom.pixels import check_pixels, pixels_of
 from auvseg.data.formats.dicom.planes import Plane, planes_of

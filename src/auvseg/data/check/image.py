@@ -1,0 +1,134 @@
+"""What is wrong with one image file: further axes, NaN, nothing to see, intensities that cannot be what they claim.
+
+One pass, plane by plane, so that a large volume costs one plane beside itself.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auvseg.data.case import Modality
+from auvseg.data.check.findings import Kind, Problem
+from auvseg.data.formats.reasons import Reason
+from auvseg.data.reading import RawArray
+from auvseg.data.volume import colour_channels
+
+_MOST_HU = float(np.iinfo(np.int16).max)
+_MOST_WITHOUT_BONE = 1000.0
+"""A region without fat and air has no dense bone either; intensities with an offset of 1000 or 1024 pass this."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one pass over the voxels tells.
+
+    Attributes:
+        not_finite: voxels that are NaN or infinite.
+        ranges: lowest and highest finite value of every channel, in order; (inf, -inf) where there is none.
+        content_sha256: hash of shape and values, whatever the type on disk, the format or the compression.
+    """
+
+    not_finite: int
+    ranges: tuple[tuple[float, float], ...]
+    content_sha256: str
+
+
+def planes(array: NDArray[Any]) -> NDArray[Any]:
+    """The array as (plane, y, x) without a copy where it is stored like a NIfTI; further axes become planes."""
+    return array.reshape(*array.shape[:2], -1, order="F").transpose()
+
+
+def content_sha256(array: NDArray[Any]) -> str:
+    """Sha256 of shape and values: equal values are equal whatever type holds them."""
+    digest = hashlib.sha256(repr(array.shape).encode())
+    for plane in planes(array):
+        digest.update(_as_bytes(plane))
+    return digest.hexdigest()
+
+
+def _as_bytes(plane: NDArray[Any]) -> bytes:
+    # float64 holds every float32 and every integer that occurs; adding zero makes -0.0 and 0.0 one value.
+    return np.add(plane, 0.0, dtype=np.float64).tobytes()
+
+
+def image_facts(array: NDArray[Any]) -> ImageFacts:
+    """Look at every voxel once.
+
+    Args:
+        array: as stored, three axes and perhaps a fourth of channels.
+    """
+    digest = hashlib.sha256(repr(array.shape).encode())
+    channels = array.shape[3] if array.ndim > 3 else 1
+    low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
+    not_finite = 0
+    for number, plane in enumerate(planes(array)):
+        digest.update(_as_bytes(plane))
+        finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
+        not_finite += plane.size - finite.size
+        if finite.size:
+            # The planes of one channel follow each other; those of further axes repeat the channels.
+            channel = number // array.shape[2] % channels
+            low[channel] = min(low[channel], float(finite.min()))
+            high[channel] = max(high[channel], float(finite.max()))
+    return ImageFacts(not_finite, tuple(zip(low.tolist(), high.tolist(), strict=True)), digest.hexdigest())
+
+
+def image_problems(
+    raw: RawArray, facts: ImageFacts, *, channel_count: int, modality: Modality | None
+) -> Iterator[Problem]:
+    """Every problem of one image file.
+
+    Args:
+        raw: the file.
+        facts: of its voxels.
+        channel_count: channels that this one file should hold.
+        modality: how the data set says that intensities are to be read.
+    """
+    yield from _axis_problems(raw, channel_count)
+    if facts.not_finite:
+        yield Problem(Kind.NAN_OR_INF, f"{facts.not_finite} voxels are NaN or infinite")
+    for number, (low, high) in enumerate(facts.ranges):
+        where = f"channel {number}: " if len(facts.ranges) > 1 else ""
+        if low == high:
+            yield Problem(Kind.CONSTANT_IMAGE, f"{where}every voxel is {low:g}")
+        elif low < high:
+            unlikely = _unlikely_range(low, high, raw.array.dtype, modality)
+            if unlikely is not None:
+                yield Problem(Kind.IMPLAUSIBLE_INTENSITY, where + unlikely)
+
+
+def _axis_problems(raw: RawArray, channel_count: int) -> Iterator[Problem]:
+    shape = raw.header.shape
+    held = shape[3] if len(shape) == 4 else 1
+    if (colours := colour_channels(raw, channel_count)) is not None:
+        yield Problem(Kind.CHANNEL_MISMATCH, *colours)
+    elif len(shape) > 4 or (len(shape) == 4 and channel_count == 1):
+        yield Problem(Kind.TOO_MANY_AXES, f"{len(shape)} axes: {'×'.join(map(str, shape))}")
+    elif held != channel_count:
+        yield Problem(Kind.CHANNEL_MISMATCH, *Reason.CHANNELS.in_words(held=held, declared=channel_count))
+
+
+def _unlikely_range(low: float, high: float, dtype: np.dtype[Any], modality: Modality | None) -> str | None:
+    strange = _unlikely_hu(low, high) if modality == "ct" else None
+    if strange is not None:
+        return strange
+    if modality == "windowed" and (low < 0 or high > 255):
+        return f"{low:g} to {high:g}, but windowed intensities are 0 to 255"
+    if dtype.kind == "i" and (low == np.iinfo(dtype).min or high == np.iinfo(dtype).max):
+        return f"{low:g} to {high:g} touches the limit of {dtype}: values may have overflowed"
+    return None
+
+
+def _unlikely_hu(low: float, high: float) -> str | None:
+    """What keeps a range from being Hounsfield units: air is -1000, fat -100, water 0, bone 300 to 2000."""
+    if high > _MOST_HU:
+        return f"up to {high:g}, which is no Hounsfield unit: negative values may have wrapped"
+    if low >= 0 and high > _MOST_WITHOUT_BONE:
+        return f"{low:g} to {high:g} without a negative value: air is -1000 HU, so an offset may be missing"
+    if (low, high) == (0.0, 255.0):
+        return "0 to 255, as after windowing to eight bits: these are no Hounsfield units"
+    return None

@@ -1,0 +1,1 @@
+"""Processes in which a crash costs one task, and the memory they may use."""

@@ -1,0 +1,1 @@
+"""CLIP-driven universal model: a volume, and its own classes."""

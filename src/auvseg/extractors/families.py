@@ -1,0 +1,218 @@
+"""Every extractor that auvseg brings: where it is, what it is told, and what a user should know before choosing it.
+
+Facts alone, so that help texts and checks of options need no torch. `docs/models.md` shows the same as a table.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+Prompt = Literal["label", "middle", "none"]
+"""What a model is told: boxes drawn from the `label`, one on every plane of a structure; the box on its `middle` plane
+alone, from where the model carries its own mask to the others; or `none` (the whole image)."""
+
+Takes = Literal["nothing", "file", "folder"]
+
+EXPERIMENTAL = "experimental: never run with published weights here"
+"""Status of an extractor that has only ever run with random weights."""
+
+DEFAULT_MAX_SLICES: int | None = None
+"""Planes a structure, at most, where nobody says how many, for every command alike; None: all of them."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an extractor without opening it.
+
+    Attributes:
+        name: what a user types.
+        home: module and class.
+        told: what the model is told of a case.
+        classes: which classes it has.
+        modalities: what it was trained on.
+        licence: of its weights, in words.
+        memory: what it needs beside the case itself.
+        takes: what `--model` is.
+        own_classes: whether it segments classes of its own, so that a class map means something.
+        carries_masks: whether it can carry a mask from plane to plane, and so be told a box on the middle one alone.
+        whole_volumes: whether it sees volumes and not planes, so that `--max-slices` means nothing.
+        predicted_iou: whether it estimates its own mask's quality.
+        names: module and attribute of its classes' names, where they are known without its file.
+        experimental: whether it was only ever run with random weights: equal to the authors' network on them, but how
+            well the published ones segment, and what measures find with them, was never measured by auvseg.
+    """
+
+    name: str
+    home: str
+    told: str
+    classes: str
+    modalities: str
+    licence: str
+    memory: str
+    takes: Takes = "nothing"
+    own_classes: bool = False
+    carries_masks: bool = False
+    whole_volumes: bool = False
+    predicted_iou: bool = True
+    names: str | None = None
+    experimental: bool = False
+
+    @property
+    def status(self) -> str:
+        """What a user must be told about how far it was tested; empty if nothing."""
+        return EXPERIMENTAL if self.experimental else ""
+
+    def class_names(self) -> tuple[str, ...]:
+        """What its classes are called, as far as its file need not be asked; for `segvol` some that may be."""
+        if self.names is None:
+            return ()
+        module, _, attribute = self.names.partition(":")
+        return tuple(getattr(import_module(module), attribute))
+
+
+def _of_volumes(
+    name: str,
+    home: str,
+    classes: str,
+    modalities: str,
+    licence: str,
+    memory: str,
+    *,
+    takes: Takes = "file",
+    told: str = "nothing",
+    names: str | None = None,
+    experimental: bool = True,
+) -> Facts:
+    """A model that sees volumes and has classes of its own."""
+    return Facts(
+        name=name,
+        home=f"auvseg.extractors.{home}",
+        told=told,
+        classes=classes,
+        modalities=modalities,
+        licence=licence,
+        memory=memory,
+        takes=takes,
+        own_classes=True,
+        whole_volumes=True,
+        predicted_iou=False,
+        names=names,
+        experimental=experimental,
+    )
+
+
+def _total(suffix: str, home: str, classes: str, modalities: str) -> Facts:
+    """One of TotalSegmentator's tasks."""
+    place = f"totalsegmentator:{home}"
+    return _of_volumes(
+        f"totalsegmentator{suffix}",
+        place,
+        classes,
+        modalities,
+        "Apache-2.0",
+        "nnU-Net's own",
+        takes="folder",
+        names="auvseg.data.public.totalsegmentator:V2" if modalities == "CT" else None,
+    )
+
+
+EXTRACTORS: tuple[Facts, ...] = (
+    Facts(
+        name="lite-medsam",
+        home="auvseg.extractors.lite_medsam.extractor:LiteMedSAM",
+        told="a box from the label, or the whole plane",
+        classes="any: those of the data set",
+        modalities="CT, MRI, other",
+        licence="Apache-2.0",
+        memory="0.5 GB",
+    ),
+    Facts(
+        name="medsam2",
+        home="auvseg.extractors.medsam2.extractor:MedSAM2",
+        told="a box from the label on every plane or on the middle one, or the whole plane",
+        classes="any: those of the data set",
+        modalities="CT, MRI, other",
+        licence="research and education only",
+        memory="1 GB",
+        takes="file",
+        carries_masks=True,
+        experimental=True,
+    ),
+    _of_volumes(
+        "vista3d",
+        "vista3d:Vista3D",
+        "124 of CT: organs, vessels, bones, muscles, seven lesions",
+        "CT",
+        "research and evaluation only",
+        "6 GB",
+        names="auvseg.extractors.vista3d.extractor:VISTA3D_CLASSES",
+    ),
+    _of_volumes(
+        "segvol",
+        "segvol:SegVol",
+        "any whose name is of known words",
+        "CT",
+        "upstream names none",
+        "4 GB",
+        told="the class's name",
+        names="auvseg.extractors.segvol.extractor:USUAL",
+    ),
+    _of_volumes(
+        "clip-driven",
+        "clip_driven:ClipDriven",
+        "32 of CT: organs, vessels, seven lesions",
+        "CT",
+        "not commercial, no adapted versions",
+        "5 GB",
+        names="auvseg.extractors.clip_driven.extractor:NAMES",
+    ),
+    _of_volumes(
+        "voxtell",
+        "voxtell:VoxTell",
+        "those whose text vectors are there",
+        "CT, MRI",
+        "not verified; see its authors",
+        "12 GB",
+        takes="folder",
+        told="the class's name",
+    ),
+    _total("", "TotalSegmentator", "117 of CT", "CT"),
+    _total("-fast", "TotalSegmentatorFast", "117 of CT, at 3 mm", "CT"),
+    _total("-mr", "TotalSegmentatorMR", "50 of MRI", "MRI"),
+    _total("-mr-fast", "TotalSegmentatorMRFast", "50 of MRI, at 3 mm", "MRI"),
+    _of_volumes(
+        "nnunet",
+        "nnunet:NnUNet",
+        "those that the network was trained on",
+        "what the network was trained on",
+        "yours",
+        "nnU-Net's own",
+        takes="folder",
+        experimental=False,
+    ),
+    _of_volumes(
+        "module",
+        "module:DescribedModule",
+        "those that you name",
+        "what you name",
+        "yours",
+        "its own",
+        experimental=False,
+    ),
+    Facts(
+        name="none",
+        home="auvseg.extractors.no_model:NoModel",
+        told="nothing: there is no model",
+        classes="those of the data set",
+        modalities="CT, MRI, other",
+        licence="none needed",
+        memory="none",
+        predicted_iou=False,
+    ),
+)
+"""In the order in which they are listed."""
+
+
+def facts_of(name: str) -> Facts | None:
+    """What is known of an extractor; None where it is not one of auvseg's own."""
+    return next((facts for facts in EXTRACTORS if facts.name == name), None)

@@ -1,0 +1,1 @@
+"""LiteMedSAM: box prompts on 2D planes, weights with the package."""

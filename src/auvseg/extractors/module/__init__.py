@@ -1,0 +1,1 @@
+"""A network of the user's, exported or described in JSON."""

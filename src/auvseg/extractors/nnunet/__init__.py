@@ -1,0 +1,1 @@
+"""A trained nnU-Net as an extractor."""

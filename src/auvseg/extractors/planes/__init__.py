@@ -1,0 +1,1 @@
+"""What models of 2D planes and boxes share."""

@@ -1,0 +1,1 @@
+"""TotalSegmentator: several nnU-Nets of published weights."""

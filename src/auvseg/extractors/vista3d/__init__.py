@@ -1,0 +1,1 @@
+"""VISTA3D: a volume, and its own classes."""

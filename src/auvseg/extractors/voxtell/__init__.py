@@ -1,0 +1,1 @@
+"""VoxTell: a volume, and the names of its classes as text."""

@@ -1,1 +1,0 @@
-"""Where other people's frameworks meet auvseg."""
