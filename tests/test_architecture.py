@@ -12,12 +12,12 @@ import auvseg
 SOURCE = Path(auvseg.__file__).parent
 DESIGN = Path(__file__).parents[1] / "docs" / "design.md"
 
-# A stage may import the stages before it, and itself. `nnunet` holds what several stages know of nnU-Net, so that each of
-# its modules has a place of its own.
+# A stage may import the stages before it, and itself. `nnunet` holds what several stages know of nnU-Net, so that each
+# of its modules has a place of its own.
 STAGES = (
     ("_version", "choices", "errors", "shapes", "wording"),
     ("files",),
-    ("data", "nnunet.splits"),
+    ("data", "nnunet.raw", "nnunet.splits"),
     ("weights",),
     ("nnunet.preprocessed", "nnunet.search_path"),
     ("extractors", "nnunet.model"),

@@ -5,7 +5,6 @@ kernel; it is stronger in the middle of a thick patient, where fewest photons ar
 """
 
 import gzip
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +32,8 @@ from auvseg.demo.anatomy import (
 )
 from auvseg.demo.geometry import Field, Frequency, Grid, Space, bent, filtered_noise, regular_space, smooth_noise
 from auvseg.errors import UsageError
-from auvseg.files.atomic import TEMPORARY_PREFIX, write_bytes, write_text
+from auvseg.files.atomic import TEMPORARY_PREFIX, write_bytes
+from auvseg.nnunet.raw import DATASET_JSON, as_json, described
 from auvseg.shapes import ImageArray, LabelArray
 
 HU_RANGE = (-1024, 3071)
@@ -194,7 +194,7 @@ def write_cases(dataset: Path, phantoms: Iterable[tuple[str, Phantom]]) -> Path:
         write_bytes(dataset / "imagesTr" / f"{name}_0000.nii.gz", _nifti_bytes(image, phantom))
         write_bytes(dataset / "labelsTr" / f"{name}.nii.gz", _nifti_bytes(phantom.label.astype(np.uint8), phantom))
         count += 1
-    write_text(dataset / "dataset.json", json.dumps(_description(count), indent=2) + "\n")
+    write_bytes(dataset / DATASET_JSON, as_json(_description(count)))
     return dataset
 
 
@@ -208,10 +208,7 @@ def _description(count: int) -> dict[str, object]:
     return {
         "name": "Phantom",
         "description": "CT-like upper abdomens drawn by auvseg's demo; no patient was scanned",
-        "channel_names": {"0": "CT"},
-        "labels": {"background": 0, **ORGANS},
-        "numTraining": count,
-        "file_ending": ".nii.gz",
+        **described(["CT"], {"background": 0, **ORGANS}, ".nii.gz", count),
     }
 
 

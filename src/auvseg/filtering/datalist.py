@@ -12,11 +12,11 @@ from typing import Any
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Case, Dataset
 from auvseg.data.formats.dicom.series import stands_for_series
-from auvseg.data.layouts.references import as_json, path_from
 from auvseg.data.reading import is_dicom_source
 from auvseg.errors import UsageError
 from auvseg.filtering.export import Export, check_belongs, read_json
 from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.nnunet.raw import as_json, path_from
 
 DATALIST_NAME = "datalist.json"
 _LISTS = {"training": "training", "validation": "validation", "test": "testing"}

@@ -18,6 +18,7 @@ from auvseg.data.reading import is_dicom_source, needed_export
 from auvseg.errors import ReadError, UsageError
 from auvseg.filtering.export import read_json
 from auvseg.filtering.relabel import NIFTI_ENDINGS, SIMPLEITK_ENDINGS
+from auvseg.nnunet.raw import DATASET_JSON, described
 
 _ENDINGS = (*NIFTI_ENDINGS, *SIMPLEITK_ENDINGS)
 _NNUNET_KEYS = ("labels", "channel_names", "file_ending")
@@ -87,7 +88,7 @@ def describe_for_nnunet(
 
 def _own_description(dataset: Dataset) -> dict[str, Any] | None:
     """The data set's own `dataset.json`, if it is nnU-Net's."""
-    if dataset.source is None or dataset.source.name != "dataset.json":
+    if dataset.source is None or dataset.source.name != DATASET_JSON:
         return None
     content = read_json(dataset.source)
     if not isinstance(content, dict) or any(key not in content for key in _NNUNET_KEYS):
@@ -96,7 +97,7 @@ def _own_description(dataset: Dataset) -> dict[str, Any] | None:
 
 
 def _new_description(dataset: Dataset, classes: Sequence[ClassDef], cases: Sequence[Case]) -> dict[str, Any]:
-    labels: dict[str, int] = {"background": 0}
+    labels: dict[str, int | list[int]] = {"background": 0}
     for one in classes:
         if len(one.values) != 1:
             raise UsageError(
@@ -107,11 +108,7 @@ def _new_description(dataset: Dataset, classes: Sequence[ClassDef], cases: Seque
     modality = "CT" if dataset.modality == "ct" else "MRI"
     channels = dataset.channel_names or (modality,) * len(cases[0].images)
     ending = next((known for known in _ENDINGS if cases[0].images[0].name.endswith(known)), cases[0].images[0].suffix)
-    return {
-        "channel_names": {str(number): name for number, name in enumerate(channels)},
-        "labels": labels,
-        "file_ending": ending,
-    }
+    return described(channels, labels, ending)
 
 
 def _check_case(case: Case, ending: str, channels: int) -> None:

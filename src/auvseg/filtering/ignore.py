@@ -19,12 +19,12 @@ from pathlib import Path
 
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Case, Dataset
-from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.errors import UsageError
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.export import Export, check_belongs, some_of
 from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
 from auvseg.filtering.relabel import replace_values
+from auvseg.nnunet.raw import DATASET_JSON, as_json, entry, with_cases
 from auvseg.wording import counted
 
 _FOLDER_NAME = re.compile(r"Dataset(\d{3})_.+")
@@ -64,13 +64,9 @@ def export_ignore(
             label = target / "labelsTr" / f"{case.case_id}{description.file_ending}"
             values = description.values_of(affected[case.case_id])
             plan.append(PlannedFile(label, partial(replace_values, source, values, description.ignore_value)))
-        entries[case.case_id] = {
-            "images": [path_for_nnunet(image, target) for image in case.images],
-            "label": path_for_nnunet(label, target),
-        }
-    content = {**description.content, "numTraining": len(entries), "dataset": entries}
-    data = as_json(content)
-    plan.append(PlannedFile(target / "dataset.json", lambda: data))
+        entries[case.case_id] = entry(case.images, label, target)
+    data = as_json(with_cases(description.content, entries))
+    plan.append(PlannedFile(target / DATASET_JSON, lambda: data))
     written = write_files(folder, plan, selection.rule.in_words(), dry_run)
     return Export(written, (*warnings, *_remarks(selection, affected)))
 

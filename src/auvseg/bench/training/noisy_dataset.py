@@ -20,7 +20,6 @@ from auvseg.bench.detection.plan import Fault
 from auvseg.bench.detection.planting import plant
 from auvseg.bench.training.plan import NoisePlan
 from auvseg.data.case import Case, Dataset
-from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.reading import Header, read_header
 from auvseg.data.volume import Volume, as_stored, load_volume
 from auvseg.errors import CaseError, ReadError, UsageError
@@ -28,6 +27,7 @@ from auvseg.files import atomic
 from auvseg.files.safe_csv import table_as_csv, unguarded_texts
 from auvseg.filtering.description import describe_for_nnunet
 from auvseg.filtering.relabel import NIFTI_ENDINGS, simpleitk_copy
+from auvseg.nnunet.raw import DATASET_JSON, as_json, entry, path_for_nnunet, with_cases
 
 _GZIP_LEVEL = 1
 
@@ -73,7 +73,7 @@ def write_noisy_dataset(
     training, held_out = plan.split(dataset)
     faults_file = folder / "faults.csv"
     ids = tuple(case.case_id for case in training), tuple(case.case_id for case in held_out)
-    if (folder / "dataset.json").exists():
+    if (folder / DATASET_JSON).exists():
         known = pd.read_csv(faults_file, dtype={"case": str}, keep_default_na=False)
         return NoisyDataset(folder, *ids, unguarded_texts(known))
     description = describe_for_nnunet(dataset, [*training, *held_out], ())
@@ -91,16 +91,8 @@ def write_noisy_dataset(
         )
     faults = pd.DataFrame(rows, columns=["case", "kind", "corruption", "severity", "words"]).sort_values("case")
     atomic.write_text(faults_file, table_as_csv(faults))
-    entries = {
-        case_id: {
-            "images": [path_for_nnunet(image, folder) for image in images],
-            "label": path_for_nnunet(label, folder),
-        }
-        for case_id, (images, label) in files.items()
-        if label is not None
-    }
-    content = {**content, "numTraining": len(entries), "dataset": entries}
-    atomic.write_bytes(folder / "dataset.json", as_json(content))
+    entries = {case_id: entry(images, label, folder) for case_id, (images, label) in files.items() if label is not None}
+    atomic.write_bytes(folder / DATASET_JSON, as_json(with_cases(content, entries)))
     return NoisyDataset(folder, *ids, faults.reset_index(drop=True))
 
 

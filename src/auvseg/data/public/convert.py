@@ -11,13 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
+from auvseg._version import __version__
 from auvseg.choices import PublicDataset
 from auvseg.data.layouts.naming import some_of
-from auvseg.data.layouts.references import as_json, path_for_nnunet
 from auvseg.data.public import feta, kits, lits, msd, totalsegmentator, word
 from auvseg.data.public.classes import TargetClass, target_classes
 from auvseg.data.public.convert_case import CaseJob, CaseResult, convert_case
-from auvseg.data.public.description import DESCRIPTION_NAME, SPLITS_NAME, describe
 from auvseg.data.public.nifti_files import ending_of
 from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.data.public.target import (
@@ -33,6 +32,8 @@ from auvseg.data.public.target import (
 from auvseg.data.workers.pool import IsolatedPool
 from auvseg.errors import DatasetError, UsageError, did_you_mean
 from auvseg.files import atomic
+from auvseg.nnunet.raw import DATASET_JSON, as_json, described, path_for_nnunet, with_cases
+from auvseg.nnunet.splits import SPLITS_NAME
 
 """Public data sets that can be converted."""
 
@@ -104,7 +105,7 @@ def convert(
     }
     place = Path(folder).expanduser().absolute()
     target = open_target(place, dataset.root, settings)
-    for name in (DESCRIPTION_NAME, SPLITS_NAME, REPORT_NAME):
+    for name in (DATASET_JSON, SPLITS_NAME, REPORT_NAME):
         target.check(name)
     run = _Run(dataset, target, targets, ending, regions)
     run.sort_out(copy, exclude_known_bad)
@@ -202,6 +203,27 @@ class _Run:
                 self.rows.append(Row(job.case.case_id, job.case.subset, "known bad", f"{bad.what} ({bad.source})", ""))
             self.results.append((job, result))
 
+    def _description(self, reorient: bool, training: int) -> dict[str, Any]:
+        """What nnU-Net must know, whether it is to turn every case to one orientation, and where the data come from."""
+        dataset = self.dataset
+        labels: dict[str, int | list[int]] = {"background": 0}
+        if self.regions:
+            regions = dataset.regions.items()
+            labels |= {name: list(values) if len(values) > 1 else values[0] for name, values in regions}
+        else:
+            labels |= {target.name: target.value for target in self.targets}
+        content = described(dataset.channel_names, labels, self.ending, training) | {
+            "name": dataset.name,
+            "reference": dataset.reference,
+            "licence": dataset.licence,
+            "converted_by": f"auvseg {__version__}",
+        }
+        if self.regions:
+            content["regions_class_order"] = list(dataset.regions_class_order)
+        if reorient:
+            content["overwrite_image_reader_writer"] = "NibabelIOWithReorient"
+        return content
+
     def finish(self) -> Conversion:
         """Write the description, the split and the report."""
         entries: dict[str, dict[str, Any]] = {}
@@ -212,11 +234,11 @@ class _Run:
         reorient = self.dataset.reorient or len(axcodes) > 1
         notes = [*self.dataset.notes, *self._notes(axcodes, reorient)]
         if entries:
-            content = describe(self.dataset, self.targets, entries, self.ending, self.regions, reorient)
-            self.target.write(DESCRIPTION_NAME, as_json(content))
+            content = with_cases(self._description(reorient, len(entries)), dict(sorted(entries.items())))
+            self.target.write(DATASET_JSON, as_json(content))
         else:
-            self.target.remove(DESCRIPTION_NAME)
-            notes.append(f"no training case was converted: there is no {DESCRIPTION_NAME}")
+            self.target.remove(DATASET_JSON)
+            notes.append(f"no training case was converted: there is no {DATASET_JSON}")
         self._write_split(notes)
         rows = tuple(sorted(self.rows, key=lambda row: row.case))
         self.target.write(REPORT_NAME, as_csv(rows).encode("utf-8"))
@@ -263,7 +285,7 @@ class _Run:
         known = {case.case_id for case in self.dataset.cases}
         gone = sorted(path.stem for path in (self.target.path / FOLDER).glob("*.json") if path.stem not in known)
         if gone:
-            notes.append(f"{some_of(gone)} are no longer in the source: not in {DESCRIPTION_NAME}, their labels stay")
+            notes.append(f"{some_of(gone)} are no longer in the source: not in {DATASET_JSON}, their labels stay")
         return notes
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from auvseg.data.case import ClassDef
 from auvseg.data.label_values import as_label
 from auvseg.data.layouts.naming import some_of
-from auvseg.data.layouts.references import path_for_nnunet
 from auvseg.data.public.classes import TargetClass
 from auvseg.data.public.nifti_files import axes_on_disk, channel_bytes, ending_of, label_bytes, repacked
 from auvseg.data.public.source import SourceCase
@@ -34,6 +33,7 @@ from auvseg.data.public.target import (
 from auvseg.data.reading import Header, RawArray, make_header, read_array, read_header
 from auvseg.data.volume import grid_difference
 from auvseg.errors import CaseError, UsageError
+from auvseg.nnunet.raw import path_for_nnunet
 
 _SPATIAL = 3
 _LOST = "the header states identity axes and 1×1×1 mm, as headers do that were lost; the image is taken as it is"

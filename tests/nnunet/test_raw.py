@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auvseg.data.layouts.references import as_json, path_for_nnunet, path_from
 from auvseg.errors import UsageError
+from auvseg.nnunet.raw import as_json, path_for_nnunet, path_from
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "my données/ü b.nii.gz", "~a/b", "%20/#1.nii.gz"])
