@@ -13,7 +13,8 @@ from auvseg.data.check_case import CaseCheck, CheckTask, FileTask, check_case, r
 from auvseg.data.check_dataset import COHORT_CHECKS, duplicate_ids, missing_classes
 from auvseg.data.check_label import LabelRules
 from auvseg.data.findings import CheckReport, Finding, Kind, Problem, make_report
-from auvseg.data.isolation import IsolatedPool, Outcome
+from auvseg.data.isolation import IsolatedPool
+from auvseg.data.worker import Outcome
 from auvseg.data.missing import missing_files
 from auvseg.data.splits import check_splits, find_splits
 
