@@ -4,13 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.case import Case, ClassDef
 from auvseg.data.map_memory import MapMemory
 from auvseg.data.memory_limit import gigabytes
 from auvseg.data.peak_memory import forget_peak, held_bytes, peak_bytes
 from auvseg.errors import CaseError
-from auvseg.scoring.attempt import attempt
-from auvseg.scoring.case import Course
+from auvseg.scoring.case import Course, score_case
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadTask, load_case
@@ -69,16 +68,15 @@ def test_what_is_expected_is_at_least_what_is_measured_and_not_much_more(tmp_pat
     without_process = need.reading - expected_of_nothing().reading
     assert reading <= without_process + BUFFERS <= FACTOR * reading
 
-    dataset = Dataset("one", tmp_path, "test", None, (case,), classes=(ClassDef(1, "one", (1,)),))
     config = ScoreConfig(modality=modality, extractor="none", measures=("volume_ml", "edge", "contact", "parts"))
     extractor = make_extractor(config, "cpu")
     # The volume is held already, and is part of what is expected.
     held = loaded.volume.image.nbytes + loaded.volume.label.nbytes
     forget_peak()
     before = held_bytes()
-    scores, reason = attempt(loaded.volume, dataset, extractor, config, Course(), CaseView(), consume=True)
+    classes = (ClassDef(1, "one", (1,)),)
+    scores = score_case(loaded.volume, classes, None, extractor, config, Course(), CaseView(), consume=True)
     scoring = peak_bytes() - before + held
-    assert reason == ""
     assert scores[0].measures["volume_ml"] > 0
     assert scoring <= need.scoring + BUFFERS <= FACTOR * scoring
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
@@ -14,9 +14,22 @@ from auvseg.extractors.catalogue import DEFAULT_MAX_SLICES
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auvseg.data.case import Dataset, Modality
     from auvseg.scoring.config import ModelFile, ModelFolder
     from auvseg.scoring.score import ScoreSummary
+
+
+class PlacedAs(TypedDict):
+    """Where to score, as `auvseg.score` takes it."""
+
+    device: str
+    devices: "Sequence[str]"
+    engine: Literal["local", "ray"]
+    workers: int | None
+    ray_address: str | None
+    max_memory_bytes: int | None
 
 
 class ModalityName(str, Enum):
@@ -85,6 +98,27 @@ class SubsetName(str, Enum):
     training = "training"
     all = "all"
 
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Devices = Annotated[
+    str, typer.Option(help="Several of this machine, a worker process each: all, cuda:0,cuda:1 or cpu,cpu.")
+]
+Engine = Annotated[
+    EngineChoice, typer.Option(help="This machine, or a Ray cluster, whose workers have a --device each.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="For ray: how many; default: one a GPU, without any one a core.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="For ray: the cluster to join; default: one on this machine for this run.")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="Such as 6GB: a case that would need more is refused before it is read. Default: what the machine, "
+        "its container or its job allows."
+    ),
+]
 
 _WITHOUT_MODEL = "none"
 
@@ -158,20 +192,11 @@ def command(
     subset: Annotated[
         SubsetName, typer.Option(help="Training cases, which is what filtering needs, or all.")
     ] = SubsetName.training,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    devices: Annotated[
-        str,
-        typer.Option(help="Several of this machine, a worker process each: all, cuda:0,cuda:1 or cpu,cpu."),
-    ] = "",
-    engine: Annotated[
-        EngineChoice, typer.Option(help="This machine, or a Ray cluster, whose workers have a --device each.")
-    ] = EngineChoice.local,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="For ray: how many; default: one a GPU, without any one a core.")
-    ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="For ray: the cluster to join; default: one on this machine for this run.")
-    ] = None,
+    device: Device = "auto",
+    devices: Devices = "",
+    engine: Engine = EngineChoice.local,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
     precision: Annotated[
         PrecisionName, typer.Option(help="auto is what was measured to be best.")
     ] = PrecisionName.auto,
@@ -182,13 +207,7 @@ def command(
             help="Keep what auvseg report shows beside the numbers: a stamp of the image, the model's own mask.",
         ),
     ] = True,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            help="Such as 6GB: a case that would need more is refused before it is read. Default: what the machine, "
-            "its container or its job allows."
-        ),
-    ] = None,
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards of this data set.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Which shard this call scores, from 0.")] = 0,
@@ -200,10 +219,8 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
-    from auvseg.data.memory_limit import parse_size
     from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig
-    from auvseg.scoring.device import choose_device, choose_devices
 
     extractor = named_extractor(extractor, quick=quick)
     keep_log(output, "run.json")
@@ -226,7 +243,8 @@ def command(
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
         class_map=named_class_map(class_map),
     )
-    from auvseg.scoring.score import CaseDone, score
+    from auvseg.scoring.score import score
+    from auvseg.scoring.scorer import CaseDone
 
     scored = 0
     with progress("scoring") as step:
@@ -240,17 +258,11 @@ def command(
             known,
             output,
             config,
-            # Which devices a cluster has its nodes know, not this machine.
-            device=device if engine is EngineChoice.ray else choose_device(device),
-            devices=choose_devices(devices),
-            engine=engine.value,
-            workers=workers,
-            ray_address=ray_address,
+            **placed(device, devices, engine, workers, ray_address, max_memory),
             subset=subset.value,
             num_parts=num_parts,
             part_id=part_id,
             views=views,
-            max_memory_bytes=None if max_memory is None else parse_size(max_memory),
             options_file=options_file(ctx),
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
@@ -271,6 +283,33 @@ def command(
     if as_json:
         show_json(_result(summary, without))
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def placed(
+    device: str,
+    devices: str,
+    engine: EngineChoice,
+    workers: int | None,
+    ray_address: str | None,
+    max_memory: str | None,
+) -> "PlacedAs":
+    """Where to score, as `auvseg.score` takes it.
+
+    Raises:
+        UsageError: a device is unknown or absent, or the memory is no amount.
+    """
+    from auvseg.data.memory_limit import parse_size
+    from auvseg.scoring.device import choose_device, choose_devices
+
+    return {
+        # Which devices a cluster has its nodes know, not this machine.
+        "device": device if engine is EngineChoice.ray else choose_device(device),
+        "devices": choose_devices(devices),
+        "engine": engine.value,
+        "workers": workers,
+        "ray_address": ray_address,
+        "max_memory_bytes": None if max_memory is None else parse_size(max_memory),
+    }
 
 
 def said_of_many(dataset: "Dataset") -> list[str]:

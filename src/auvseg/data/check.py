@@ -14,9 +14,9 @@ from auvseg.data.check_dataset import COHORT_CHECKS, duplicate_ids, missing_clas
 from auvseg.data.check_label import LabelRules
 from auvseg.data.findings import CheckReport, Finding, Kind, Problem, make_report
 from auvseg.data.isolation import IsolatedPool
-from auvseg.data.worker import Outcome
 from auvseg.data.missing import missing_files
 from auvseg.data.splits import check_splits, find_splits
+from auvseg.data.worker import Outcome
 
 READ_TIMEOUT_S = 600.0
 

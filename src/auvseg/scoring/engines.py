@@ -9,16 +9,17 @@ from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
-from auvseg.data.case import Case, Dataset
+from auvseg.data.case import Dataset
+from auvseg.data.isolation import IsolatedPool
 from auvseg.errors import UsageError
 from auvseg.extractors import registered_factory
 from auvseg.scoring.case_worker import WorkerPlan
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.devices import ProcessFleet
 from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extractor
-from auvseg.scoring.job import Ended, Job
-from auvseg.scoring.local import score_here
+from auvseg.scoring.loading import load_case
 from auvseg.scoring.scheduler import Scheduler
+from auvseg.scoring.scorer import CaseDone, CaseTask, Job, Scorer
+from auvseg.scoring.worker_processes import ProcessFleet
 
 EngineName = Literal["local", "ray"]
 
@@ -31,8 +32,12 @@ class Engine(Protocol):
         """What its extractor is."""
         ...
 
-    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
-        """Make, or keep, the record of every case."""
+    def begin(self, job: Job) -> None:
+        """Take the run that all tasks belong to; once."""
+        ...
+
+    def run(self, tasks: Sequence[CaseTask]) -> Iterator[CaseDone]:
+        """Make, or keep, the records of every case; after `begin`, and as often as there are tasks."""
         ...
 
 
@@ -58,24 +63,44 @@ class Placement:
         return named if self.engine == "local" else f"ray: {named}"
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """An engine whose workers have been started, and where."""
+
+    engine: Engine
+    placement: Placement
+
+
 class _Here:
-    """One extractor in this process."""
+    """One extractor in this process: case after case through the network, the next one being read meanwhile."""
 
     def __init__(self, config: ScoreConfig, device: str, dataset: Dataset) -> None:
         self._extractor = make_extractor(config, device)
         self._facts = extractor_facts(self._extractor, dataset, config.modality)
+        self._job: Job
 
     def facts(self) -> ExtractorFacts:
         return self._facts
 
-    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
-        return score_here(job, self._extractor, cases)
+    def begin(self, job: Job) -> None:
+        self._job = job
+
+    def run(self, tasks: Sequence[CaseTask]) -> Iterator[CaseDone]:
+        scorer = Scorer(self._job, self._extractor)
+        # Pulled one by one, as there is room.
+        to_read = (scorer.prepare(task) for task in tasks if task.in_time(0))
+        with IsolatedPool(num_workers=1, timeout_s=self._job.read_timeout_s) as pool:
+            for outcome in pool.map(load_case, to_read, ahead=1, meanwhile=scorer.leaves_room):
+                ends = scorer.finish(outcome)
+                # The case's volume goes with `ends`, before the next one comes.
+                del outcome
+                yield from ends
 
 
 @contextmanager
 def started(
-    placement: Placement, config: ScoreConfig, dataset: Dataset, on_note: Callable[[str], None]
-) -> Iterator[Engine]:
+    placement: Placement, config: ScoreConfig, dataset: Dataset, on_note: Callable[[str], None] | None = None
+) -> Iterator[AtWork]:
     """The engine of a placement, whose workers live as long as the `with` block.
 
     Args:
@@ -95,13 +120,13 @@ def started(
         with joined(placement.ray_address, placement.workers):
             fleet = RayFleet(plan, placement.devices[0], placement.workers)
             with Scheduler(fleet, on_note) as scheduler:
-                yield scheduler
+                yield AtWork(scheduler, placement)
     elif len(placement.devices) > 1:
         plans = [replace(plan, device=one, threads=_threads(placement.devices)) for one in placement.devices]
         with Scheduler(ProcessFleet(plans), on_note) as scheduler:
-            yield scheduler
+            yield AtWork(scheduler, placement)
     else:
-        yield _Here(config, placement.devices[0], dataset)
+        yield AtWork(_Here(config, placement.devices[0], dataset), placement)
 
 
 def _check(placement: Placement) -> None:

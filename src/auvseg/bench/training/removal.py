@@ -16,7 +16,8 @@ from auvseg.bench.training.noisy_dataset import NoisyDataset
 from auvseg.data.case import Dataset
 from auvseg.filtering.selection import Combine, filter_cases
 from auvseg.scoring.config import ScoreConfig, all_measures
-from auvseg.scoring.score import CaseDone, score
+from auvseg.scoring.score import score
+from auvseg.scoring.scorer import CaseDone
 from auvseg.scoring.table import load_scores
 
 OnCase = Callable[[str, int, int, str], None]
