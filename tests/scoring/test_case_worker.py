@@ -33,9 +33,8 @@ def test_cases_may_come_before_the_run_and_two_at_a_time(dataset, worker, tmp_pa
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
         answers = threads.map(worker.score, map(CaseTask, dataset.cases))
         assert worker.begin(job) is None
-        assert {(end.case_id, end.status) for answer in answers for end in answer.ends} == {
-            (case.case_id, "ok") for case in dataset.cases
-        }
+        ends = [end for answer in answers for end in answer.ends]
+    assert {(end.case_id, end.status) for end in ends} == {(case.case_id, "ok") for case in dataset.cases}
     assert not job.dataset.cases
 
 
