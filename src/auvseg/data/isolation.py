@@ -17,7 +17,7 @@ from typing import Any, Generic
 from auvseg.data.worker import Item, NotBegunError, Outcome, Result, Worker, call
 from auvseg.errors import RunError
 
-_MOST_STARTS = 3
+_MAX_STARTS = 3
 """As often as processes may end before they begin a task; then it is no chance."""
 
 
@@ -130,7 +130,7 @@ class IsolatedPool:
 
     def _start_again(self, task: _Task[Any, Any], error: NotBegunError) -> None:
         self._release(task, keep=False)
-        if task.starts == _MOST_STARTS:
+        if task.starts == _MAX_STARTS:
             raise RunError(
                 f"worker processes end before they begin ({error}): is this Python whole, and is there memory left? "
                 "Files are read without them with num_workers=0"

@@ -18,7 +18,7 @@ from auvseg.bench.detection.judge import (
     rank_stability,
 )
 from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
-from auvseg.bench.signal import BLIND, FINDS, WRONG
+from auvseg.bench.verdict import BLIND, FINDS, WRONG
 from auvseg.measures.catalogue import COMBINED, MEASURES
 from auvseg.spreadsheet import table_as_csv
 

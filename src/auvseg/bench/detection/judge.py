@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64
 
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import Evidence
-from auvseg.bench.signal import signal
+from auvseg.bench.verdict import verdict_of
 
 RESAMPLES = 1000
 Suspicion = Float64[np.ndarray, "R"] | Mapping[str, Float64[np.ndarray, "R"]]
@@ -103,7 +103,7 @@ class Verdicts:
                 | {"severity": severity, "auroc": float(areas[0]), "low": low, "high": high}
                 | {"recall": recall, "precision": recall * faulty_share / budget}
                 | {"faulty": sum(len(one.faulty) for one in pairings), "sound": sum(len(one.sound) for one in pairings)}
-                | {"verdict": signal(low, high)}
+                | {"verdict": verdict_of(low, high)}
             )
         return pd.DataFrame(rows)
 
@@ -136,7 +136,7 @@ class Verdicts:
             }
             rows.append(
                 {"measure": measure, "auroc": float(mean[0]), "low": low, "high": high, **kinds}
-                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": signal(low, high)}
+                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": verdict_of(low, high)}
                 | {"faults": len(known), "of": len(self._plan.corruptions)}
             )
         table = pd.DataFrame(rows)
