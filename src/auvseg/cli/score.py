@@ -299,7 +299,7 @@ def placed(
         UsageError: a device is unknown or absent, or the memory is no amount.
     """
     from auvseg.data.memory_limit import parse_size
-    from auvseg.scoring.device import choose_device, choose_devices
+    from auvseg.scoring.engines import choose_device, choose_devices
 
     return {
         # Which devices a cluster has its nodes know, not this machine.
