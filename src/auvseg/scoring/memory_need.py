@@ -2,7 +2,7 @@
 
 What is held at a time is known from the way of a case through `data/volume.py`, `case.py` and the extractor. Beside it
 stands what the process that scores holds anyway. The result is meant to be too high rather than too low, and is never
-more than a small factor off: `tests/scoring/test_memory_need.py` measures it. Of changed copies the greediest one counts.
+more than a small factor off: `tests/scoring/test_memory_need.py` measures it. Of changed copies the greediest counts.
 """
 
 import math
