@@ -22,14 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from auvseg.data.case import Case, Dataset
-from auvseg.scoring.case_worker import IN_FLIGHT
+from auvseg.scoring.case_worker import IN_FLIGHT, TaskDone
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import ExtractorFacts
-from auvseg.scoring.fleet import News
-from auvseg.scoring.job import Ended, Job, make_job
 from auvseg.scoring.ray import joined
 from auvseg.scoring.record import CaseInputs, ClassScore, Record, each_record, packed, write_record
-from auvseg.scoring.scheduler import Scheduler
+from auvseg.scoring.scheduler import Message, Scheduler
+from auvseg.scoring.scorer import CaseDone, CaseTask, Job, make_job
 from auvseg.scoring.table import scores_table
 
 READ_OPERATIONS = 30
@@ -145,25 +144,30 @@ def simulate(cases: int, workers: int, system: FileSystem, ask_s: float, mean_s:
     return Result(end_s / 3600, efficiency, held)
 
 
+def done(task: CaseTask) -> TaskDone:
+    """What a worker says of a case that was scored."""
+    return TaskDone(task.case.case_id, (CaseDone(task.case.case_id, "ok"),))
+
+
 class InstantFleet:
     """Workers that have done everything at once: what is left is the driver's own time."""
 
     def __init__(self, size: int) -> None:
         self.names = [str(number) for number in range(size)]
-        self._news: list[News] = []
+        self._news: list[tuple[int, Message]] = []
 
     def start(self, slot: int) -> None:
         """Is ready."""
-        self._news.append(News(slot, facts=ExtractorFacts({}, (), False)))
+        self._news.append((slot, ExtractorFacts({}, (), False)))
 
     def begin(self, slot: int, job: Job) -> None:
         """Has nothing to do."""
 
-    def give(self, slot: int, case: Case) -> None:
+    def give(self, slot: int, task: CaseTask) -> None:
         """Has done it."""
-        self._news.append(News(slot, ended=Ended(case.case_id, "ok", "", reused=False)))
+        self._news.append((slot, done(task)))
 
-    def wait(self) -> list[News]:
+    def wait(self) -> list[tuple[int, Message]]:
         """Everything that was done since."""
         news, self._news = self._news, []
         return news
@@ -175,11 +179,12 @@ class InstantFleet:
 def driver_seconds(cases: int = 50_000, workers: int = 64) -> float:
     """The scheduler's time a case, without what carries messages."""
     dataset = Dataset("none", Path(), "none", None, ())
-    every = [Case(f"case_{number}", (Path("image"),), None) for number in range(cases)]
+    every = [CaseTask(Case(f"case_{number}", (Path("image"),), None)) for number in range(cases)]
     with Scheduler(InstantFleet(workers), lambda note: None) as scheduler:
         job = make_job(dataset, ScoreConfig("mri"), Path(), scheduler.facts(), views=False, read_timeout_s=None)
         started = time.perf_counter()
-        assert sum(1 for _ in scheduler.run(job, every)) == cases
+        scheduler.begin(job)
+        assert sum(1 for _ in scheduler.run(every)) == cases
         return (time.perf_counter() - started) / cases
 
 
@@ -190,10 +195,10 @@ def ray_seconds(cases: int = 2000) -> float:
     import ray
 
     class Idle:
-        def score(self, case: Case) -> Ended:
-            return Ended(case.case_id, "ok", "", reused=False)
+        def score(self, task: CaseTask) -> TaskDone:
+            return done(task)
 
-    case = Case("case", (Path("image"),), None)
+    case = CaseTask(Case("case", (Path("image"),), None))
     with joined(None, 2):
         actors = [ray.remote(Idle).remote() for _ in range(2)]
         ray.get([actor.score.remote(case) for actor in actors])

@@ -19,7 +19,7 @@ import torch
 
 import auvseg
 from auvseg.scoring.config import resolve_modality
-from auvseg.scoring.score import CaseDone
+from auvseg.scoring.scorer import CaseDone
 
 GOAL = 1.8
 

@@ -43,9 +43,9 @@ def reads_in_this_process(monkeypatch):
     That a file which kills its reader costs one case alone is tested in `tests/data/test_isolation.py`.
     """
     from auvseg.data.workers.pool import IsolatedPool
-    from auvseg.scoring import local
+    from auvseg.scoring import engines
 
-    monkeypatch.setattr(local, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
+    monkeypatch.setattr(engines, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
 
 
 @pytest.fixture

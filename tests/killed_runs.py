@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 
 from auvseg.data.workers.pool import IsolatedPool
-from auvseg.scoring import local
+from auvseg.scoring import engines
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.score import score
 from small_dataset import small_dataset
@@ -61,7 +61,7 @@ def forked(action):
     if child:
         return child
     try:
-        local.IsolatedPool = lambda num_workers, timeout_s: IsolatedPool(0)
+        engines.IsolatedPool = lambda num_workers, timeout_s: IsolatedPool(0)
         action()
         os._exit(0)
     except BaseException:  # noqa: BLE001 - whatever it was, a child must not go on as a second parent

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from auvseg.cli import app
 from auvseg.data.workers.pool import IsolatedPool
-from auvseg.scoring import local
+from auvseg.scoring import engines
 
 SHAPE = (20, 22, 12)
 ORGANS = ("liver", "spleen")
@@ -52,7 +52,7 @@ def scored(home: Path, cases, **options):
     """The run folder of a data set of these cases, scored without a model and without a process of its own."""
     dataset, run = draw_dataset(home, cases, **options), home / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
+        patch.setattr(engines, "IsolatedPool", lambda **options: IsolatedPool(**{**options, "num_workers": 0}))
         result = auvseg("score", dataset, "-o", run, "--quick")
     assert result.exit_code == 0, result.output
     return run

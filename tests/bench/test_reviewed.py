@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from auvseg.bench.reviewed import FEWEST, judge_by_review
-from auvseg.bench.signal import BLIND, FINDS, WRONG
+from auvseg.bench.verdict import BLIND, FINDS, WRONG
 from auvseg.errors import UsageError
 from auvseg.review.verdicts import Decision
 from synthetic_scores import draw_scores, failed_row

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from auvseg.cli import app
+from auvseg.errors import UsageError
 
 runner = CliRunner()
 
@@ -74,6 +75,23 @@ def test_with_a_bench_the_faulty_case_of_the_run_comes_first(done, by):
     assert ranked.exit_code == 0, ranked.output
     first = next(csv.DictReader(ranked.stdout.splitlines()))
     assert first["case"] == "case_03"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--workers", "2"], "--engine ray"),
+        (["--engine", "ray", "--devices", "cpu,cpu"], "one device"),
+        (["--devices", "gpu"], "unknown"),
+        (["--max-memory", "lots"], "amount of memory"),
+    ],
+)
+def test_a_bench_is_placed_by_the_options_of_a_run(done, tmp_path, options, words):
+    folder, _ = done
+    command = ["bench", "detect", str(folder / "Dataset008_Balls"), "-o", str(tmp_path / "bench")]
+    refused = runner.invoke(app, [*command, "--extractor", "none", *options])
+    assert isinstance(refused.exception, UsageError)
+    assert words in str(refused.exception)
 
 
 def recommending(bench, copy, measures):

@@ -10,8 +10,8 @@ import torch
 from auvseg.errors import RunError, UsageError
 from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, WorkerPlan, answered
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.job import make_job
 from auvseg.scoring.run import open_run
+from auvseg.scoring.scorer import CaseTask, make_job
 from small_dataset import small_dataset
 
 CONFIG = ScoreConfig(modality="mri", extractor="small_extractor:Small")
@@ -31,9 +31,10 @@ def test_cases_may_come_before_the_run_and_two_at_a_time(dataset, worker, tmp_pa
     job = make_job(dataset, CONFIG, tmp_path / "run", worker.open(), views=False, read_timeout_s=60)
     open_run(tmp_path / "run", tmp_path, job.setup, "training")
     with ThreadPoolExecutor(IN_FLIGHT) as threads:
-        ends = threads.map(worker.score, dataset.cases)
+        answers = threads.map(worker.score, map(CaseTask, dataset.cases))
         assert worker.begin(job) is None
-        assert {(end.case_id, end.status) for end in ends} == {(case.case_id, "ok") for case in dataset.cases}
+        ends = [end for answer in answers for end in answer.ends]
+    assert {(end.case_id, end.status) for end in ends} == {(case.case_id, "ok") for case in dataset.cases}
     assert not job.dataset.cases
 
 
@@ -42,7 +43,7 @@ def test_a_worker_that_does_not_see_the_run_folder_says_so(dataset, worker, tmp_
     problem = worker.begin(job)
     assert isinstance(problem, RunError)
     assert "is no auvseg run" in str(problem)
-    assert str(worker.score(dataset.cases[0])) == str(problem)
+    assert str(worker.score(CaseTask(dataset.cases[0]))) == str(problem)
 
 
 def test_a_worker_that_sees_another_run_says_so(dataset, worker, tmp_path):

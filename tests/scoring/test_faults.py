@@ -28,7 +28,7 @@ CONFIG = ScoreConfig(modality="mri", extractor="small_extractor:Small")
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch):
     """Has files read in this process, where a test can reach the reader; starting one takes longer than a test."""
-    monkeypatch.setattr("auvseg.scoring.local.IsolatedPool", lambda num_workers, timeout_s: IsolatedPool(0))
+    monkeypatch.setattr("auvseg.scoring.engines.IsolatedPool", lambda num_workers, timeout_s: IsolatedPool(0))
 
 
 def contents(run):

@@ -1,18 +1,19 @@
 """What a case is expected to need, beside what it is measured to need."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
 
-from auvseg.data.case import Case, ClassDef, Dataset
+from auvseg.data.case import Case, ClassDef
 from auvseg.data.workers.memory import MapMemory, forget_peak, gigabytes, held_bytes, peak_bytes
 from auvseg.errors import CaseError
-from auvseg.scoring.attempt import attempt
-from auvseg.scoring.case import Course
+from auvseg.scoring.case import Course, score_case
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import make_extractor
 from auvseg.scoring.loading import LoadTask, load_case
-from auvseg.scoring.memory_need import Need, Room, fits_beside, maps_bytes, need_of, promise_of, require_room
+from auvseg.scoring.memory_need import Copying, Need, Room, fits_beside, maps_bytes, need_of, promise_of, require_room
 from auvseg.scoring.view import CaseView
 
 NO_MAPS = MapMemory(plane_bytes=0, fixed_bytes=0)
@@ -67,18 +68,42 @@ def test_what_is_expected_is_at_least_what_is_measured_and_not_much_more(tmp_pat
     without_process = need.reading - expected_of_nothing().reading
     assert reading <= without_process + BUFFERS <= FACTOR * reading
 
-    dataset = Dataset("one", tmp_path, "test", None, (case,), classes=(ClassDef(1, "one", (1,)),))
     config = ScoreConfig(modality=modality, extractor="none", measures=("volume_ml", "edge", "contact", "parts"))
     extractor = make_extractor(config, "cpu")
     # The volume is held already, and is part of what is expected.
     held = loaded.volume.image.nbytes + loaded.volume.label.nbytes
     forget_peak()
     before = held_bytes()
-    scores, reason = attempt(loaded.volume, dataset, extractor, config, Course(), CaseView(), consume=True)
+    classes = (ClassDef(1, "one", (1,)),)
+    scores = score_case(loaded.volume, classes, None, extractor, config, Course(), CaseView(), consume=True)
     scoring = peak_bytes() - before + held
-    assert reason == ""
     assert scores[0].measures["volume_ml"] > 0
     assert scoring <= need.scoring + BUFFERS <= FACTOR * scoring
+
+
+def test_a_changed_copy_is_expected_beside_the_case(tmp_path, counted):
+    case = write_case(tmp_path, (256, 224, 180))
+    need = need_of(promise_of(case, channel=0, with_label=True, channels=1), room(), Copying(0, 0))
+    volume = load_case(LoadTask(case, 0, 1, with_label=True, known=None)).volume
+    config = ScoreConfig(modality="mri", extractor="none", measures=("volume_ml", "edge", "contact", "parts"))
+    extractor, classes = make_extractor(config, "cpu"), (ClassDef(1, "one", (1,)),)
+    held = volume.image.nbytes + volume.label.nbytes
+    forget_peak()
+    before = held_bytes()
+    copy = replace(volume, image=volume.image + 1, label=volume.label + 0)
+    score_case(copy, classes, None, extractor, config, Course())
+    scoring = peak_bytes() - before + held
+    assert scoring <= need.scoring + BUFFERS <= FACTOR * scoring
+
+
+def test_what_making_a_copy_takes_and_the_planes_that_are_remembered_count(tmp_path):
+    promise = promise_of(write_case(tmp_path, (16, 16, 40)), channel=0, with_label=True, channels=1)
+    plain, changed, remembering = (
+        need_of(promise, room(), copying) for copying in (Copying(0, 0), Copying(1000, 0), Copying(1000, 256))
+    )
+    assert plain.reading == changed.reading
+    assert changed.scoring > plain.scoring + 900 * 16 * 16 * 40
+    assert remembering.scoring - changed.scoring > 40 * 10**6
 
 
 def expected_of_nothing():

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import RunError, UsageError
-from auvseg.scoring.case_worker import IN_FLIGHT
+from auvseg.scoring.case_worker import IN_FLIGHT, TaskDone
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import ExtractorFacts
-from auvseg.scoring.fleet import News
-from auvseg.scoring.job import Ended, make_job
 from auvseg.scoring.record import read_record, record_path
-from auvseg.scoring.scheduler import MOST_ATTEMPTS, Scheduler
+from auvseg.scoring.scheduler import MAX_ATTEMPTS, Scheduler, WorkerLost
+from auvseg.scoring.scorer import CaseDone, CaseTask, make_job
 
 FACTS = ExtractorFacts({"name": "small"}, (), False)
 CASES = [Case(f"case_{number}", (Path("image"),), None) for number in range(9)]
@@ -35,17 +34,13 @@ class ScriptedFleet:
         self.held[slot] = []
         self.begun.discard(slot)
         opened = self.opens(slot, self.starts[slot])
-        if isinstance(opened, ExtractorFacts):
-            self.news.append(News(slot, facts=opened))
-        elif isinstance(opened, Exception):
-            self.news.append(News(slot, error=opened))
-        else:
-            self.news.append(News(slot, lost=opened))
+        self.news.append((slot, WorkerLost(opened) if isinstance(opened, str) else opened))
 
     def begin(self, slot, job):
         self.begun.add(slot)
 
-    def give(self, slot, case):
+    def give(self, slot, task):
+        case = task.case
         assert slot in self.begun, "a case before the worker knew its run"
         under_way = [one for held in self.held.values() for one in held]
         assert case.case_id not in under_way, "one case with two workers"
@@ -68,9 +63,9 @@ class ScriptedFleet:
             or (self.chance and self.chance.pop() % 4 == 0)
         ):
             self.held[slot] = []
-            return [News(slot, lost="SIGKILL")]
+            return [(slot, WorkerLost("SIGKILL"))]
         self.held[slot].pop(0)
-        return [News(slot, ended=Ended(first, "ok", "", reused=False))]
+        return [(slot, TaskDone(first, (CaseDone(first, "ok"),)))]
 
     def stop(self):
         self.stopped = True
@@ -82,7 +77,8 @@ def run(fleet, tmp_path, cases=CASES):
     with Scheduler(fleet, notes.append) as scheduler:
         config = ScoreConfig(modality="mri")
         job = make_job(dataset, config, tmp_path, scheduler.facts(), views=False, read_timeout_s=None)
-        ended = list(scheduler.run(job, cases))
+        scheduler.begin(job)
+        ended = list(scheduler.run([CaseTask(case) for case in cases]))
     assert fleet.stopped
     return ended, notes
 
@@ -107,7 +103,7 @@ def test_a_case_that_kills_its_workers_gets_a_record_and_takes_nobody_with_it(tm
     for name in fleet.deadly:
         record = read_record(record_path(tmp_path, name))
         assert record.status == "failed"
-        assert f"{MOST_ATTEMPTS} workers" in record.reason
+        assert f"{MAX_ATTEMPTS} workers" in record.reason
         assert "SIGKILL" in record.reason
     assert sum(fleet.starts.values()) == size + len(notes)
 
@@ -126,7 +122,7 @@ def test_whatever_is_lost_when_every_case_ends_once_and_only_a_deadly_one_can_fa
     failed = {one.case_id for one in ended if one.status == "failed"}
     assert f"case_{deadly}" in failed
     # Chance can kill a worker under an innocent case again and again, but only while it is alone with it.
-    assert all(fleet.given[name] == MOST_ATTEMPTS for name in failed)
+    assert all(fleet.given[name] == MAX_ATTEMPTS for name in failed)
 
 
 def test_a_worker_that_cannot_be_made_ends_the_run_with_its_reason(tmp_path):

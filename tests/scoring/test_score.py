@@ -278,7 +278,7 @@ def test_a_case_that_would_not_fit_is_a_row_with_the_numbers_and_scored_where_th
 def test_a_case_is_not_read_beside_one_that_leaves_no_room(dataset, tmp_path, monkeypatch):
     begun = []
     prepare = Scorer.prepare
-    monkeypatch.setattr(Scorer, "prepare", lambda self, case: begun.append(case.case_id) or prepare(self, case))
+    monkeypatch.setattr(Scorer, "prepare", lambda self, task: begun.append(task.case.case_id) or prepare(self, task))
     monkeypatch.setattr("auvseg.scoring.scorer.fits_beside", lambda *_: False)
     ended = []
     score(dataset, tmp_path / "run", CONFIG, on_case=lambda case: ended.append((case.case_id, len(begun))))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from auvseg.errors import UsageError
-from auvseg.extractors.lite_medsam.extractor import extractor as lite_medsam
+from auvseg.extractors.lite_medsam import extractor as lite_medsam
 from auvseg.weights.cache import location
 from auvseg.weights.models import MODELS, find_model
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float64
 
-from auvseg.bench.signal import FINDS, signal
 from auvseg.bench.statistics import Estimate, auroc, auroc_interval, bootstrap_interval
+from auvseg.bench.verdict import FINDS, verdict_of
 from auvseg.cohort.selection import training_rows
 from auvseg.cohort.suspicion import find_criterion, suspicions
 from auvseg.errors import UsageError
@@ -168,7 +168,7 @@ def _judged(values: pd.DataFrame, verdicts: pd.Series, seed: int) -> pd.DataFram
         if beyond is not None:
             ends = {"beyond": beyond.value, "beyond_low": beyond.low, "beyond_high": beyond.high}
         rows.append(
-            {"measure": name, "group": MEASURES[name].group, "verdict": signal(area.low, area.high)}
+            {"measure": name, "group": MEASURES[name].group, "verdict": verdict_of(area.low, area.high)}
             | {"auroc": area.value, "low": area.low, "high": area.high}
             | {kind: _area_of(suspicion[name], verdicts, kind) for kind in _FAULTY}
             | ends

@@ -80,8 +80,9 @@ def command(
 
 def _score(dataset: "Dataset", folder: Path, run: Path, max_slices: int) -> "pd.DataFrame":
     from auvseg.scoring.config import ScoreConfig
-    from auvseg.scoring.device import choose_device
-    from auvseg.scoring.score import CaseDone, score
+    from auvseg.scoring.engines import choose_device
+    from auvseg.scoring.score import score
+    from auvseg.scoring.scorer import CaseDone
     from auvseg.scoring.table import load_scores
 
     with progress("scoring") as step:

@@ -1,7 +1,7 @@
 """`auvseg score`: run a frozen foundation model on every case."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -16,9 +16,41 @@ from auvseg.measures.catalogue import Energy, ScaleOn, Unfold
 from auvseg.wording import counted, told_once
 
 if TYPE_CHECKING:
-    from auvseg.data.case import Dataset
+    from collections.abc import Sequence
+
+    from auvseg.data.case import Dataset, Modality
     from auvseg.scoring.config import ModelFile, ModelFolder
     from auvseg.scoring.score import ScoreSummary
+
+
+class PlacedAs(TypedDict):
+    """Where to score, as `auvseg.score` takes it."""
+
+    device: str
+    devices: "Sequence[str]"
+    engine: EngineName
+    workers: int | None
+    ray_address: str | None
+    max_memory_bytes: int | None
+
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Devices = Annotated[str, typer.Option(help="Several devices, one worker process each: all, cuda:0,cuda:1 or cpu,cpu.")]
+Engine = Annotated[EngineName, typer.Option(help="This machine, or a Ray cluster with one --device per worker.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="ray: number of workers. Default: one per GPU, or one per core without GPUs."),
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine for this run.")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory limit, such as 6GB: a case that needs more fails before it is read. Default: the limit of the "
+        "machine, container or job."
+    ),
+]
 
 
 _WITHOUT_MODEL = "none"
@@ -96,21 +128,11 @@ def command(
     subset: Annotated[
         ScoredSubset, typer.Option(help="Score training cases (enough for filtering), or all.")
     ] = "training",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    devices: Annotated[
-        str,
-        typer.Option(help="Several devices, one worker process each: all, cuda:0,cuda:1 or cpu,cpu."),
-    ] = "",
-    engine: Annotated[
-        EngineName, typer.Option(help="This machine, or a Ray cluster with one --device per worker.")
-    ] = "local",
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="ray: number of workers. Default: one per GPU, or one per core without GPUs."),
-    ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="ray: address of the cluster. Default: start one on this machine for this run.")
-    ] = None,
+    device: Device = "auto",
+    devices: Devices = "",
+    engine: Engine = "local",
+    workers: Workers = None,
+    ray_address: RayAddress = None,
     precision: Annotated[Precision, typer.Option(help="Floating-point precision. auto: chosen by the model.")] = "auto",
     views: Annotated[
         bool,
@@ -119,13 +141,7 @@ def command(
             help="Save thumbnails and model masks for auvseg report.",
         ),
     ] = True,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            help="Memory limit, such as 6GB: a case that needs more fails before it is read. Default: the limit of the "
-            "machine, container or job."
-        ),
-    ] = None,
+    max_memory: MaxMemory = None,
     as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
     part_id: Annotated[int, typer.Option(min=0, help="Shard that this call scores, from 0.")] = 0,
@@ -137,10 +153,8 @@ def command(
     Example: [bold]auvseg score nnUNet_raw/Dataset004_Hippocampus -o runs/hippocampus[/bold]
     """
     from auvseg.data.dataset import read_dataset
-    from auvseg.data.workers.memory import parse_size
     from auvseg.measures.catalogue import ScaleOptions
     from auvseg.scoring.config import ScoreConfig
-    from auvseg.scoring.device import choose_device, choose_devices
 
     extractor = named_extractor(extractor, quick=quick)
     keep_log(output, "run.json")
@@ -163,7 +177,8 @@ def command(
         model=named_model(extractor, model, folds, checkpoint, mirroring=mirroring),
         class_map=named_class_map(class_map),
     )
-    from auvseg.scoring.score import CaseDone, score
+    from auvseg.scoring.score import score
+    from auvseg.scoring.scorer import CaseDone
 
     scored = 0
     with progress("scoring") as step:
@@ -177,17 +192,11 @@ def command(
             known,
             output,
             config,
-            # Only the nodes of a cluster know their devices.
-            device=device if engine == "ray" else choose_device(device),
-            devices=choose_devices(devices),
-            engine=engine,
-            workers=workers,
-            ray_address=ray_address,
+            **placed(device, devices, engine, workers, ray_address, max_memory),
             subset=subset,
             num_parts=num_parts,
             part_id=part_id,
             views=views,
-            max_memory_bytes=None if max_memory is None else parse_size(max_memory),
             options_file=options_file(ctx),
             on_case=on_case,
             on_note=lambda note: say(f"note: {note}"),
@@ -208,6 +217,33 @@ def command(
     if as_json:
         show_json(_result(summary, without))
     raise typer.Exit(1 if summary.failed else 0)
+
+
+def placed(
+    device: str,
+    devices: str,
+    engine: EngineName,
+    workers: int | None,
+    ray_address: str | None,
+    max_memory: str | None,
+) -> "PlacedAs":
+    """Where to score, as `auvseg.score` takes it.
+
+    Raises:
+        UsageError: a device is unknown or absent, or the memory is no amount.
+    """
+    from auvseg.data.workers.memory import parse_size
+    from auvseg.scoring.engines import choose_device, choose_devices
+
+    return {
+        # Only the nodes of a cluster know their devices.
+        "device": device if engine == "ray" else choose_device(device),
+        "devices": choose_devices(devices),
+        "engine": engine,
+        "workers": workers,
+        "ray_address": ray_address,
+        "max_memory_bytes": None if max_memory is None else parse_size(max_memory),
+    }
 
 
 def dataset_warnings(dataset: "Dataset") -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from auvseg.data.case import Case, Dataset
+from auvseg.data.case import Dataset
 from auvseg.data.workers.pool import IsolatedPool
 from auvseg.data.workers.process import one_line
 from auvseg.errors import AuvsegError, RunError
@@ -20,10 +20,9 @@ from auvseg.extractors import ExtractorFactory, register_extractor
 from auvseg.extractors.base import Extractor
 from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extractor
-from auvseg.scoring.job import Ended, Job
 from auvseg.scoring.loading import load_case
 from auvseg.scoring.run import read_run
-from auvseg.scoring.scorer import Scorer
+from auvseg.scoring.scorer import CaseDone, CaseTask, Job, Scorer
 from auvseg.scoring.setups import in_words, setups_differing
 
 IN_FLIGHT = 2
@@ -54,6 +53,14 @@ class WorkerPlan:
     factory: ExtractorFactory | None = None
 
 
+@dataclass(frozen=True)
+class TaskDone:
+    """What a worker says of a task when all of it has ended; nothing has where time did not suffice for any copy."""
+
+    case_id: str
+    ends: tuple[CaseDone, ...]
+
+
 class CaseWorker:
     """Scores cases, up to `IN_FLIGHT` of them at a time, each in a thread of its own.
 
@@ -77,9 +84,9 @@ class CaseWorker:
         """Take the run that the following cases belong to; why it is out of reach from here, or None."""
         return answered(self._begin, job)
 
-    def score(self, case: Case) -> Ended | AuvsegError:
-        """Make, or keep, the record of one case; or why no record can be written at all."""
-        return answered(self._score, case)
+    def score(self, task: CaseTask) -> TaskDone | AuvsegError:
+        """Make, or keep, the records of one case; or why no record can be written at all."""
+        return answered(self._score, task)
 
     def _open(self) -> ExtractorFacts:
         import torch
@@ -106,14 +113,20 @@ class CaseWorker:
         readers = IsolatedPool(num_workers=1, timeout_s=job.read_timeout_s)
         self._begun.set_result((Scorer(job, self._opened.result()), readers))
 
-    def _score(self, case: Case) -> Ended:
+    def _score(self, task: CaseTask) -> TaskDone:
         # The engine may call from several threads: the first case may be here before the run has begun.
         scorer, readers = self._begun.result()
+
+        def finish() -> TaskDone:
+            return TaskDone(task.case.case_id, tuple(scorer.finish(outcome)))
+
         with self._reading:
-            (outcome,) = readers.map(load_case, [scorer.prepare(case)])
+            if not task.in_time(0):
+                return TaskDone(task.case.case_id, ())
+            (outcome,) = readers.map(load_case, [scorer.prepare(task)])
             if not scorer.leaves_room(outcome):
-                return self._network.submit(scorer.finish, outcome).result()
-        return self._network.submit(scorer.finish, outcome).result()
+                return self._network.submit(finish).result()
+        return self._network.submit(finish).result()
 
 
 def answered(

@@ -232,6 +232,6 @@ def _check_model(config: ScoreConfig) -> None:
         )
 
 
-def fingerprint(values: dict[str, Any]) -> str:
+def fingerprint(values: Mapping[str, Any]) -> str:
     """Sha256 of plain values, independent of the order of their keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, allow_nan=False).encode()).hexdigest()

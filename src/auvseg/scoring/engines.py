@@ -10,16 +10,17 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from auvseg.choices import EngineName
-from auvseg.data.case import Case, Dataset
+from auvseg.data.case import Dataset
+from auvseg.data.workers.pool import IsolatedPool
 from auvseg.errors import UsageError
 from auvseg.extractors import registered_factory
 from auvseg.scoring.case_worker import WorkerPlan
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.devices import ProcessFleet
 from auvseg.scoring.extractor import ExtractorFacts, extractor_facts, make_extractor
-from auvseg.scoring.job import Ended, Job
-from auvseg.scoring.local import score_here
+from auvseg.scoring.loading import load_case
 from auvseg.scoring.scheduler import Scheduler
+from auvseg.scoring.scorer import CaseDone, CaseTask, Job, Scorer
+from auvseg.scoring.worker_processes import ProcessFleet
 
 
 @runtime_checkable
@@ -30,8 +31,12 @@ class Engine(Protocol):
         """What its extractor is."""
         ...
 
-    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
-        """Make, or keep, the record of every case."""
+    def begin(self, job: Job) -> None:
+        """Take the run that all tasks belong to; once."""
+        ...
+
+    def run(self, tasks: Sequence[CaseTask]) -> Iterator[CaseDone]:
+        """Make, or keep, the records of every case; after `begin`, and as often as there are tasks."""
         ...
 
 
@@ -57,24 +62,78 @@ class Placement:
         return named if self.engine == "local" else f"ray: {named}"
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """An engine whose workers have been started, and where."""
+
+    engine: Engine
+    placement: Placement
+
+
+def choose_device(wanted: str) -> str:
+    """`auto` becomes the first CUDA device where there is one, else the processor; anything else must exist.
+
+    Raises:
+        UsageError: the device is unknown or absent.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise UsageError(f"--device {wanted}: unknown; use auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"--device {wanted}: there are {torch.cuda.device_count()} CUDA devices here; use --device cpu"
+        )
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device {wanted}: only cpu and cuda are supported")
+    return wanted
+
+
+def choose_devices(wanted: str) -> tuple[str, ...]:
+    """Devices by their names with commas between them, or `all` CUDA devices.
+
+    Raises:
+        UsageError: one is unknown or absent, or there is none.
+    """
+    if wanted == "all":
+        if not torch.cuda.is_available():
+            raise UsageError("--devices all: there is no CUDA device here; name processes instead, such as cpu,cpu")
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    return tuple(choose_device(name.strip()) for name in wanted.split(",") if name.strip())
+
+
 class _Here:
-    """One extractor in this process."""
+    """One extractor in this process: case after case through the network, the next one being read meanwhile."""
 
     def __init__(self, config: ScoreConfig, device: str, dataset: Dataset) -> None:
         self._extractor = make_extractor(config, device)
         self._facts = extractor_facts(self._extractor, dataset, config.modality)
+        self._job: Job
 
     def facts(self) -> ExtractorFacts:
         return self._facts
 
-    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
-        return score_here(job, self._extractor, cases)
+    def begin(self, job: Job) -> None:
+        self._job = job
+
+    def run(self, tasks: Sequence[CaseTask]) -> Iterator[CaseDone]:
+        scorer = Scorer(self._job, self._extractor)
+        # Pulled one by one, as there is room.
+        to_read = (scorer.prepare(task) for task in tasks if task.in_time(0))
+        with IsolatedPool(num_workers=1, timeout_s=self._job.read_timeout_s) as pool:
+            for outcome in pool.map(load_case, to_read, ahead=1, meanwhile=scorer.leaves_room):
+                ends = scorer.finish(outcome)
+                # The case's volume goes with `ends`, before the next one comes.
+                del outcome
+                yield from ends
 
 
 @contextmanager
 def started(
-    placement: Placement, config: ScoreConfig, dataset: Dataset, on_note: Callable[[str], None]
-) -> Iterator[Engine]:
+    placement: Placement, config: ScoreConfig, dataset: Dataset, on_note: Callable[[str], None] | None = None
+) -> Iterator[AtWork]:
     """The engine of a placement, whose workers live as long as the `with` block.
 
     Args:
@@ -94,13 +153,13 @@ def started(
         with joined(placement.ray_address, placement.workers):
             fleet = RayFleet(plan, placement.devices[0], placement.workers)
             with Scheduler(fleet, on_note) as scheduler:
-                yield scheduler
+                yield AtWork(scheduler, placement)
     elif len(placement.devices) > 1:
         plans = [replace(plan, device=one, threads=_threads(placement.devices)) for one in placement.devices]
         with Scheduler(ProcessFleet(plans), on_note) as scheduler:
-            yield scheduler
+            yield AtWork(scheduler, placement)
     else:
-        yield _Here(config, placement.devices[0], dataset)
+        yield AtWork(_Here(config, placement.devices[0], dataset), placement)
 
 
 def _check(placement: Placement) -> None:

@@ -5,7 +5,7 @@ Nothing here imports torch: a worker starts fast and holds no more than one volu
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auvseg.data.case import Case
@@ -14,7 +14,7 @@ from auvseg.data.volume import Volume, load_volume, require_usable
 from auvseg.data.workers.memory import forget_peak, peak_bytes
 from auvseg.data.workers.transfer import shareable
 from auvseg.errors import CaseError, ReadError
-from auvseg.scoring.memory_need import Need, Room, need_of, promise_of, require_room
+from auvseg.scoring.memory_need import Copying, Need, Room, need_of, promise_of, require_room
 from auvseg.scoring.record import CaseInputs
 
 
@@ -30,6 +30,7 @@ class LoadTask:
         known: hashes for which a usable record exists; the voxels are then not read.
         every_channel: whether the other channels are read and hashed too.
         room: what memory there is; None asks nobody.
+        copying: what changed copies of the case take of it; None: there will be none.
     """
 
     case: Case
@@ -39,6 +40,7 @@ class LoadTask:
     known: CaseInputs | None
     every_channel: bool = False
     room: Room | None = None
+    copying: Copying | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,23 @@ def load_case(task: LoadTask) -> LoadedCase:
     return LoadedCase(inputs, volume, error, seconds, need, peak)
 
 
+def with_label_hash(case: Case, inputs: CaseInputs) -> CaseInputs:
+    """What a case was scored from without its label, and the label; None for one that cannot be read."""
+    if inputs.label_sha256 is not None or case.label is None:
+        return inputs
+    try:
+        own = inputs.image_sha256 if case.label in case.images else label_sha256(case.label, case.label_values)
+    except ReadError:
+        own = None
+    return replace(inputs, label_sha256=own)
+
+
 def _need(task: LoadTask) -> Need | None:
     if task.room is None:
         return None
     channels = task.channel_count if task.every_channel else 1
     promise = promise_of(task.case, channel=task.channel, with_label=task.with_label, channels=channels)
-    need = need_of(promise, task.room)
+    need = need_of(promise, task.room, task.copying)
     require_room(need, task.room)
     return need
 

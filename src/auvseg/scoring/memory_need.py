@@ -2,7 +2,7 @@
 
 What is held at a time is known from the way of a case through `data/volume.py`, `case.py` and the extractor. Beside it
 stands what the process that scores holds anyway. The result is meant to be too high rather than too low, and is never
-more than a small factor off: `tests/scoring/test_memory_need.py` measures it.
+more than a small factor off: `tests/scoring/test_memory_need.py` measures it. Of changed copies the greediest counts.
 """
 
 import math
@@ -28,6 +28,12 @@ _MRI_TEMPORARIES = 6
 _BOXES = 3
 """Bytes a voxel while a structure is measured whose box is the whole volume: its mask, the others', the faces."""
 
+_COPY = 8
+"""Bytes a voxel of the image and the label of a changed copy."""
+
+_REMEMBERED_PLANE = 4_200_000
+"""Bytes that an extractor keeps of a plane that it will see again."""
+
 _USUAL_CLASSES = 32
 """Where a data set does not say how many classes it has."""
 
@@ -47,6 +53,19 @@ class Room:
     engine_bytes: int
     maps: MapMemory
     classes: int | None
+
+
+@dataclass(frozen=True)
+class Copying:
+    """What changed copies of a case take beside it, one after the other.
+
+    Attributes:
+        voxel_bytes: a voxel, while a copy is made.
+        planes: of the image that the extractor keeps in mind meanwhile, at most.
+    """
+
+    voxel_bytes: int
+    planes: int
 
 
 @dataclass(frozen=True)
@@ -96,8 +115,14 @@ def promise_of(case: Case, *, channel: int, with_label: bool, channels: int) -> 
     return Promise(image, label, with_label and case.label is not None, channels)
 
 
-def need_of(promise: Promise, room: Room) -> Need:
-    """What a case needs at most, if its files hold what they promise."""
+def need_of(promise: Promise, room: Room, copying: Copying | None = None) -> Need:
+    """What a case needs at most, if its files hold what they promise.
+
+    Args:
+        promise: the files' headers.
+        room: what the worker holds anyway.
+        copying: what changed copies take; None: the case is scored as it is.
+    """
     voxels = math.prod(promise.image.shape[:3])
     images, label = _VOXEL * voxels * promise.channels, _VOXEL * voxels if promise.with_label else 0
     stored_label = voxels if promise.label is None else _stored(promise.label)
@@ -106,7 +131,12 @@ def need_of(promise: Promise, room: Room) -> Need:
     copies = images + _VOXEL * voxels if promise.channels > 1 else 0
     held = room.engine_bytes + images + label + copies
     measuring = _BOXES * voxels + maps_bytes(promise.image, room)
-    return Need(reading, held + max(_MRI_TEMPORARIES * voxels, measuring))
+    at_once = max(_MRI_TEMPORARIES * voxels, measuring)
+    if copying is not None:
+        held += _COPY * voxels + _REMEMBERED_PLANE * min(_planes(promise.image)[0], copying.planes)
+        # The image is scaled into another array: it is needed again.
+        at_once = max(_VOXEL * voxels + at_once, copying.voxel_bytes * voxels)
+    return Need(reading, held + at_once)
 
 
 def maps_bytes(image: Header, room: Room) -> int:

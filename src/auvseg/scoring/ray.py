@@ -13,12 +13,10 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from auvseg.data.case import Case
 from auvseg.errors import RunError, UsageError
 from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, WorkerPlan
-from auvseg.scoring.extractor import ExtractorFacts
-from auvseg.scoring.fleet import News
-from auvseg.scoring.job import Ended, Job
+from auvseg.scoring.scheduler import Message, WorkerLost
+from auvseg.scoring.scorer import CaseTask, Job
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -115,19 +113,19 @@ class RayFleet:
         """See `Fleet`."""
         self._asked[self._actors[slot].begin.remote(job)] = slot
 
-    def give(self, slot: int, case: Case) -> None:
+    def give(self, slot: int, task: CaseTask) -> None:
         """See `Fleet`."""
-        self._asked[self._actors[slot].score.remote(case)] = slot
+        self._asked[self._actors[slot].score.remote(task)] = slot
 
-    def wait(self) -> Sequence[News]:
+    def wait(self) -> Sequence[tuple[int, Message]]:
         """See `Fleet`."""
         import ray
 
         asked = list(self._asked)
         ray.wait(asked, num_returns=1)
         ready, _ = ray.wait(asked, num_returns=len(asked), timeout=0)
-        heard = [self._hear(answer) for answer in ready if answer in self._asked]
-        return [news for news in heard if news is not None]
+        heard = [(self._asked[answer], self._hear(answer)) for answer in ready if answer in self._asked]
+        return [(slot, message) for slot, message in heard if message is not None]
 
     def stop(self) -> None:
         """See `Fleet`."""
@@ -137,24 +135,20 @@ class RayFleet:
             ray.kill(actor)
         self._actors, self._asked = {}, {}
 
-    def _hear(self, answer: "ObjectRef[Any]") -> News | None:
-        """What an answer says; None for the news that a worker has begun."""
+    def _hear(self, answer: "ObjectRef[Any]") -> Message | None:
+        """What an answer says; None where it says that a worker has begun."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         slot = self._asked.pop(answer)
         try:
-            message = ray.get(answer)
+            message: Message | None = ray.get(answer)
         except RayTaskError as error:
-            return News(slot, error=RunError(f"a worker stopped: {_first_line(error.cause or error)}"))
+            return RunError(f"a worker stopped: {_first_line(error.cause or error)}")
         except RayError as error:
             self._forget(slot)
-            return News(slot, lost=type(error).__name__)
-        if message is None:
-            return None
-        if isinstance(message, ExtractorFacts):
-            return News(slot, facts=message)
-        return News(slot, ended=message) if isinstance(message, Ended) else News(slot, error=message)
+            return WorkerLost(type(error).__name__)
+        return message
 
     def _forget(self, slot: int) -> None:
         """Hear nothing more of a lost actor; one that is merely out of reach must not go on beside its successor."""

@@ -8,31 +8,72 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from auvseg.data.case import Case
-from auvseg.errors import RunError
-from auvseg.scoring.attempt import record_of
-from auvseg.scoring.case_worker import IN_FLIGHT
+from auvseg.errors import AuvsegError, RunError
+from auvseg.scoring.case_worker import IN_FLIGHT, TaskDone
 from auvseg.scoring.extractor import ExtractorFacts
-from auvseg.scoring.fleet import Fleet, News
-from auvseg.scoring.job import Ended, Job
-from auvseg.scoring.loading import LoadedCase
-from auvseg.scoring.record import write_record
+from auvseg.scoring.scorer import CaseDone, CaseTask, Job, write_failure
 from auvseg.scoring.setups import extractors_differing, in_words
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """A case with which so many workers were lost, with the last ones alone, gets a record that says so."""
 
-_MOST_STARTS = 3
+_MAX_STARTS = 3
 """A worker that ends so often before it is ready is given up."""
 
-_MOST_LOSSES = 12
+_MAX_LOSSES = 12
 """So many lost workers without one scored case between them are not the cases' fault."""
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker is no more.
+
+    Attributes:
+        cause: why, such as the signal's name.
+    """
+
+    cause: str
+
+
+Message: TypeAlias = ExtractorFacts | TaskDone | WorkerLost | AuvsegError
+"""What is heard of a worker: it is ready, has finished a task, is lost, or cannot go on whatever the case."""
+
+
+@runtime_checkable
+class Fleet(Protocol):
+    """Workers in other processes, each in a slot; one that is lost is started anew in the same slot."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What a person calls the workers, by slot."""
+        ...
+
+    def start(self, slot: int) -> None:
+        """Start a worker; its facts follow."""
+        ...
+
+    def begin(self, slot: int, job: Job) -> None:
+        """Tell a worker, which is ready, what the run is."""
+        ...
+
+    def give(self, slot: int, task: CaseTask) -> None:
+        """Give a worker a task; its end follows."""
+        ...
+
+    def wait(self) -> Sequence[tuple[int, Message]]:
+        """Wait until something happens: slots and messages. Nothing more is heard of a worker that was lost."""
+        ...
+
+    def stop(self) -> None:
+        """End all workers, whatever they are doing."""
+        ...
 
 
 @dataclass
 class _Attempt:
-    case: Case
+    task: CaseTask
     losses: int = 0
 
 
@@ -60,9 +101,9 @@ class Scheduler:
         on_note: called with what a person should know of lost workers.
     """
 
-    def __init__(self, fleet: Fleet, on_note: Callable[[str], None]) -> None:
+    def __init__(self, fleet: Fleet, on_note: Callable[[str], None] | None = None) -> None:
         self._fleet = fleet
-        self._on_note = on_note
+        self._on_note = on_note or (lambda note: None)
         self._slots = [_Slot() for _ in fleet.names]
         self._facts: ExtractorFacts | None = None
         self._job: Job | None = None
@@ -87,28 +128,31 @@ class Scheduler:
             AuvsegError: no worker can have one.
         """
         while self._facts is None:
-            for news in self._fleet.wait():
-                self._note(news)
+            for number, message in self._fleet.wait():
+                self._note(number, message)
         return self._facts
 
-    def run(self, job: Job, cases: Sequence[Case]) -> Iterator[Ended]:
+    def begin(self, job: Job) -> None:
+        """Take the run that all tasks belong to."""
+        self._job = job
+        for number, slot in enumerate(self._slots):
+            if slot.ready:
+                self._fleet.begin(number, job)
+
+    def run(self, tasks: Sequence[CaseTask]) -> Iterator[CaseDone]:
         """Make, or keep, the record of every case; they end in any order.
 
         Raises:
             RunError: the run folder cannot be written, or workers are lost whatever they are given.
         """
-        self._job = job
-        self._waiting.extend(_Attempt(case) for case in cases)
-        for number, slot in enumerate(self._slots):
-            if slot.ready:
-                self._fleet.begin(number, job)
+        self._waiting.extend(map(_Attempt, tasks))
         while True:
             for number, slot in enumerate(self._slots):
                 self._hand_out(number, slot)
             if not (self._waiting or self._again or any(slot.held for slot in self._slots)):
                 return
-            for news in self._fleet.wait():
-                yield from self._note(news)
+            for number, message in self._fleet.wait():
+                yield from self._note(number, message)
 
     def _hand_out(self, number: int, slot: _Slot) -> None:
         """Give a worker what it has room for: first what was lost with another, alone."""
@@ -120,23 +164,26 @@ class Scheduler:
             self._give(number, self._waiting.popleft())
 
     def _give(self, number: int, attempt: _Attempt) -> None:
-        self._slots[number].held[attempt.case.case_id] = attempt
-        self._fleet.give(number, attempt.case)
+        self._slots[number].held[attempt.task.case.case_id] = attempt
+        self._fleet.give(number, attempt.task)
 
-    def _note(self, news: News) -> list[Ended]:
+    def _note(self, number: int, message: Message) -> Sequence[CaseDone]:
         """Take note of what happened; the cases that ended by it."""
-        slot = self._slots[news.slot]
-        if news.facts is not None:
-            self._welcome(news.slot, news.facts)
-        if news.error is not None:
-            self._give_up_worker(news, str(news.error))
-        if news.lost:
-            return self._replace(news)
-        if news.ended is not None:
+        slot = self._slots[number]
+        if isinstance(message, TaskDone):
             self._losses = 0
-            del slot.held[news.ended.case_id]
-            return [news.ended]
-        return []
+            del slot.held[message.case_id]
+            return message.ends
+        if isinstance(message, WorkerLost):
+            return self._replace(number, message.cause)
+        if isinstance(message, ExtractorFacts):
+            self._welcome(number, message)
+        elif slot.ready or not slot.was_ready:
+            # It says that the command is wrong. One that was there before can be done without.
+            raise message
+        else:
+            self._give_up_worker(number, str(message))
+        return ()
 
     def _welcome(self, number: int, facts: ExtractorFacts) -> None:
         slot, name = self._slots[number], self._fleet.names[number]
@@ -148,51 +195,46 @@ class Scheduler:
         if self._job is not None:
             self._fleet.begin(number, self._job)
 
-    def _replace(self, news: News) -> list[Ended]:
-        slot, name = self._slots[news.slot], self._fleet.names[news.slot]
+    def _replace(self, number: int, cause: str) -> Sequence[CaseDone]:
+        slot, name = self._slots[number], self._fleet.names[number]
         if not slot.ready:
             slot.lost_starts += 1
-            if slot.lost_starts == _MOST_STARTS:
+            if slot.lost_starts == _MAX_STARTS:
                 advice = "call auvseg below `if __name__ == '__main__':` in a script file"
-                self._give_up_worker(news, f"{name} ends before it begins ({news.lost}); {advice}")
-                return []
+                self._give_up_worker(number, f"{name} ends before it begins ({cause}); {advice}")
+                return ()
         self._losses += 1
-        if self._losses == _MOST_LOSSES:
-            raise RunError(f"{_MOST_LOSSES} workers in a row were lost ({news.lost}); it is not the cases' fault")
-        ended = self._blame(slot, news.lost)
+        if self._losses == _MAX_LOSSES:
+            raise RunError(f"{_MAX_LOSSES} workers in a row were lost ({cause}); it is not the cases' fault")
+        ended = self._blame(slot, cause)
         slot.ready = False
         if slot.was_ready:
-            self._on_note(f"{name} was lost ({news.lost}); another takes its place")
-        self._fleet.start(news.slot)
+            self._on_note(f"{name} was lost ({cause}); another takes its place")
+        self._fleet.start(number)
         return ended
 
-    def _blame(self, slot: _Slot, lost: str) -> list[Ended]:
+    def _blame(self, slot: _Slot, cause: str) -> Sequence[CaseDone]:
         """One more attempt for the cases that a worker had, or none."""
-        ended = []
+        ended: list[CaseDone] = []
         for attempt in slot.held.values():
             attempt.losses += 1
-            if attempt.losses < MOST_ATTEMPTS:
+            if attempt.losses < MAX_ATTEMPTS:
                 self._again.append(attempt)
             else:
-                ended.append(self._quarantine(attempt.case, lost))
+                ended += self._quarantine(attempt.task, cause)
         slot.held.clear()
         return ended
 
-    def _quarantine(self, case: Case, lost: str) -> Ended:
-        """The record of a case that no worker survives."""
-        job = self._job
-        if job is None:
+    def _quarantine(self, task: CaseTask, cause: str) -> Sequence[CaseDone]:
+        """Write the record of a case that no worker survives."""
+        if self._job is None:
             raise RuntimeError("a case before the run")
-        reason = f"{MOST_ATTEMPTS} workers were lost while they scored this case ({lost}); most often memory runs out"
-        record = record_of(case, LoadedCase.failed(reason), job.setup, job.setup_sha256, (), reason)
-        write_record(job.run_folder, record, {})
-        return Ended(record.case_id, record.status, record.reason, reused=False)
+        reason = f"{MAX_ATTEMPTS} workers were lost while they scored this case ({cause}); most often memory runs out"
+        return write_failure(self._job, task, reason)
 
-    def _give_up_worker(self, news: News, why: str) -> None:
-        """Go on without one that was there before; one that never was says that the command is wrong."""
-        slot, name = self._slots[news.slot], self._fleet.names[news.slot]
-        if news.error is not None and (slot.ready or not slot.was_ready):
-            raise news.error
+    def _give_up_worker(self, number: int, why: str) -> None:
+        """Go on without a worker that was there before, if there are others."""
+        slot, name = self._slots[number], self._fleet.names[number]
         slot.given_up = True
         if all(one.given_up for one in self._slots) or not slot.was_ready:
             raise RunError(why)

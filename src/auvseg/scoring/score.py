@@ -8,7 +8,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,14 @@ from auvseg.data.workers.memory import memory_limit
 from auvseg.errors import UsageError
 from auvseg.files import atomic
 from auvseg.scoring.config import ScoreConfig, check_config
-from auvseg.scoring.engines import Placement, started
-from auvseg.scoring.job import Ended, make_job
-from auvseg.scoring.record import Status, file_name
+from auvseg.scoring.engines import AtWork, Placement, started
+from auvseg.scoring.record import file_name
 from auvseg.scoring.run import open_run, write_provenance
+from auvseg.scoring.scorer import CaseDone, CaseTask, make_job
 from auvseg.scoring.table import recorded_scores, write_tables
 from auvseg.wording import counted
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CaseDone:
-    """One step of a run, for a progress display: the case, how it ended, and how far the run is."""
-
-    case_id: str
-    status: Status
-    reused: bool
-    done: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ def score(
     *,
     device: str = "cpu",
     devices: Sequence[str] = (),
-    engine: EngineName = "local",
+    engine: EngineName | AtWork = "local",
     workers: int | None = None,
     ray_address: str | None = None,
     subset: ScoredSubset = "training",
@@ -99,7 +89,8 @@ def score(
         config: how to score.
         device: `cpu`, `cuda` or `cuda:N`.
         devices: several of this machine, with a worker process for each; they count instead of `device`.
-        engine: `local`, or `ray` for a cluster, whose workers have a `device` each: `cpu`, `cuda` or `auto`.
+        engine: `local`, or `ray` for a cluster, whose workers have a `device` each: `cpu`, `cuda` or `auto`. Or one
+            that was `started` for this data set and configuration, and has begun nothing: its placement counts alone.
         workers: for `ray`: how many; None for one a GPU, or without any one a core.
         ray_address: for `ray`: the cluster to join; None starts one on this machine for this run.
         subset: `training` cases only, which is what filtering needs, or `all`.
@@ -125,12 +116,17 @@ def score(
     check_config(config, dataset)
     every_case = _selected(dataset, subset)
     mine = _shard(every_case, num_parts, part_id)
-    say = on_note or _nobody_listens
-    placement = Placement(engine, tuple(devices) or (device,), workers, ray_address)
-    with started(placement, config, dataset, say) as at_work:
-        facts = at_work.facts()
-        for note in facts.notes:
-            say(note)
+    starting: AbstractContextManager[AtWork]
+    if isinstance(engine, AtWork):
+        starting = nullcontext(engine)
+    else:
+        asked = Placement(engine, tuple(devices) or (device,), workers, ray_address)
+        starting = started(asked, config, dataset, on_note)
+    with starting as at_work:
+        placement, facts = at_work.placement, at_work.engine.facts()
+        if on_note is not None:
+            for note in facts.notes:
+                on_note(note)
         job = make_job(
             dataset,
             config,
@@ -149,9 +145,10 @@ def score(
             model=config.model,
             case_ids=ids,
             made_by=made_by,
-            on_note=say,
+            on_note=on_note,
         )
-        reused, failed = _followed(at_work.run(job, mine), len(mine), on_case)
+        at_work.engine.begin(job)
+        reused, failed = _followed(at_work.engine.run([CaseTask(case) for case in mine]), len(mine), on_case)
     complete = _all_recorded(run_folder, every_case)
     if complete:
         table = recorded_scores(run_folder)
@@ -178,12 +175,8 @@ def _bytes_a_worker(placement: Placement, max_memory_bytes: int | None) -> int |
     return None if allowed is None else allowed // len(placement.devices)
 
 
-def _nobody_listens(note: str) -> None:
-    """What notes are told to where nobody asked for them."""
-
-
 def _followed(
-    cases: Iterable[Ended], total: int, on_case: Callable[[CaseDone], None] | None
+    cases: Iterable[CaseDone], total: int, on_case: Callable[[CaseDone], None] | None
 ) -> tuple[int, tuple[tuple[str, str], ...]]:
     """Tell of every case as it ends; how many were reused, and which failed, sorted."""
     reused, failed = 0, []
@@ -195,7 +188,7 @@ def _followed(
         if ended.status == "failed":
             failed.append((ended.case_id, ended.reason))
         if on_case is not None:
-            on_case(CaseDone(ended.case_id, ended.status, ended.reused, done, total))
+            on_case(replace(ended, done=done, total=total))
     return reused, tuple(sorted(failed))
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from auvseg.bench.detection.judge import Verdicts, monotonicity, rank_stability
 from auvseg.bench.detection.plan import Plan
-from auvseg.bench.signal import BLIND, FINDS, WRONG
+from auvseg.bench.verdict import BLIND, FINDS, WRONG
 from synthetic_evidence import draw_evidence, suspicions
 
 

@@ -1,5 +1,7 @@
 import json
 import shutil
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,12 +9,16 @@ import pytest
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import read_evidence
 from auvseg.bench.detection.folder import read_plan
-from auvseg.bench.detection.plan import Fault, Plan
-from auvseg.bench.detection.planting import plant
+from auvseg.bench.detection.plan import Plan
 from auvseg.bench.detection.run import detect
-from auvseg.data.volume import load_volume
-from auvseg.errors import RunError
+from auvseg.data.workers.pool import IsolatedPool
+from auvseg.errors import RunError, UsageError
+from auvseg.scoring import engines
 from auvseg.scoring.config import ScoreConfig
+from auvseg.scoring.loading import load_case
+from auvseg.scoring.record import record_path
+from small_dataset import small_dataset
+from small_extractor import BREAKS
 
 CONFIG = ScoreConfig(modality="mri", extractor="none")
 PLAN = Plan(cases=6, corruptions=("noise", "shift", "missing_slices"), severities=(0.5, 1.0))
@@ -21,6 +27,11 @@ PLAN = Plan(cases=6, corruptions=("noise", "shift", "missing_slices"), severitie
 def contents(folder):
     files = (path for path in folder.rglob("*.json") if "timings" not in path.parts and path.name != "run.json")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def but_where(files):
+    """All but what says on which devices the clean cases were scored."""
+    return {name: content for name, content in files.items() if name != "clean/provenance.json"}
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +97,6 @@ def test_a_folder_with_something_else_is_refused(balls, tmp_path):
         detect(balls, tmp_path, CONFIG, PLAN)
 
 
-def test_planting_leaves_the_ignore_label_where_it_is(balls):
-    volume = load_volume(balls.cases[0])
-    volume.label[:, :3, :3] = 9
-    faulty, truth = plant(volume, Fault(0, "dilation", 1.0), 9, np.random.default_rng(0))
-    np.testing.assert_array_equal(faulty.label == 9, volume.label == 9)
-    assert truth.class_ids == (1, 2)
-
-
 def test_evidence_holds_each_copy_against_a_clean_cohort(done, balls):
     evidence = read_evidence(done)
     assert evidence.clean.sum() == 6 * 2
@@ -106,3 +109,81 @@ def test_evidence_holds_each_copy_against_a_clean_cohort(done, balls):
     clean = evidence.rows[evidence.clean].reset_index().merge(evidence.rows[faulty], on=["case", "class_id"])["index"]
     np.testing.assert_array_equal(evidence.values.loc[clean, "volume_ml"], evidence.values.loc[faulty, "volume_ml"])
     assert (evidence.suspicion("snr")[faulty] > evidence.suspicion("snr")[clean.to_numpy()]).all()
+
+
+def test_a_case_is_read_once_for_itself_and_once_for_all_of_its_faults(balls, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(engines, "IsolatedPool", lambda num_workers, timeout_s: IsolatedPool(0))
+    monkeypatch.setattr(engines, "load_case", lambda task: read.append(task.case.case_id) or load_case(task))
+    detect(balls, tmp_path / "b", CONFIG, PLAN)
+    chosen = [case.case_id for case in PLAN.choose(balls)]
+    assert Counter(read) == Counter([*chosen, *PLAN.faulty_half(chosen, 0)])
+
+
+@pytest.mark.usefixtures("reads_in_this_process")
+def test_a_label_that_only_the_faults_need_is_known_again(balls, tmp_path):
+    shutil.copytree(balls.root, tmp_path / "data")
+    moved = [
+        replace(case, images=(tmp_path / "data" / case.images[0].name,), label=tmp_path / "data" / case.label.name)
+        for case in balls.cases
+    ]
+    dataset = replace(balls, root=tmp_path / "data", cases=tuple(moved))
+    label_free = replace(CONFIG, prompt="none")
+    assert detect(dataset, tmp_path / "b", label_free, PLAN).planted == 18
+    assert detect(dataset, tmp_path / "b", label_free, PLAN).planted == 0
+    chosen = PLAN.choose(dataset)
+    faulty = PLAN.faulty_half([case.case_id for case in chosen], 0)
+    (first, *_) = [case for case in chosen if case.case_id in faulty]
+    shutil.copyfile(next(case.label for case in dataset.cases if case not in chosen), first.label)
+    assert detect(dataset, tmp_path / "b", label_free, PLAN).planted == 6
+
+
+@pytest.mark.usefixtures("reads_in_this_process")
+def test_what_does_not_fit_into_memory_is_refused_with_its_numbers_and_made_when_there_is_room(balls, done, tmp_path):
+    summary = detect(balls, tmp_path / "b", CONFIG, PLAN, max_memory_bytes=10**6)
+    assert (summary.planted, summary.impossible) == (18, 18)
+    record = json.loads(next((tmp_path / "b" / PLAN.faults()[0].folder / "records").iterdir()).read_text())
+    assert "1.0 MB are allowed" in record["reason"]
+    assert detect(balls, tmp_path / "b", CONFIG, PLAN).planted == 18
+    assert contents(tmp_path / "b") == contents(done)
+
+
+def test_options_of_the_other_engine_are_refused(balls, tmp_path):
+    with pytest.raises(UsageError, match="--engine ray"):
+        detect(balls, tmp_path / "b", CONFIG, PLAN, workers=2)
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_bytes_of_one_process_though_one_is_killed_and_one_case_is_poison(tmp_path, monkeypatch):
+    breaks = tmp_path / "breaks"
+    breaks.mkdir()
+    monkeypatch.setenv(BREAKS, str(breaks))
+    dataset = small_dataset(tmp_path, 8, depths=(7, 8))
+    config = ScoreConfig(modality="mri", extractor="small_extractor:Small")
+    # Both deadly cases get faults.
+    plan = next(plan for plan in (Plan(None, ("noise", "shift"), seed=n) for n in range(99)) if faulty(plan, dataset))
+    detect(dataset, tmp_path / "here", config, plan)
+    (breaks / "7").write_text("kill once")
+    (breaks / "8").write_text("kill")
+    notes = []
+    summary = detect(dataset, tmp_path / "b", config, plan, devices=("cpu", "cpu"), on_note=notes.append)
+    assert (summary.planted, summary.impossible, summary.left) == (5 * 4, 4, 0)
+    assert any("was lost" in note for note in notes)
+    record = json.loads(record_path(tmp_path / "b" / plan.faults()[0].folder, "case_of_8_planes").read_text())
+    assert "3 workers were lost" in record["reason"]
+    (breaks / "8").unlink()
+    assert detect(dataset, tmp_path / "b", config, plan, devices=("cpu", "cpu")).planted == 4
+    assert but_where(contents(tmp_path / "b")) == but_where(contents(tmp_path / "here"))
+
+
+def faulty(plan, dataset):
+    half = plan.faulty_half([case.case_id for case in plan.choose(dataset)], 0)
+    return {"case_of_7_planes", "case_of_8_planes"} <= half
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_gives_the_bytes_of_one_process(done, balls, tmp_path):
+    pytest.importorskip("ray")
+    summary = detect(balls, tmp_path / "b", CONFIG, PLAN, engine="ray", workers=2)
+    assert (summary.planted, summary.left) == (18, 0)
+    assert but_where(contents(tmp_path / "b")) == but_where(contents(done))

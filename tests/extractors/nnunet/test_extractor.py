@@ -15,7 +15,7 @@ from auvseg.errors import CaseError, RunError, UsageError
 from auvseg.extractors import extractor_names, get_extractor
 from auvseg.extractors.base import Extractor, ExtractorInput, HasOwnClasses, RawImage, ReadsRawChannels
 from auvseg.extractors.memory import RemembersPlanes
-from auvseg.extractors.nnunet.extractor import extractor as nnunet
+from auvseg.extractors.nnunet import extractor as nnunet
 from auvseg.nnunet import model as nnunet_model
 from auvseg.nnunet.model import match, outputs_of
 from auvseg.scoring.config import ModelFolder, ScoreConfig

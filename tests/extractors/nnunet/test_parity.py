@@ -7,8 +7,8 @@ import torch
 from auvseg.data.case import Case, ClassDef
 from auvseg.data.volume import as_canonical, load_volume
 from auvseg.extractors.base import ExtractorInput, RawImage
+from auvseg.extractors.nnunet import logits as nnunet_logits
 from auvseg.extractors.nnunet.extractor import NnUNet
-from auvseg.extractors.nnunet.extractor import logits as nnunet_logits
 from auvseg.extractors.nnunet.logits import CaseLogits, predict
 from auvseg.nnunet.model import open_model
 from auvseg.nnunet.search_path import with_search_folder

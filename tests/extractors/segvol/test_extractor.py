@@ -14,8 +14,8 @@ from auvseg.data.dataset import read_dataset
 from auvseg.errors import CaseError, UsageError, WeightsError
 from auvseg.extractors import get_extractor, register_extractor
 from auvseg.extractors.base import ExtractorInput, HasOwnClasses, MakesRemarks, RawImage, ReadsRawChannels
+from auvseg.extractors.segvol import extractor as segvol
 from auvseg.extractors.segvol.extractor import SegVol, look, normalised
-from auvseg.extractors.segvol.extractor import extractor as segvol
 from auvseg.extractors.segvol.network import UNUSED, Architecture, SegVolNetwork, full_size, own_name
 from auvseg.extractors.segvol.words import spoken, tokens, unknown_words
 from auvseg.extractors.volumes.grid import case_grid, map_grid, resample

@@ -14,7 +14,7 @@ from auvseg.data.dataset import read_dataset
 from auvseg.errors import CaseError, UsageError, WeightsError
 from auvseg.extractors import get_extractor
 from auvseg.extractors.base import ExtractorInput, HasOwnClasses, RawImage
-from auvseg.extractors.voxtell.extractor import extractor as voxtell
+from auvseg.extractors.voxtell import extractor as voxtell
 from auvseg.extractors.voxtell.extractor import read_bank
 from auvseg.scoring.config import ModelFolder, ScoreConfig
 from auvseg.scoring.score import score

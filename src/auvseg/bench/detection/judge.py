@@ -18,7 +18,7 @@ from auvseg.bench.combination import Combination, combine, write_combination
 from auvseg.bench.corruptions import CORRUPTIONS
 from auvseg.bench.detection.evidence import Evidence, read_evidence
 from auvseg.bench.detection.recommendation import MEASURES_FILE, UNSEEN, recommended_of
-from auvseg.bench.signal import BLIND, FINDS, WRONG, signal
+from auvseg.bench.verdict import BLIND, FINDS, WRONG, verdict_of
 from auvseg.files import atomic
 from auvseg.files.safe_csv import table_as_csv
 from auvseg.measures.catalogue import COMBINED, MEASURES
@@ -109,7 +109,7 @@ class Verdicts:
                 | {"severity": severity, "auroc": float(areas[0]), "low": low, "high": high}
                 | {"recall": recall, "precision": recall * faulty_share / budget}
                 | {"faulty": sum(len(one.faulty) for one in pairings), "sound": sum(len(one.sound) for one in pairings)}
-                | {"verdict": signal(low, high)}
+                | {"verdict": verdict_of(low, high)}
             )
         return pd.DataFrame(rows)
 
@@ -142,7 +142,7 @@ class Verdicts:
             }
             rows.append(
                 {"measure": measure, "auroc": float(mean[0]), "low": low, "high": high, **kinds}
-                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": signal(low, high)}
+                | {"worst": float(known[worst][0]), "worst_corruption": worst, "verdict": verdict_of(low, high)}
                 | {"faults": len(known), "of": len(self._plan.corruptions)}
             )
         table = pd.DataFrame(rows)

@@ -1,13 +1,58 @@
 """Plant one fault into one case that was read, as a labelled data set on disk could hold it."""
 
-from dataclasses import replace
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from auvseg.bench.corruptions import CORRUPTIONS, Truth
-from auvseg.bench.detection.plan import Fault
+from auvseg.bench.corruptions.base import Kind
+from auvseg.bench.detection.folder import truth_path
+from auvseg.bench.detection.plan import Fault, Plan
+from auvseg.data.case import ClassDef
 from auvseg.data.volume import Volume
 from auvseg.errors import CaseError
+from auvseg.files import atomic
+from auvseg.scoring.case import classes_of
+
+VOXEL_BYTES: Mapping[Kind, int] = {"image": 40, "label": 130}
+"""Memory that planting a fault takes at most, a voxel, beside the case and its copy: distance maps, spectra."""
+
+
+@dataclass(frozen=True)
+class Planting:
+    """Plants a fault into a case, and writes the truth about it down; can be sent to another process.
+
+    Attributes:
+        plan: whose randomness it is.
+        fault: what to plant.
+        folder: of the fault's records.
+        classes: of the data set; None: the values that a label holds.
+        ignore_value: nnU-Net's ignore label.
+    """
+
+    plan: Plan
+    fault: Fault
+    folder: Path
+    classes: tuple[ClassDef, ...] | None
+    ignore_value: int | None
+
+    def __call__(self, volume: Volume) -> Volume:
+        """The faulty copy of a case.
+
+        Raises:
+            CaseError: the case cannot have this fault.
+            WriteError: the truth cannot be written.
+        """
+        rng = self.plan.generator(self.fault, volume.case_id)
+        faulty, truth = plant(volume, self.fault, self.ignore_value, rng)
+        classes = classes_of(volume, self.classes, self.ignore_value)
+        changed = [one.class_id for one in classes if set(one.values) & set(truth.class_ids)]
+        content = json.dumps({**asdict(truth), "changed_classes": changed}, sort_keys=True) + "\n"
+        atomic.write_text(truth_path(self.folder, volume.case_id), content)
+        return faulty
 
 
 def plant(volume: Volume, fault: Fault, ignore_value: int | None, rng: np.random.Generator) -> tuple[Volume, Truth]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from auvseg.bench.combination import measures_behind
 from auvseg.bench.detection.folder import check_same_setup, read_plan
-from auvseg.bench.signal import FINDS
+from auvseg.bench.verdict import FINDS
 from auvseg.errors import RunError
 
 UNSEEN = "combined, unseen"

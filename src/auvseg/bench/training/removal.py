@@ -16,7 +16,8 @@ from auvseg.cohort.selection import filter_cases
 from auvseg.data.case import Dataset
 from auvseg.files import atomic
 from auvseg.scoring.config import ScoreConfig, all_measures
-from auvseg.scoring.score import CaseDone, score
+from auvseg.scoring.score import score
+from auvseg.scoring.scorer import CaseDone
 from auvseg.scoring.table import load_scores
 
 OnCase = Callable[[str, int, int, str], None]

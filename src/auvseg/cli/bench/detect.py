@@ -14,10 +14,17 @@ from auvseg.cli.command import options_file
 from auvseg.cli.console import AsJson, out, progress, say, say_dataset, say_warning, show, show_json, show_table
 from auvseg.cli.run_log import keep_log
 from auvseg.cli.score import (
+    Device,
+    Devices,
+    Engine,
+    MaxMemory,
+    RayAddress,
+    Workers,
     measures_named,
     named_class_map,
     named_modality,
     named_model,
+    placed,
 )
 from auvseg.cli.values import names, numbers, share
 from auvseg.data.case import Modality
@@ -97,7 +104,12 @@ def command(
         Path | None,
         typer.Option(help="Run folder of auvseg score: use its options, so that rank and filter can use this bench."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
+    devices: Devices = "",
+    engine: Engine = "local",
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    max_memory: MaxMemory = None,
     full: Annotated[bool, typer.Option("--full", help="Show every measure, and the results for each fault.")] = False,
     as_json: AsJson = False,
     num_parts: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
@@ -118,8 +130,7 @@ def command(
     from auvseg.bench.detection.run import detect
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig
-    from auvseg.scoring.device import choose_device
-    from auvseg.scoring.score import CaseDone
+    from auvseg.scoring.scorer import CaseDone
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)
@@ -159,7 +170,7 @@ def command(
             output,
             config,
             plan,
-            device=choose_device(device),
+            **placed(device, devices, engine, workers, ray_address, max_memory),
             num_parts=num_parts,
             part_id=part_id,
             minutes=minutes,

@@ -108,7 +108,7 @@ def command(
     from auvseg.bench.training.trainings import Protocol
     from auvseg.data.dataset import read_dataset
     from auvseg.scoring.config import ScoreConfig
-    from auvseg.scoring.device import choose_device
+    from auvseg.scoring.engines import choose_device
 
     keep_log(output, BENCH_FILE)
     known = read_dataset(dataset)

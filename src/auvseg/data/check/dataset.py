@@ -17,7 +17,8 @@ from auvseg.data.check.findings import CheckReport, Finding, Kind, Problem, make
 from auvseg.data.check.label import LabelRules
 from auvseg.data.check.missing import missing_files
 from auvseg.data.layouts.naming import some_of
-from auvseg.data.workers.pool import IsolatedPool, Outcome
+from auvseg.data.workers.pool import IsolatedPool
+from auvseg.data.workers.process import Outcome
 from auvseg.nnunet.splits import check_splits, find_splits
 
 _MOST_COMPARED = 5

@@ -14,28 +14,11 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Generic
 
-from auvseg.data.workers.process import Item, NotBegunError, Result, Worker, call
+from auvseg.data.workers.process import Item, NotBegunError, Outcome, Result, Worker, call
 from auvseg.errors import RunError
 
-_MOST_STARTS = 3
+_MAX_STARTS = 3
 """As often as processes may end before they begin a task; then it is no chance."""
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[Item, Result]):
-    """How one task ended.
-
-    Attributes:
-        item: what the task was about.
-        result: what the function returned; None where it failed.
-        error: one line that says why it failed; None where it did not.
-        crashed: whether the process died or was stopped rather than the function raising.
-    """
-
-    item: Item
-    result: Result | None
-    error: str | None
-    crashed: bool = False
 
 
 @dataclass
@@ -45,7 +28,7 @@ class _Task(Generic[Item, Result]):
     item: Item
     content: bytes
     starts: int = 0
-    worker: Worker | None = None
+    worker: Worker[Item, Result] | None = None
     outcome: Outcome[Item, Result] | None = None
 
 
@@ -62,8 +45,8 @@ class IsolatedPool:
             raise ValueError(f"num_workers must not be negative, not {num_workers}")
         self._num_workers = num_workers
         self._timeout_s = timeout_s
-        self._idle: list[Worker] = []
-        self._busy: list[Worker] = []
+        self._idle: list[Worker[Any, Any]] = []
+        self._busy: list[Worker[Any, Any]] = []
 
     def __enter__(self) -> "IsolatedPool":
         return self
@@ -141,13 +124,13 @@ class IsolatedPool:
         task.worker = worker
         task.starts += 1
         try:
-            worker.start(task.content)
+            worker.start(task.item, task.content)
         except NotBegunError as error:
             self._start_again(task, error)
 
     def _start_again(self, task: _Task[Any, Any], error: NotBegunError) -> None:
         self._release(task, keep=False)
-        if task.starts == _MOST_STARTS:
+        if task.starts == _MAX_STARTS:
             raise RunError(
                 f"worker processes end before they begin ({error}): is this Python whole, and is there memory left? "
                 "Files are read without them with num_workers=0"
@@ -173,15 +156,15 @@ class IsolatedPool:
         if worker is None:
             return
         try:
-            ending = worker.hear() if has_news else None
+            outcome = worker.hear() if has_news else None
         except NotBegunError as error:
             self._start_again(task, error)
             return
-        if ending is None and worker.remaining_s() <= 0:
-            ending = worker.late()
-        if ending is not None:
-            task.outcome = Outcome(task.item, ending.result, ending.error, ending.crashed)
-            self._release(task, keep=not ending.crashed)
+        if outcome is None and worker.remaining_s() <= 0:
+            outcome = worker.late()
+        if outcome is not None:
+            task.outcome = outcome
+            self._release(task, keep=not outcome.crashed)
 
     def _release(self, task: _Task[Any, Any], *, keep: bool) -> None:
         """Take the worker from a task, to use it again or to end it."""

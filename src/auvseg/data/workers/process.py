@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from auvseg.data.lean_nibabel import hide_pydicom_from_nibabel
 from auvseg.data.workers import transfer
@@ -34,16 +34,18 @@ _STDERR = 2
 
 
 @dataclass(frozen=True)
-class Ending:
+class Outcome(Generic[Item, Result]):
     """How a task ended.
 
     Attributes:
+        item: what the task was about.
         result: what the function returned; None where it failed.
         error: one line that says why it failed; None where it did not.
-        crashed: whether the process died or had to be stopped.
+        crashed: whether the process died or was stopped, rather than the function raising.
     """
 
-    result: Any
+    item: Item
+    result: Result | None
     error: str | None
     crashed: bool = False
 
@@ -52,7 +54,7 @@ class NotBegunError(Exception):
     """The process ended before it began the task, so the task is not to blame."""
 
 
-class Worker:
+class Worker(Generic[Item, Result]):
     """A process and the pipe to it.
 
     Args:
@@ -70,13 +72,19 @@ class Worker:
         self._timeout_s = float("inf") if timeout_s is None else timeout_s
         self._deadline_s = float("inf")
         self._begun = False
+        self._item: Item
 
-    def start(self, task: bytes) -> None:
-        """Hand over a pickled pair of function and item.
+    def start(self, item: Item, task: bytes) -> None:
+        """Hand over a task.
+
+        Args:
+            item: what the task is about.
+            task: the pickled pair of function and item.
 
         Raises:
             NotBegunError: the process has died since its last task.
         """
+        self._item = item
         self._begun = False
         self._deadline_s = time.monotonic() + _START_S + self._timeout_s
         try:
@@ -84,7 +92,7 @@ class Worker:
         except OSError:
             raise NotBegunError(self._cause_of_death()) from None
 
-    def hear(self) -> Ending | None:
+    def hear(self) -> Outcome[Item, Result] | None:
         """Take the message that has arrived: None for the news that the task has begun, else how it ended.
 
         Raises:
@@ -95,23 +103,23 @@ class Worker:
         except (EOFError, OSError):
             if not self._begun:
                 raise NotBegunError(self._cause_of_death()) from None
-            return Ending(None, self._death(), crashed=True)
+            return Outcome(self._item, None, self._death(), crashed=True)
         except Exception as error:  # noqa: BLE001 - a result that does not fit in this process is a row, not the end
-            return Ending(None, f"its result could not be taken over: {one_line(error)}", crashed=True)
+            return Outcome(self._item, None, f"its result could not be taken over: {one_line(error)}", crashed=True)
         if message == _BEGUN:
             self._begun = True
             self._deadline_s = time.monotonic() + self._timeout_s
             return None
-        return Ending(*message)
+        return Outcome(self._item, *message)
 
     def remaining_s(self) -> float:
         """Seconds until the task is late; infinite where it may take for ever."""
         return self._deadline_s - time.monotonic()
 
-    def late(self) -> Ending:
-        """What to say of a task that takes too long."""
+    def late(self) -> Outcome[Item, Result]:
+        """The outcome of a task that takes too long."""
         error = f"gave up after {self._timeout_s:g} s; the file is damaged, or its disk is very slow"
-        return Ending(None, error, crashed=True)
+        return Outcome(self._item, None, error, crashed=True)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""

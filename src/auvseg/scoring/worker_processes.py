@@ -14,13 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
-from auvseg.data.case import Case
 from auvseg.data.workers.process import DEATH_S, end_with_parent, exit_in_words, interrupts_blocked
 from auvseg.errors import AuvsegError, UsageError
-from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, WorkerPlan, answered
-from auvseg.scoring.extractor import ExtractorFacts
-from auvseg.scoring.fleet import News
-from auvseg.scoring.job import Ended, Job
+from auvseg.scoring.case_worker import IN_FLIGHT, CaseWorker, TaskDone, WorkerPlan, answered
+from auvseg.scoring.scheduler import Message, WorkerLost
+from auvseg.scoring.scorer import CaseTask, Job
 
 _PATIENCE_S = 5.0
 
@@ -85,15 +83,15 @@ class ProcessFleet:
         """See `Fleet`."""
         self._send(slot, job)
 
-    def give(self, slot: int, case: Case) -> None:
+    def give(self, slot: int, task: CaseTask) -> None:
         """See `Fleet`."""
-        self._send(slot, case)
+        self._send(slot, task)
 
-    def wait(self) -> Sequence[News]:
+    def wait(self) -> Sequence[tuple[int, Message]]:
         """See `Fleet`."""
         by_connection = {process.connection: slot for slot, process in self._processes.items()}
         ready = multiprocessing.connection.wait(by_connection)
-        return [self._hear(by_connection[connection]) for connection in by_connection if connection in ready]
+        return [(slot, self._hear(slot)) for connection, slot in by_connection.items() if connection in ready]
 
     def stop(self) -> None:
         """See `Fleet`."""
@@ -101,23 +99,21 @@ class ProcessFleet:
             process.stop()
         self._processes = {}
 
-    def _send(self, slot: int, message: Job | Case) -> None:
+    def _send(self, slot: int, message: Job | CaseTask) -> None:
         try:
             self._processes[slot].connection.send(message)
         except OSError:
             # It has died; `wait` finds that out too, and what was sent is among what it had.
             return
 
-    def _hear(self, slot: int) -> News:
+    def _hear(self, slot: int) -> Message:
         process = self._processes[slot]
         try:
-            message = process.connection.recv()
+            message: Message = process.connection.recv()
         except (EOFError, OSError):
             del self._processes[slot]
-            return News(slot, lost=process.cause_of_death())
-        if isinstance(message, ExtractorFacts):
-            return News(slot, facts=message)
-        return News(slot, ended=message) if isinstance(message, Ended) else News(slot, error=message)
+            return WorkerLost(process.cause_of_death())
+        return message
 
 
 class _Voice:
@@ -131,7 +127,7 @@ class _Voice:
         with self._speaking:
             self._connection.send(message)
 
-    def answer(self, done: "Future[Ended | AuvsegError]") -> None:
+    def answer(self, done: "Future[TaskDone | AuvsegError]") -> None:
         self.say(done.result())
 
 
@@ -153,7 +149,7 @@ def _work(connection: Connection, plan: bytes) -> None:
         except (EOFError, OSError):
             # Not exit(): that waits for the threads, which may be in the middle of a case that nobody waits for.
             os._exit(0)
-        if isinstance(message, Case):
+        if isinstance(message, CaseTask):
             cases.submit(worker.score, message).add_done_callback(voice.answer)
         elif (problem := worker.begin(message)) is not None:
             voice.say(problem)

@@ -5,7 +5,7 @@ import pytest
 from auvseg.errors import UsageError
 from auvseg.extractors import register_extractor
 from auvseg.scoring.config import ScoreConfig
-from auvseg.scoring.scheduler import MOST_ATTEMPTS
+from auvseg.scoring.scheduler import MAX_ATTEMPTS
 from auvseg.scoring.score import score
 from small_dataset import small_dataset
 from small_extractor import BREAKS, Small
@@ -36,7 +36,7 @@ def test_two_workers_give_the_bytes_of_one_process_though_one_is_killed_and_one_
     ((case_id, reason),) = summary.failed
     assert (case_id, summary.cases, summary.complete) == ("case_of_8_planes", 7, True)
     assert "3 workers were lost" in reason
-    assert len(notes) >= MOST_ATTEMPTS
+    assert len(notes) >= MAX_ATTEMPTS
     assert not (breaks / "7").exists()
     (breaks / "8").unlink()
     assert score(dataset, run, CONFIG).reused == 6

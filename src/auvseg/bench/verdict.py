@@ -1,4 +1,4 @@
-"""What the interval of an area under the ROC curve says of a measure, in words."""
+"""The verdict on a measure, in words: what the interval of its area under the ROC curve says."""
 
 import math
 
@@ -8,8 +8,8 @@ FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
 """What an interval says: above 0.5, around it, below it."""
 
 
-def signal(low: float, high: float) -> str:
-    """The words for an interval; empty where there is none."""
+def verdict_of(low: float, high: float) -> str:
+    """The verdict of an interval; empty where there is none."""
     if math.isnan(low):
         return ""
     return FINDS if low > CHANCE else WRONG if high < CHANCE else BLIND
