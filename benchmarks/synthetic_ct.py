@@ -18,7 +18,7 @@ import numpy as np
 FIELD_MM = (600.0, 410.0, 410.0)
 """Of every image, along (D, H, W)."""
 
-SMALLEST_ML, LARGEST_ML = 2.0, 1500.0
+MIN_ML, MAX_ML = 2.0, 1500.0
 NOISE_HU = 15.0
 AIR_HU, BODY_HU = -1000.0, 40.0
 _BODY = 0.46
@@ -34,7 +34,7 @@ def draw(shape: tuple[int, int, int], classes: int, seed: int) -> tuple[np.ndarr
     hu = np.full(shape, np.float32(AIR_HU), dtype=np.float32)
     hu[:, body] = BODY_HU
     label = np.zeros(shape, dtype=np.uint8)
-    volumes_ml = np.geomspace(LARGEST_ML, SMALLEST_ML, classes)
+    volumes_ml = np.geomspace(MAX_ML, MIN_ML, classes)
     for value, volume_ml in enumerate(volumes_ml, start=1):
         half_mm = _half_axes_mm(float(volume_ml), generator)
         angle, radius = generator.uniform(0, 2 * np.pi), np.sqrt(generator.uniform(0, 1))

@@ -17,9 +17,9 @@ from auvseg.cohort.compared import cohort_columns
 from auvseg.data.case import ClassDef, Dataset
 from auvseg.measures.catalogue import CASE_MEASURES, MEASURES
 from auvseg.scoring.config import ScoreConfig, fingerprint
-from auvseg.scoring.kept import keep, stamp_of
 from auvseg.scoring.record import CaseInputs, ClassScore, Record, file_name, packed, write_record
 from auvseg.scoring.run import open_run
+from auvseg.scoring.table_cache import keep, stamp_of
 from auvseg.scoring.view import CaseView, ClassView, Thumbnail, write_view
 
 CLASSES = (ClassDef(1, "liver", (1,)), ClassDef(2, "left kidney", (2,)), ClassDef(3, "tumour", (3,)))

@@ -8,9 +8,9 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-_MOST_NEAR = 3
-_MOST_LISTED = 12
-_FEWEST_LETTERS = 3
+_MAX_NEAR = 3
+_MAX_LISTED = 12
+_MIN_LETTERS = 3
 """Of a part of a name that says which one is meant."""
 
 
@@ -81,20 +81,20 @@ def did_you_mean(name: str, known: Iterable[str], listed_by: str = "") -> str:
     if near:
         listed = f" All names: {listed_by}" if listed_by else ""
         return f"did you mean {' or '.join(near)}?{listed}"
-    if len(names) <= _MOST_LISTED:
+    if len(names) <= _MAX_LISTED:
         return f"there are {', '.join(names)}" if names else "there are none"
-    more = f"all of them: {listed_by}" if listed_by else f"and {len(names) - _MOST_LISTED} more"
-    return f"there are {', '.join(names[:_MOST_LISTED])} … {more}"
+    more = f"all of them: {listed_by}" if listed_by else f"and {len(names) - _MAX_LISTED} more"
+    return f"there are {', '.join(names[:_MAX_LISTED])} … {more}"
 
 
 def _near(name: str, names: Sequence[str]) -> list[str]:
     """Of the names those that are written almost so, nearest first, then those that hold what was typed."""
     typed, plain = _plain(name), [_plain(one) for one in names]
-    near = difflib.get_close_matches(typed, dict.fromkeys(plain), n=_MOST_NEAR)
-    if len(typed) >= _FEWEST_LETTERS:
+    near = difflib.get_close_matches(typed, dict.fromkeys(plain), n=_MAX_NEAR)
+    if len(typed) >= _MIN_LETTERS:
         near += [one for one in plain if typed in one]
     return [one for match in dict.fromkeys(near) for one, its in zip(names, plain, strict=True) if its == match][
-        :_MOST_NEAR
+        :_MAX_NEAR
     ]
 
 

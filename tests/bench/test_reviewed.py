@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auvseg.bench.reviewed import FEWEST, judge_by_review
+from auvseg.bench.reviewed import MIN_VERDICTS, judge_by_review
 from auvseg.bench.verdict import BLIND, FINDS, WRONG
 from auvseg.errors import UsageError
 from auvseg.review.verdicts import Decision
@@ -51,7 +51,7 @@ def test_to_exclude_and_to_fix_are_judged_together_and_apart():
     assert row(found, "noise")["exclude"] == row(found, "edge")["fix"] == 1
     whole, parts = row(found, "noise")["auroc"], row(found, "noise")[["exclude", "fix"]]
     assert whole == pytest.approx(parts.mean())
-    few = judge_by_review(table, decisions(exclude=range(FEWEST - 1), fix=range(5, 10), keep=range(10, 40)))
+    few = judge_by_review(table, decisions(exclude=range(MIN_VERDICTS - 1), fix=range(5, 10), keep=range(10, 40)))
     assert np.isnan(row(few, "noise")["exclude"])
 
 

@@ -13,7 +13,7 @@ from image_files import claim, refusal, write_itk, write_npz
 HUGE = 2**14
 """Cubed, four tebibytes of one byte each."""
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """A library may be imported for a refusal; nothing of what a header claims may be allocated and filled."""
 
 
@@ -110,13 +110,13 @@ def test_half_a_pair_is_refused(write_nifti, voxels, name, other):
 @pytest.mark.parametrize("read", [read_header, read_array])
 def test_a_header_that_claims_terabytes_is_refused_at_once(tmp_path, name, read):
     path = claim(tmp_path / name, (HUGE, HUGE, HUGE))
-    assert further_bytes(lambda: refusal(read, path)) < MOST_BYTES
+    assert further_bytes(lambda: refusal(read, path)) < MAX_BYTES
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.npz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd"])
 def test_a_header_that_claims_gigabytes_is_refused_before_they_are_filled(tmp_path, capfd, name):
     path = claim(tmp_path / name, (2**11, 2**11, 2**11))
-    assert further_bytes(lambda: refusal(read_array, path)) < MOST_BYTES
+    assert further_bytes(lambda: refusal(read_array, path)) < MAX_BYTES
 
 
 def patched(path, offset, content):

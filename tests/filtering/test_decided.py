@@ -9,7 +9,7 @@ import yaml
 from auvseg.cohort.selection import decided, filter_cases
 from auvseg.filtering.exports import export_selection
 from auvseg.filtering.undo import undo
-from auvseg.review.verdicts import Decision, obey
+from auvseg.review.verdicts import Decision, apply_verdicts
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_threshold_is_on_the_side_of_the_value_and_the_worst_come_first(tabl
 
 def test_a_verdict_changes_what_comes_of_a_row(table):
     selection = filter_cases(table, by="agreement", keep=0.75, scope="class")
-    found = outcomes(obey(selection, {"liver_001": Decision("keep"), "liver_002": Decision("exclude")}))
+    found = outcomes(apply_verdicts(selection, {"liver_001": Decision("keep"), "liver_002": Decision("exclude")}))
     assert ("liver_001", 1) not in found
     assert found["liver_002", 1] == found["liver_002", 2] == "removed"
 
@@ -90,7 +90,7 @@ def test_the_exclude_list_says_of_every_suspicious_structure_what_became_of_its_
 def test_a_case_without_any_score_can_be_excluded_by_a_verdict(make_scores, nnunet_dataset, tmp_path, scope):
     values = {f"liver_{n:03d}": {1: 0.5 + 0.01 * n} for n in range(9)} | {"liver_009": {}}
     selection = filter_cases(make_scores(values, measure="agreement"), by="agreement", keep=1.0, scope=scope)
-    export_selection("exclude", obey(selection, {"liver_009": Decision("exclude")}), nnunet_dataset, tmp_path)
+    export_selection("exclude", apply_verdicts(selection, {"liver_009": Decision("exclude")}), nnunet_dataset, tmp_path)
     content = (tmp_path / "filter" / "exclude.yaml").read_text()
     assert [one["case"] for one in yaml.safe_load(content)["exclude"]] == ["liver_009"]
     assert ".nan" not in content

@@ -15,7 +15,7 @@ import numpy as np
 from auvseg.data.formats.header import Header
 from auvseg.data.reading import names_structures, needed_export, own_values, read_array, read_header, read_label
 from auvseg.errors import AuvsegError, ReadError
-from auvseg.scoring import kept
+from auvseg.scoring import table_cache
 from auvseg.scoring.record import file_name
 from auvseg.scoring.view import read_view
 from fuzz import seeds
@@ -122,7 +122,7 @@ def _read_view(path: Path) -> None:
 def _read_kept(path: Path) -> None:
     run = path.parent.parent
     (run / "records").mkdir(exist_ok=True)
-    tables = kept.kept(run, ["table"])
+    tables = table_cache.kept(run, ["table"])
     if tables is None:
         raise ReadError("a table that is made anew")
     assert len(tables) == 1
@@ -160,5 +160,5 @@ IMAGES = {
     "dicom-contours": Target("rt.dcm", _read_structures, seeds.structure_set),
     "dicom-segmentation": Target("seg.dcm", _read_structures, seeds.segmentation),
     "view": Target(f"views/{Path(file_name('a')).stem}.npz", _read_view, seeds.view),
-    "kept-table": Target(f"{kept.FOLDER}/table.parquet", _read_kept, seeds.kept_table),
+    "kept-table": Target(f"{table_cache.FOLDER}/table.parquet", _read_kept, seeds.kept_table),
 }

@@ -12,7 +12,7 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-MOST_BYTES = 512 << 20
+MAX_BYTES = 512 << 20
 DEADLINE_S = 60.0
 """What is refused takes milliseconds, what hangs hangs; between them lies whatever else the machine does."""
 _START_S = 600.0
@@ -67,7 +67,7 @@ def _serve(connection: Connection) -> None:
             for seed in target.seeds():
                 answer = _answer(name, Path(folder), seed, sound=True)
                 assert not answer, (name, answer)
-        limit = address_space() + MOST_BYTES
+        limit = address_space() + MAX_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         connection.send("ready")
         while True:
@@ -88,7 +88,7 @@ def _answer(name: str, folder: Path, content: bytes, sound: bool = False) -> str
     except Exception:  # noqa: BLE001 - that is what is looked for
         return traceback.format_exc()
     if "memory" in refused or "alloc" in refused:
-        return f"wanted more than {MOST_BYTES} bytes: {refused}"
+        return f"wanted more than {MAX_BYTES} bytes: {refused}"
     if "\n" in refused or str(folder) in refused:
         return f"not one line, or one that tells where the data lie: {refused!r}"
     return refused if sound else ""

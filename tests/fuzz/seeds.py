@@ -20,7 +20,7 @@ from pydicom.uid import generate_uid
 
 import dicom_files
 from auvseg.data.formats.header import make_header
-from auvseg.scoring import kept
+from auvseg.scoring import table_cache
 from auvseg.scoring.view import CaseView, ClassView, Thumbnail, view_path, write_view
 from dicom_files import Scan, circle, plane_file, write_contours, write_enhanced, write_segmentation, write_series
 from slicer_files import write_slicer
@@ -233,10 +233,10 @@ def kept_table() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
         (run / "records").mkdir()
-        said, _ = kept._files(run)
+        said, _ = table_cache.recorded_files(run)
         table = pd.DataFrame({"case": ["a", "b"], "S": [0.5, None], "status": pd.Categorical(["ok", "absent"])})
-        kept.keep(run, {"table": table}, kept.Stamp(0, said, {}, kept._code()))
-        return [kept._path(run, "table").read_bytes()]
+        table_cache.keep(run, {"table": table}, table_cache.Stamp(0, said, {}, table_cache.code_sha256()))
+        return [table_cache.cache_path(run, "table").read_bytes()]
 
 
 def _saved(file) -> bytes:

@@ -22,7 +22,7 @@ from auvseg.data.public.target import open_target
 from auvseg.data.public.target import read_record as read_conversion
 from auvseg.demo.found import read_truth
 from auvseg.extractors.classes import read_class_map
-from auvseg.extractors.module.description import _content
+from auvseg.extractors.module.description import content_of
 from auvseg.filtering.manifest import read_manifest
 from auvseg.filtering.undo import undo
 from auvseg.nnunet.model import read_model_json
@@ -231,7 +231,7 @@ OBJECTS: dict[str, tuple[Target, object]] = {
         ("target-classes", "map.yaml", read_target_classes, {"a": "b", "c": ["d"]}),
         ("findings", "check.json", read_findings, FINDINGS),
         ("report", "report.json", lambda p: ReportFolder(p.parent), {"auvseg": "0.1.0", "report_version": 1}),
-        ("module", "module.json", _content, {"network": "n.pt", "classes": {"a": 1}, "window": [8, 8, 8]}),
+        ("module", "module.json", content_of, {"network": "n.pt", "classes": {"a": 1}, "window": [8, 8, 8]}),
         ("nnunet-model", "plans.json", lambda p: read_model_json(p.parent, p.name), {"a": 1}),
     )
 }

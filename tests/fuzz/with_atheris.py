@@ -19,7 +19,7 @@ import atheris
 # pydicom is left out: its dictionaries alone would take minutes.
 with atheris.instrument_imports(include=["auvseg", "nibabel"]):
     from fuzz.image_targets import IMAGES
-    from fuzz.sandbox import MOST_BYTES, address_space
+    from fuzz.sandbox import MAX_BYTES, address_space
     from fuzz.text_targets import OBJECTS, TEXTS
 
 OWN_BYTES = 1 << 30
@@ -38,7 +38,7 @@ def main(name: str, corpus: Path, options: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for seed in target.seeds():  # imports what readers import when they are first used
             target.run(Path(folder), seed)
-        limit = address_space() + MOST_BYTES + OWN_BYTES
+        limit = address_space() + MAX_BYTES + OWN_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
         def once(content: bytes) -> None:

@@ -35,7 +35,7 @@ def test_parts_and_the_largest_of_them_are_counted_in_three_dimensions(of_label)
 
 
 def test_parts_of_a_large_box_are_counted_on_fewer_rows_and_columns(of_label, monkeypatch):
-    monkeypatch.setattr(geometry, "_MOST_LABELLED", 500)
+    monkeypatch.setattr(geometry, "_MAX_LABELLED", 500)
     mask = block((4, 40, 40), np.s_[:, 2:18, 2:38]) | block((4, 40, 40), np.s_[:, 26:38, 2:38])
     assert geometry.parts(of_label(mask)) == 2
     assert geometry.largest_part(of_label(mask)) == pytest.approx(16 / 28, abs=0.1)

@@ -11,7 +11,7 @@ from PIL import Image
 from auvseg.data.case import ClassDef
 from auvseg.data.volume import Volume
 from auvseg.report.pictures import (
-    MOST_VOXELS,
+    MAX_VOXELS,
     Region,
     image_payload,
     label_payload,
@@ -78,7 +78,7 @@ def test_no_axis_has_more_voxels_than_a_page_can_hold(low, size):
     label = marked((1, 1, 900), (1, np.s_[0, 0, low : low + size]))
     region = region_of(volume_of(np.zeros(label.shape), label), CLASSES, None, whole=False)
     shown = region.of(np.arange(900).reshape(1, 1, 900))
-    assert shown.shape[2] <= MOST_VOXELS
+    assert shown.shape[2] <= MAX_VOXELS
     assert set(shown.ravel()) <= set(range(max(low - 50, 0), min(low + size + 50, 900)))
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from auvseg.report.first_page import MOST_SHOWN, problems_of
+from auvseg.report.first_page import MAX_SHOWN, problems_of
 from auvseg.report.privacy import Privacy
 from auvseg.scoring.record import CaseInputs, Record
 
@@ -64,6 +64,6 @@ def test_a_finding_of_the_data_set_is_about_no_case(odd):
 
 
 def test_no_more_rows_than_a_page_can_hold_and_the_rest_is_counted():
-    findings = [finding(case_id=f"{number:05}") for number in range(MOST_SHOWN + 7)]
+    findings = [finding(case_id=f"{number:05}") for number in range(MAX_SHOWN + 7)]
     found = problems_of([], NOTHING, findings, Privacy.of([]))
-    assert (len(found["rows"]), found["more"]) == (MOST_SHOWN, 7)
+    assert (len(found["rows"]), found["more"]) == (MAX_SHOWN, 7)

@@ -76,7 +76,7 @@ def test_important_measures_are_kept_where_a_page_cannot_hold_all(monkeypatch):
     table = scores(cases=10, noise=lambda rng, _: rng.normal(), agreement=lambda rng, _: rng.random())
     everything, none = shown_measures(rank_run(table, None, "noise"))
     assert none == 0
-    monkeypatch.setattr(module, "MOST_NUMBERS", 5 * len(table))
+    monkeypatch.setattr(module, "MAX_NUMBERS", 5 * len(table))
     kept, left = shown_measures(rank_run(table, None, "noise"))
     assert kept == everything[:5] == ["noise", "outlier", "AUV", "S", "agreement"]
     assert left == len(everything) - 5

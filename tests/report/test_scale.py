@@ -43,8 +43,8 @@ def test_a_case_takes_its_share_of_the_bytes(whole):
 
 @pytest.mark.parametrize(("cases", "rows", "shown"), [(50, 150_000, 50), (10_000, 90, 30)], ids=["cases", "rows"])
 def test_a_page_holds_the_worst_of_a_run_too_large_for_it(run, whole, tmp_path, monkeypatch, cases, rows, shown):
-    monkeypatch.setattr(prepared, "MOST_CASES", cases)
-    monkeypatch.setattr(prepared, "MOST_ROWS", rows)
+    monkeypatch.setattr(prepared, "MAX_CASES", cases)
+    monkeypatch.setattr(prepared, "MAX_ROWS", rows)
     done, data = made(run, tmp_path)
     assert (done.cases, done.total, data["total"]) == (shown, CASES, CASES)
     every = whole[1]
@@ -58,7 +58,7 @@ def test_a_page_holds_the_worst_of_a_run_too_large_for_it(run, whole, tmp_path, 
 
 
 def test_whoever_asks_for_more_gets_more(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepared, "MOST_CASES", 10)
+    monkeypatch.setattr(prepared, "MAX_CASES", 10)
     done, data = made(run, tmp_path, top=20)
     assert done.cases == len(data["cases"]["id"]) == 20
 

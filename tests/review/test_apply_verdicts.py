@@ -3,7 +3,7 @@ import pytest
 
 from auvseg.cohort.selection import filter_cases
 from auvseg.errors import UsageError
-from auvseg.review.verdicts import Decision, obey
+from auvseg.review.verdicts import Decision, apply_verdicts
 
 
 def selection(keep=0.8, scope="case"):
@@ -25,7 +25,7 @@ def selection(keep=0.8, scope="case"):
 def test_verdicts_go_before_the_measure():
     by_measure = selection()
     assert by_measure.removed == ("c1", "c2")
-    found = obey(by_measure, {"c1": Decision("keep"), "c9": Decision("exclude"), "c8": Decision("fix")})
+    found = apply_verdicts(by_measure, {"c1": Decision("keep"), "c9": Decision("exclude"), "c8": Decision("fix")})
     assert found.removed == ("c2", "c8", "c9")
     assert set(found.kept) | set(found.removed) == set(by_measure.kept) | set(by_measure.removed)
     reasons = found.decisions.set_index("case")["reason"]
@@ -36,27 +36,27 @@ def test_verdicts_go_before_the_measure():
 
 def test_verdicts_of_one_rater_alone_are_counted_where_the_review_is_of_several():
     merged = {"c1": Decision("keep", "", ("Anna", "Ben")), "c9": Decision("exclude", "", ("Ben",))}
-    assert "1 of these 2 verdicts" in " ".join(obey(selection(), merged).notes)
-    assert "alone" not in " ".join(obey(selection(), {"c9": Decision("exclude")}).notes)
+    assert "1 of these 2 verdicts" in " ".join(apply_verdicts(selection(), merged).notes)
+    assert "alone" not in " ".join(apply_verdicts(selection(), {"c9": Decision("exclude")}).notes)
 
 
 @pytest.mark.parametrize("decision", [Decision("unsure"), Decision(None, "a note")])
 def test_what_is_unsure_is_left_to_the_measure(decision):
-    assert obey(selection(), {"c1": decision, "c9": decision}).removed == ("c1", "c2")
+    assert apply_verdicts(selection(), {"c1": decision, "c9": decision}).removed == ("c1", "c2")
 
 
 def test_structures_of_an_excluded_case_are_suspicious_too():
-    found = obey(selection(scope="class"), {"c9": Decision("exclude"), "c1": Decision("keep")})
+    found = apply_verdicts(selection(scope="class"), {"c9": Decision("exclude"), "c1": Decision("keep")})
     assert set(found.suspicious_pairs) == {("c2", 1), ("c9", 1)}
 
 
 def test_a_review_of_another_run_is_refused_and_strange_cases_are_counted():
     with pytest.raises(UsageError, match="another run"):
-        obey(selection(), {"elsewhere": Decision("keep")})
-    found = obey(selection(), {"elsewhere": Decision("exclude"), "c1": Decision("keep")})
+        apply_verdicts(selection(), {"elsewhere": Decision("keep")})
+    found = apply_verdicts(selection(), {"elsewhere": Decision("exclude"), "c1": Decision("keep")})
     assert "verdicts about cases that are no training cases of this run: 1" in found.warnings
 
 
 def test_at_least_one_case_stays():
     with pytest.raises(UsageError, match="no case at all"):
-        obey(selection(), {f"c{n}": Decision("exclude") for n in range(1, 11)})
+        apply_verdicts(selection(), {f"c{n}": Decision("exclude") for n in range(1, 11)})

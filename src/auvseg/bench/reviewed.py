@@ -21,7 +21,7 @@ from auvseg.errors import UsageError
 from auvseg.measures.catalogue import MEASURES
 from auvseg.review.verdicts import Decision
 
-FEWEST = 5
+MIN_VERDICTS = 5
 """Of each kind; with fewer the interval of nearly any area holds 0.5."""
 
 _FAULTY = ("exclude", "fix")
@@ -35,9 +35,9 @@ class Reviewed:
 
     Attributes:
         measures: one row a measure, the largest area first: `measure, group, verdict, auroc, low, high` (95 %),
-            `exclude, fix` (areas for one kind of verdict against the kept; NaN with fewer than `FEWEST`), `beyond,
-            beyond_low, beyond_high` (area minus that of the best trivial measure, on the same cases), `missing` (cases
-            without this number, which it suspects last).
+            `exclude, fix` (areas for one kind of verdict against the kept; NaN with fewer than `MIN_VERDICTS`),
+            `beyond, beyond_low, beyond_high` (area minus that of the best trivial measure, on the same cases),
+            `missing` (cases without this number, which it suspects last).
         counts: training cases by verdict, only those with a number: `exclude`, `fix`, `keep`, `unsure`.
         training: training cases of the run.
         unscored: cases with a verdict and without any number.
@@ -114,7 +114,7 @@ def judge_by_review(table: pd.DataFrame, decisions: Mapping[str, Decision], *, s
         seed: of the bootstrap behind `beyond`.
 
     Raises:
-        UsageError: fewer than `FEWEST` faulty or sound cases with a number.
+        UsageError: fewer than `MIN_VERDICTS` faulty or sound cases with a number.
     """
     rows = training_rows(table)
     cases = sorted(rows["case"].unique())
@@ -148,10 +148,10 @@ def _by_case(rows: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
 
 def _require_enough(counts: Mapping[str, int]) -> None:
     faulty = sum(counts[name] for name in _FAULTY)
-    if faulty < FEWEST or counts["keep"] < FEWEST:
+    if faulty < MIN_VERDICTS or counts["keep"] < MIN_VERDICTS:
         raise UsageError(
             f"{faulty} scored training cases are to be excluded or fixed and {counts['keep']} to be kept; judging a "
-            f"measure takes at least {FEWEST} of each: review more cases, those that look sound among them"
+            f"measure takes at least {MIN_VERDICTS} of each: review more cases, those that look sound among them"
         )
 
 
@@ -180,7 +180,7 @@ def _judged(values: pd.DataFrame, verdicts: pd.Series, seed: int) -> pd.DataFram
 def _area_of(suspicion: Float64[np.ndarray, "N"], verdicts: pd.Series, kind: str) -> float:
     chosen = verdicts.isin((kind, "keep")).to_numpy()
     faulty = (verdicts == kind).to_numpy()
-    return auroc(suspicion[chosen], faulty[chosen]) if faulty.sum() >= FEWEST else np.nan
+    return auroc(suspicion[chosen], faulty[chosen]) if faulty.sum() >= MIN_VERDICTS else np.nan
 
 
 def _beyond(

@@ -98,7 +98,7 @@ def command(
     from auvseg.errors import UsageError
     from auvseg.filtering.exports import export_selection
     from auvseg.review.of_run import read_review_of
-    from auvseg.review.verdicts import obey
+    from auvseg.review.verdicts import apply_verdicts
     from auvseg.scoring.run import read_dataset_of
     from auvseg.scoring.table import load_scores
 
@@ -127,7 +127,7 @@ def command(
         known = read_review_of(reviewed, run)
         if known.remark:
             say_warning(known.remark)
-        selection = obey(selection, known.review.decisions)
+        selection = apply_verdicts(selection, known.review.decisions)
     scored = read_dataset_of(run, dataset)
     written = export_selection(export, selection, scored, run, splits_path=splits, target=to, dry_run=dry_run)
     decisions = decided(selection, ignores=export == "ignore")

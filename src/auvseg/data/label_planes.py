@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int32
 
-_LARGEST_DENSE_VALUE = 1 << 12
+_MAX_DENSE_VALUE = 1 << 12
 """Up to this label value, tables as long as the largest value are shorter than a plane."""
 
 
@@ -13,7 +13,7 @@ def numbered(pixels: Int32[np.ndarray, "*P"]) -> tuple[Int32[np.ndarray, "V"], I
     The values from 0 to the largest where that is short enough; where values are large or negative, those found.
     """
     highest = int(pixels.max())
-    if int(pixels.min()) >= 0 and highest <= _LARGEST_DENSE_VALUE:
+    if int(pixels.min()) >= 0 and highest <= _MAX_DENSE_VALUE:
         return np.arange(highest + 1, dtype=np.int32), pixels.ravel()
     values, numbers = np.unique(pixels, return_inverse=True)
     return values, numbers.ravel().astype(np.int32)

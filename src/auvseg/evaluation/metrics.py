@@ -15,7 +15,7 @@ from auvseg.data.case import ClassDef
 from auvseg.data.formats.header import Notes
 from auvseg.evaluation.pair import Names, Pair, read_pair
 
-_MOST_VALUES = 4096
+_MAX_VALUES = 4096
 """Label maps whose largest value reaches this, or with negative values, are renumbered first."""
 
 
@@ -93,7 +93,7 @@ def _numbered(
     """Values, and both maps as numbers of values."""
     low = min(int(reference.min()), int(prediction.min()))
     high = max(int(reference.max()), int(prediction.max()))
-    if low >= 0 and high < _MOST_VALUES:
+    if low >= 0 and high < _MAX_VALUES:
         return np.arange(high + 1), reference, prediction
     values, numbers = np.unique(np.stack([reference, prediction]), return_inverse=True)
     first, second = numbers.reshape(2, *reference.shape)

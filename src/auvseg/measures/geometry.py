@@ -18,7 +18,7 @@ from auvseg.shapes import MaskArray
 
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 _HALF_OF_25 = 12
-_MOST_LABELLED = 1 << 23
+_MAX_LABELLED = 1 << 23
 """Voxels in which parts are counted: of larger boxes every n-th row and column is looked at."""
 
 
@@ -150,7 +150,7 @@ def _part_sizes(case: MeasureInput) -> Int64[np.ndarray, "N"]:
     if structure is None:
         return np.zeros(0, dtype=np.int64)
     mask = structure.mask[structure.inner]
-    step = max(math.ceil(math.sqrt(mask.size / _MOST_LABELLED)), 1)
+    step = max(math.ceil(math.sqrt(mask.size / _MAX_LABELLED)), 1)
     labelled, _ = ndimage.label(mask[:, ::step, ::step], _EVERY_NEIGHBOUR)
     return np.bincount(labelled.ravel())[1:]
 

@@ -22,7 +22,7 @@ STABILITY_OFFSET = 2.0
 _DEVICE_PART = 1 << 24
 """Pixels that are looked at together on an accelerator."""
 
-_LARGEST_LOGIT = 80.0
+_MAX_LOGIT = 80.0
 """Where e^-z comes near the smallest numbers of float32, which take many times as long to compute with."""
 
 
@@ -66,7 +66,7 @@ def _sums_of_plane(logits: Float32[np.ndarray, "h w"]) -> Float64[np.ndarray, "5
     inside = logits > 0
     # Of the less likely of the two classes over the more likely: never overflows, and beyond the limit it is nothing,
     # but the processor would be slow at it.
-    distance = np.minimum(np.abs(logits), np.float32(_LARGEST_LOGIT))
+    distance = np.minimum(np.abs(logits), np.float32(_MAX_LOGIT))
     odds = np.exp(-distance)
     more_likely = 1 / (1 + odds)
     # -log p of either class is log1p(odds), and for the less likely one |z| more. NumPy's log1p is no vector's.
@@ -80,7 +80,7 @@ def _sums_of_plane(logits: Float32[np.ndarray, "h w"]) -> Float64[np.ndarray, "5
 def _sums_on_device(logits: Float32[Tensor, "n h w"]) -> Float64[Tensor, "5 n"]:
     """The same of several planes at once."""
     inside = logits > 0
-    distance = logits.abs().clamp_max_(_LARGEST_LOGIT)
+    distance = logits.abs().clamp_max_(_MAX_LOGIT)
     odds = torch.exp(-distance)
     more_likely = 1 / (1 + odds)
     entropy = torch.log1p(odds) + distance * odds * more_likely

@@ -20,7 +20,7 @@ from auvseg.measures.trivial import MINIMUM_SIDE, noise_of_plane
 VOXELS = 1 << 23
 """Voxels that the in-plane measures look at: 32 planes of a CT, every plane of a small MRI."""
 
-_SMALLEST = 8
+_MIN_SIDE = 8
 """Rows and columns below which a plane has no spectrum worth the name."""
 
 _FINE = (0.2, 0.35)
@@ -119,7 +119,7 @@ def _spectra(whole: WholeCase) -> Float32[np.ndarray, "P H K"] | None:
     """
     planes = some_planes(whole)
     _, height, width = planes.shape
-    if min(height, width) < _SMALLEST:
+    if min(height, width) < _MIN_SIDE:
         return None
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]).astype(np.float32)
     centred = [plane - plane.mean(dtype=np.float64).astype(np.float32) for plane in planes]

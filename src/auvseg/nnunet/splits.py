@@ -26,7 +26,7 @@ _WANTED = 'a list with one {"train": [ids], "val": [ids]} a fold'
 _LISTS = ("train", "val")
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PICKLE = b"\x80"
-_LONGEST = 80
+_MAX_WIDTH = 80
 _CHANNEL = re.compile(r"[_.\-]\d{4}$")
 
 
@@ -182,4 +182,4 @@ def _require_ids(names: object, where: str) -> None:
         raise DatasetError(f"{where} is a {type(names).__name__}, not a list of ids; a split is {_WANTED}")
     for odd in (name for name in names if not isinstance(name, str)):
         quoted = f'; write "{odd}"' if isinstance(odd, int) and not isinstance(odd, bool) else ""
-        raise DatasetError(f"{where} holds {json.dumps(odd)[:_LONGEST]}, and ids are texts{quoted}")
+        raise DatasetError(f"{where} holds {json.dumps(odd)[:_MAX_WIDTH]}, and ids are texts{quoted}")

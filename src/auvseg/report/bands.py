@@ -11,7 +11,7 @@ from auvseg.cohort.distance import MIN_CASES
 from auvseg.report.payload import numbers
 from auvseg.scoring.view import CaseView
 
-MOST_DIRECTIONS = 32
+MAX_DIRECTIONS = 32
 """Of a spectrum: the rest holds next to nothing."""
 
 PERCENTILES = (5, 50, 95)
@@ -26,8 +26,8 @@ class SpectrumBands:
     def take(self, view: CaseView) -> None:
         """Count a case in."""
         for class_id, one in view.classes.items():
-            share = np.zeros(MOST_DIRECTIONS, dtype=np.float32)
-            share[: len(one.spectrum)] = one.spectrum[:MOST_DIRECTIONS]
+            share = np.zeros(MAX_DIRECTIONS, dtype=np.float32)
+            share[: len(one.spectrum)] = one.spectrum[:MAX_DIRECTIONS]
             if np.isfinite(share).all():
                 self._shares.setdefault(class_id, []).append(share)
 

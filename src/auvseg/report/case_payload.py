@@ -11,7 +11,7 @@ import numpy as np
 from auvseg.data.case import Case, ClassDef
 from auvseg.data.volume import Volume
 from auvseg.data.workers.pool import IsolatedPool
-from auvseg.report.bands import MOST_DIRECTIONS
+from auvseg.report.bands import MAX_DIRECTIONS
 from auvseg.report.payload import numbers
 from auvseg.report.pictures import image_payload, label_payload, mask_payloads, region_of
 from auvseg.report.privacy import Privacy
@@ -46,7 +46,7 @@ def case_payload(
         "similar": {str(class_id): [privacy.case(one) for one in others] for class_id, others in similar.items()},
         "planes": {str(one.class_id): _strips(views[one.class_id]) for one in classes if one.class_id in views},
         "spectrum": {
-            str(class_id): numbers(one.spectrum[:MOST_DIRECTIONS].astype(np.float64)) for class_id, one in views.items()
+            str(class_id): numbers(one.spectrum[:MAX_DIRECTIONS].astype(np.float64)) for class_id, one in views.items()
         },
     }
 

@@ -14,7 +14,7 @@ from auvseg.report.ranked_run import Prepared, cohort_payload
 from auvseg.review.of_run import fingerprint
 from auvseg.scoring.record import AboutCase
 
-MOST_SHOWN = 5000
+MAX_SHOWN = 5000
 """Rows of the page; the rest is counted."""
 
 
@@ -52,7 +52,7 @@ def problems_of(
         case, advice = str(found.get("case_id") or ""), str(found.get("advice") or "")
         rows.append(_row(privacy, case, severity, f"{kind}: {message}", privacy.text(advice)))
     rows.sort(key=lambda row: (row["severity"] != "error", row["case"], row["what"]))
-    return {"rows": rows[:MOST_SHOWN], "more": max(len(rows) - MOST_SHOWN, 0)}
+    return {"rows": rows[:MAX_SHOWN], "more": max(len(rows) - MAX_SHOWN, 0)}
 
 
 def _row(privacy: Privacy, case_id: str, severity: str, what: str, advice: str = "") -> dict[str, str]:

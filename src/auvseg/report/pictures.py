@@ -23,7 +23,7 @@ from auvseg.data.volume import Volume
 from auvseg.report.palette import colour_of
 from auvseg.scoring.view import CaseView, ClassView, Thumbnail
 
-MOST_VOXELS = 128
+MAX_VOXELS = 128
 """Along any axis of what is shown."""
 
 _MARGIN_MM = 25.0
@@ -93,7 +93,7 @@ def region_of(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None
             margin = int(np.ceil(_MARGIN_MM / volume.spacing_mm[axis]))
             low[axis] = max(int(line[0]) - margin, 0)
             high[axis] = min(int(line[-1]) + 1 + margin, shape[axis])
-    step = [max(int(np.ceil((b - a) / MOST_VOXELS)), 1) for a, b in zip(low, high, strict=True)]
+    step = [max(int(np.ceil((b - a) / MAX_VOXELS)), 1) for a, b in zip(low, high, strict=True)]
     return Region((low[0], low[1], low[2]), (high[0], high[1], high[2]), (step[0], step[1], step[2]))
 
 

@@ -36,7 +36,7 @@ class ReportOptions:
         images: so many cases, the most suspicious first, are shown with their images; the others with numbers and a
             thumbnail.
         top: only so many cases, the most suspicious first; None: all that a page stays fast with
-            (`auvseg.report.ranked_run.MOST_CASES` and `MOST_ROWS`).
+            (`auvseg.report.ranked_run.MAX_CASES` and `MAX_ROWS`).
         single_file: everything in `index.html`.
         pseudonymize: `case-0001` and so on instead of case ids; the key stays in the run folder.
         whole_image: show whole planes, not only what is around the structures. A head shows a face.
@@ -54,7 +54,7 @@ class ReportOptions:
     bench: Path | None = None
 
 
-MOST_NUMBERS = 1_500_000
+MAX_NUMBERS = 1_500_000
 """On one page; beyond that it would open slowly. The less important measures are left to the table on disk."""
 
 FIRST_MEASURES = (
@@ -156,7 +156,7 @@ def shown_measures(cohort: RankedRun) -> tuple[list[str], int]:
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     first = [cohort.by, *FIRST_MEASURES]
     ordered = sorted(dict.fromkeys(there), key=lambda name: first.index(name) if name in first else len(first))
-    most = max(MOST_NUMBERS // max(len(cohort.table), 1), 4)
+    most = max(MAX_NUMBERS // max(len(cohort.table), 1), 4)
     return ordered[:most], max(len(ordered) - most, 0)
 
 
@@ -217,7 +217,7 @@ def _own_columns(cohort: RankedRun, privacy: Privacy) -> dict[str, list[str]]:
     return {str(name): [privacy.text(str(by_case[name].get(case, ""))) for case in cohort.order] for name in names}
 
 
-MOST_CASES, MOST_ROWS = 10_000, 150_000
+MAX_CASES, MAX_ROWS = 10_000, 150_000
 """Of a report where nobody says how many: the page opens and filters in two seconds, and its file is below 15 MB."""
 
 _SAMPLED = 1000
@@ -287,7 +287,7 @@ def prepare(
 def _fast(cohort: RankedRun) -> int:
     """How many cases a page stays fast with."""
     rows_a_case = len(cohort.table) / max(len(cohort.order), 1)
-    return max(min(MOST_CASES, int(MOST_ROWS / max(rows_a_case, 1.0))), 1)
+    return max(min(MAX_CASES, int(MAX_ROWS / max(rows_a_case, 1.0))), 1)
 
 
 def _first(cohort: RankedRun, top: int) -> RankedRun:

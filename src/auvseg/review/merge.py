@@ -22,7 +22,7 @@ from auvseg.errors import UsageError
 from auvseg.review.verdicts import Decision, Review, Verdict, decided
 
 _DRAWS = 2000
-_FEWEST = 5
+_MIN_CASES = 5
 """An interval of fewer cases says nothing."""
 
 
@@ -64,7 +64,7 @@ def kappa(verdicts: Int[np.ndarray, "N R"], seed: int = 0) -> Agreement:
     equal = int((verdicts == verdicts[:, :1]).all(axis=1).sum())
     value = compute(verdicts) if cases else math.nan
     low = high = math.nan
-    if cases >= _FEWEST:
+    if cases >= _MIN_CASES:
         random = np.random.default_rng(seed)
         drawn = np.array([compute(verdicts[random.integers(cases, size=cases)]) for _ in range(_DRAWS)])
         known = drawn[np.isfinite(drawn)]

@@ -24,9 +24,9 @@ Verdict = Literal["keep", "exclude", "fix", "unsure"]
 
 FORMAT = 1
 
-_LARGEST_FILE = 64 << 20
-_LONGEST_NOTE = 2000
-_LONGEST_NAME = 200
+_MAX_FILE = 64 << 20
+_MAX_NOTE = 2000
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read_review(path: Path) -> Review:
         UsageError: it cannot be read, is no review, or a row of it is wrong; says which.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        if path.stat().st_size > _MAX_FILE:
             raise UsageError(f"{path} is larger than any review; is it another file?")
         text = path.read_bytes().decode("utf-8-sig", "surrogatepass")  # a carriage return in a note is part of it
     except OSError as problem:
@@ -101,8 +101,8 @@ def read_review(path: Path) -> Review:
         if case in decisions:
             raise UsageError(f"{path}, decision {number}: {case} is decided twice")
         raters = tuple(one for one in judged_by.split(_AND) if one)
-        decisions[case] = Decision(verdict or None, note[:_LONGEST_NOTE], raters)  # type: ignore[arg-type]
-    return Review(rater[:_LONGEST_NAME] or path.stem, decisions, run)
+        decisions[case] = Decision(verdict or None, note[:_MAX_NOTE], raters)  # type: ignore[arg-type]
+    return Review(rater[:_MAX_NAME] or path.stem, decisions, run)
 
 
 def write_review(path: Path, review: Review) -> None:
@@ -170,7 +170,7 @@ def decided(reviews: Iterable[Review]) -> set[str]:
 _GOES = {"exclude": True, "fix": True, "keep": False}
 
 
-def obey(selection: Selection, decisions: Mapping[str, Decision]) -> Selection:
+def apply_verdicts(selection: Selection, decisions: Mapping[str, Decision]) -> Selection:
     """The selection after the verdicts.
 
     Args:

@@ -27,7 +27,7 @@ from auvseg.scoring.config import ScoreConfig
 from auvseg.scoring.record import ClassScore, packed
 from auvseg.scoring.view import CaseView
 
-_MOST_DENSE_VALUES = 1 << 16
+_MAX_DENSE_VALUES = 1 << 16
 """Above this range of label values counting by table would take more memory than sorting a plane."""
 
 
@@ -62,7 +62,7 @@ def label_counts(volume: Volume) -> Counter[int]:
     if volume.label is not None:
         for plane in volume.label:
             lowest = int(plane.min())
-            if int(plane.max()) - lowest < _MOST_DENSE_VALUES:
+            if int(plane.max()) - lowest < _MAX_DENSE_VALUES:
                 voxels = np.bincount((plane - lowest).ravel())
                 counts.update({int(value) + lowest: int(voxels[value]) for value in np.flatnonzero(voxels)})
             else:

@@ -5,7 +5,7 @@ RUN/records/*.json    one record a case: the truth, from which everything else i
 RUN/timings/*.json    seconds and memory a case
 RUN/scores.csv, scores.parquet, provenance.json
 RUN/auvseg.log        what the command line was asked and said; nothing reads it (`auvseg.cli.run_log`)
-RUN/cache/            of a large run, tables made of the records, which may be deleted (`auvseg.scoring.kept`)
+RUN/cache/            of a large run, tables made of the records, which may be deleted (`auvseg.scoring.table_cache`)
 """
 
 import json

@@ -47,7 +47,7 @@ VERSION = "auvseg"
 _DIGITS = 8
 """Of a sha256 that is shown."""
 
-_LONGEST = 40
+_MAX_WIDTH = 40
 """Characters of a value that is shown."""
 
 
@@ -204,7 +204,7 @@ def _in_words(name: str, value: Any) -> str:
     if name == _OF_EXTRACTOR["weights_sha256"]:
         return f"{name} of sha256 {value[:_DIGITS]}"
     text = " ".join(_values(name, value))
-    return f"{name} {text}" if len(text) <= _LONGEST else f"{name} {text[:_LONGEST]}…"
+    return f"{name} {text}" if len(text) <= _MAX_WIDTH else f"{name} {text[:_MAX_WIDTH]}…"
 
 
 def _values(option: str, value: Any) -> list[str]:

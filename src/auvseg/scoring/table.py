@@ -16,8 +16,8 @@ from auvseg.cohort.compared import cohort_columns
 from auvseg.files import atomic
 from auvseg.files.safe_csv import table_as_csv, unguarded, unguarded_texts
 from auvseg.scoring.columns import CASE_COLUMNS, Columns, own_name
-from auvseg.scoring.kept import keep, kept, stamp_of
 from auvseg.scoring.record import CaseFacts, CaseInputs, Record, each_record
+from auvseg.scoring.table_cache import keep, kept, stamp_of
 
 _log = logging.getLogger(__name__)
 _CSV, _PARQUET = "scores.csv", "scores.parquet"
@@ -50,7 +50,7 @@ def load_scores(run_folder: Path) -> pd.DataFrame:
 def recorded_scores(run_folder: Path) -> pd.DataFrame:
     """The scores table of a run, made from its records.
 
-    Of a large run the table is kept (`auvseg.scoring.kept`), and made anew when any record has changed.
+    Of a large run the table is kept (`auvseg.scoring.table_cache`), and made anew when any record has changed.
 
     Raises:
         RunError: the folder holds no records.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 VIEW_VERSION = 1
 """Raised whenever a view's meaning changes; views of another version are not shown."""
 
-_LARGEST_VIEW = 1 << 28
+_MAX_VIEW = 1 << 28
 """Bytes that a view may unpack to."""
 
 THUMBNAIL_SIDE = 80
@@ -43,7 +43,7 @@ THUMBNAIL_SIDE = 80
 _MARGIN = 0.4
 """How much a thumbnail shows around the structures, as a share of their size, on every side."""
 
-_SMALLEST_MM = 40.0
+_MIN_MM = 40.0
 """A thumbnail shows at least so much, where the image has it."""
 
 
@@ -179,7 +179,7 @@ def read_view(run_folder: Path, case_id: str, *, masks: bool = True) -> CaseView
     try:
         with view_path(run_folder, case_id).open("rb") as file, zipfile.ZipFile(file) as stored:
             members = {info.filename.removesuffix(".npy"): info for info in stored.infolist()}
-            if sum(info.file_size for info in members.values()) > _LARGEST_VIEW:
+            if sum(info.file_size for info in members.values()) > _MAX_VIEW:
                 return None
             wanted = {name: info for name, info in members.items() if masks or not name.endswith("/mask")}
             arrays = {name: _array(_content(stored, info)) for name, info in wanted.items()}
@@ -263,7 +263,7 @@ def _window(
     for axis in (0, 1):
         held = np.flatnonzero(structures.any(axis=1 - axis))
         low, high = int(held[0]), int(held[-1]) + 1
-        wanted = max((high - low) * (1 + 2 * _MARGIN), _SMALLEST_MM / spacing_mm[axis])
+        wanted = max((high - low) * (1 + 2 * _MARGIN), _MIN_MM / spacing_mm[axis])
         more = int(np.ceil((wanted - (high - low)) / 2))
         parts.append(slice(max(low - more, 0), min(high + more, shape[axis])))
     return parts[0], parts[1]

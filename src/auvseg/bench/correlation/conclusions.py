@@ -14,7 +14,7 @@ USEFUL = "useful sign"
 WRONG = "wrong sign"
 NOTHING = "nothing shown"
 NO_NUMBER = "-"
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 _METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -140,7 +140,7 @@ def _without_interval(correlations: Correlations) -> list[str]:
 
 
 def _named(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:_MOST_NAMED]) + (" ..." if len(names) > _MOST_NAMED else "")
+    return ", ".join(names[:_MAX_NAMED]) + (" ..." if len(names) > _MAX_NAMED else "")
 
 
 def _each(rows: pd.DataFrame) -> list[tuple[str, dict[str, float]]]:

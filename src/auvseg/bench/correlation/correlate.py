@@ -279,7 +279,7 @@ POOLED = "pooled"
 
 ITSELF = "no partial correlation: it is what is given"
 
-FEWEST_DIFFERING = 8
+MIN_DIFFERING = 8
 """Rows that must differ from the commonest value of their class before an interval is given.
 
 Where all cases but one have the same number, the resamples without that one have no correlation and the others all the
@@ -423,7 +423,7 @@ def _estimate(measure: str, rows: pd.DataFrame, given: tuple[str, ...], method: 
     )
     reason = _REASONS.get(found.reason, found.reason)
     differing, column = min((_differing(rows, name), name) for name in (measure, "value"))
-    if found.value == found.value and differing < FEWEST_DIFFERING:
+    if found.value == found.value and differing < MIN_DIFFERING:
         what = "measure" if column == measure else "metric"
         reason = f"no interval: only {differing} rows differ from the {what}'s commonest value"
         return Estimate(found.value, math.nan, math.nan, found.n, reason)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _SIZE_INCHES = (6.4, 4.8)
 _DPI = 120
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 """Classes in a legend; with more of them colours can no longer be told apart."""
-_LONGEST_NAME = 40
+_MAX_NAME = 40
 
 
 def scatter_png(correlations: Correlations, measure: str) -> bytes:
@@ -74,7 +74,7 @@ def title(correlations: Correlations, measure: str) -> str:
 def printable(name: str) -> str:
     """A name on one line, of bearable length, without control characters."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 3] + "..."
+    return shown if len(shown) <= _MAX_NAME else shown[: _MAX_NAME - 3] + "..."
 
 
 def _in_words(correlations: Correlations, measure: str, *, partial: bool) -> str:
@@ -95,7 +95,7 @@ def _draw_points(axes: "Axes", rows: pd.DataFrame, measure: str, classes: Sequen
         mine = rows[rows["class_id"] == number]
         colour = few(place) if few is not None else colormaps["turbo"]((place + 0.5) / len(classes))
         axes.scatter(mine[measure], mine["value"], s=14, alpha=0.6, linewidths=0, color=colour, label=f"class {place}")
-    if 1 < len(classes) <= _MOST_NAMED:
+    if 1 < len(classes) <= _MAX_NAMED:
         legend = axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
         # Set afterwards, for a label that begins with an underscore would be left out.
         for text, (_, name) in zip(legend.get_texts(), classes, strict=True):

@@ -10,7 +10,7 @@ from auvseg.bench.corruptions.regions import box_around, by_class, listed, surro
 from auvseg.errors import CaseError
 
 _NAMED = 6
-_SMALLEST_REST = 0.05
+_MIN_REST = 0.05
 """Share of a class's voxels that its smaller components hold together at least; less is specks, not components."""
 
 
@@ -66,7 +66,7 @@ def remove_components(sample: Sample, severity: float, rng: np.random.Generator)
         sizes = np.bincount(numbered.ravel())[1:]
         order = np.argsort(sizes, kind="stable")
         held = np.concatenate([[0], np.cumsum(sizes[order[:-1]])])
-        if held[-1] >= _SMALLEST_REST * sizes.sum():
+        if held[-1] >= _MIN_REST * sizes.sum():
             count = int(np.abs(held - severity * held[-1]).argmin())
             result[box][np.isin(numbered, order[:count] + 1)] = surroundings(sample.label, mask)
             components[value], voxels[value] = float(count), float(held[count])

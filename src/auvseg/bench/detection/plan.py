@@ -13,7 +13,7 @@ from auvseg.errors import UsageError, did_you_mean
 from auvseg.files.schema import Float, Int, convert
 from auvseg.wording import counted
 
-FEWEST_CASES = 6
+MIN_CASES = 6
 """With fewer, a half has no more than two cases and no area under a curve means anything."""
 
 
@@ -68,8 +68,8 @@ class Plan:
             raise UsageError("severities must be increasing, each once")
         if self.draws < 1 or self.seed < 0:
             raise UsageError("draws must be at least 1 and the seed not negative")
-        if self.cases is not None and self.cases < FEWEST_CASES:
-            raise UsageError(f"{self.cases} cases say nothing; take at least {FEWEST_CASES}")
+        if self.cases is not None and self.cases < MIN_CASES:
+            raise UsageError(f"{self.cases} cases say nothing; take at least {MIN_CASES}")
 
     def faults(self) -> tuple[Fault, ...]:
         """Every fault, label faults of a draw first: they can reuse what was computed of the clean image."""
@@ -84,7 +84,7 @@ class Plan:
         Raises:
             UsageError: the data set has too few labelled training cases.
         """
-        labelled = labelled_cases(dataset, FEWEST_CASES)
+        labelled = labelled_cases(dataset, MIN_CASES)
         order = np.random.default_rng([self.seed, 0]).permutation(len(labelled))
         return tuple(labelled[index] for index in order[: self.cases])
 

@@ -31,7 +31,7 @@ from auvseg.bench.statistics.estimate import (
 
 Method = Literal["pearson", "spearman"]
 
-FEWEST = 3
+MIN_ROWS = 3
 """Rows that must be left beyond the strata's means and the covariates; below, a correlation is decided by chance."""
 
 _NO_VARIATION = 1e-10
@@ -100,7 +100,7 @@ def association(
     known = np.isfinite(columns).all(axis=0)
     columns, rows = columns[:, known], int(known.sum())
     groups = _numbered(strata, known)
-    if rows < len(groups) + len(covariates) + FEWEST:
+    if rows < len(groups) + len(covariates) + MIN_ROWS:
         return undefined(rows, f"{rows} rows are too few")
     weights = np.ones((1, rows))
     value = float(_correlation(columns, weights, groups, method)[0])

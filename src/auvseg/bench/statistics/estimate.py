@@ -15,7 +15,7 @@ from jaxtyping import Float64, Int64
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 
-_MOST_AT_ONCE = 1 << 21
+_MAX_AT_ONCE = 1 << 21
 """Numbers of a block of resamples: 16 MiB."""
 
 
@@ -111,7 +111,7 @@ def bootstrap_interval(
 
 def block_sizes(resamples: int, numbers_each: int) -> list[int]:
     """Sizes of the blocks in which resamples are computed, so that memory stays bounded."""
-    size = max(1, _MOST_AT_ONCE // max(numbers_each, 1))
+    size = max(1, _MAX_AT_ONCE // max(numbers_each, 1))
     return [min(size, resamples - start) for start in range(0, resamples, size)]
 
 

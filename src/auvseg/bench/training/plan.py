@@ -15,7 +15,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import MEASURES, OUTLIER
 
-FEWEST_CASES = 10
+MIN_CASES = 10
 """With fewer, neither a training nor what is held out says anything."""
 
 
@@ -50,8 +50,8 @@ class NoisePlan:
             raise UsageError("severities must be above 0 and at most 1, such as 0.5,1")
         if not 0 < self.held_out < 1 or not 0 <= self.noise_level < 1:
             raise UsageError("the held-out share must lie between 0 and 1, the noise level from 0 to below 1")
-        if self.cases is not None and self.cases < FEWEST_CASES:
-            raise UsageError(f"{self.cases} cases are too few to train on; take at least {FEWEST_CASES}")
+        if self.cases is not None and self.cases < MIN_CASES:
+            raise UsageError(f"{self.cases} cases are too few to train on; take at least {MIN_CASES}")
 
     def split(self, dataset: Dataset) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
         """Training cases and held-out cases, both in the order of their ids.
@@ -59,7 +59,7 @@ class NoisePlan:
         Raises:
             UsageError: the data set has too few labelled training cases.
         """
-        labelled = labelled_cases(dataset, FEWEST_CASES)
+        labelled = labelled_cases(dataset, MIN_CASES)
         drawn = [labelled[i] for i in self._rng("cases").permutation(len(labelled))[: self.cases]]
         count = max(round(self.held_out * len(drawn)), 1)
         held_out, training = drawn[:count], drawn[count:]

@@ -55,7 +55,7 @@ def _by(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-_FEWEST_VOXELS_TO_COMPARE = 1000
+_MIN_VOXELS_TO_COMPARE = 1000
 """Labels with fewer foreground voxels are not compared with those of other cases."""
 
 
@@ -184,7 +184,7 @@ def _check_label(
     findings += (problem.at(task.case.case_id, path.name) for problem in problems)
     if not facts.is_label:
         return None, None
-    return (digest if facts.foreground >= _FEWEST_VOXELS_TO_COMPARE else None), facts.values
+    return (digest if facts.foreground >= _MIN_VOXELS_TO_COMPARE else None), facts.values
 
 
 def _likeness(raw: RawArray, content_sha256: str, images: list[_Image]) -> str:

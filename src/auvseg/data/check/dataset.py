@@ -21,7 +21,7 @@ from auvseg.data.workers.pool import IsolatedPool
 from auvseg.data.workers.process import Outcome
 from auvseg.nnunet.splits import check_splits, find_splits
 
-_MOST_COMPARED = 5
+_MAX_COMPARED = 5
 
 Checked = Sequence[tuple[Case, CaseCheck]]
 
@@ -74,7 +74,7 @@ def _copies(found: Iterable[tuple[str, str, str]], kind: Kind, message: str) -> 
         # A few ids are enough to name the others, and thousands of empty images would take their square.
         ids = sorted({case_id for case_id, _ in same})
         for case_id, file in same if len(ids) > 1 else ():
-            others = [other for other in ids[:_MOST_COMPARED] if other != case_id]
+            others = [other for other in ids[:_MAX_COMPARED] if other != case_id]
             yield Problem(kind, message.format(some_of(others))).at(case_id, file)
 
 

@@ -17,8 +17,8 @@ from auvseg.data.formats.reasons import Reason
 from auvseg.data.reading import RawArray
 from auvseg.data.volume import colour_channels
 
-_MOST_HU = float(np.iinfo(np.int16).max)
-_MOST_WITHOUT_BONE = 1000.0
+_MAX_HU = float(np.iinfo(np.int16).max)
+_MAX_WITHOUT_BONE = 1000.0
 """A region without fat and air has no dense bone either; intensities with an offset of 1000 or 1024 pass this."""
 
 
@@ -125,9 +125,9 @@ def _unlikely_range(low: float, high: float, dtype: np.dtype[Any], modality: Mod
 
 def _unlikely_hu(low: float, high: float) -> str | None:
     """What keeps a range from being Hounsfield units: air is -1000, fat -100, water 0, bone 300 to 2000."""
-    if high > _MOST_HU:
+    if high > _MAX_HU:
         return f"up to {high:g}, which is no Hounsfield unit: negative values may have wrapped"
-    if low >= 0 and high > _MOST_WITHOUT_BONE:
+    if low >= 0 and high > _MAX_WITHOUT_BONE:
         return f"{low:g} to {high:g} without a negative value: air is -1000 HU, so an offset may be missing"
     if (low, high) == (0.0, 255.0):
         return "0 to 255, as after windowing to eight bits: these are no Hounsfield units"

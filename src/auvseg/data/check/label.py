@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.check.image import planes
-from auvseg.data.check.likeness import FEWEST_VALUES, ROUGH, roughness
+from auvseg.data.check.likeness import MIN_VALUES, ROUGH, roughness
 from auvseg.data.label_values import exact_below, not_whole
 from auvseg.data.reading import RawArray
 from auvseg.data.volume import label_axes
 
-_MOST_VALUES_NAMED = 8
-_MOST_VALUES_OF_A_LABEL = 1000
+_MAX_VALUES_NAMED = 8
+_MAX_VALUES_OF_A_LABEL = 1000
 """More values than any data set has classes: where none are declared, such a label is an image."""
 
 _SPATIAL = 3
@@ -147,7 +147,7 @@ def _value_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iter
         strange -= {_at_the_border(raw.array)[0]} if background.kind is Kind.BACKGROUND_NOT_ZERO else set()
     if strange:
         yield Problem(Kind.UNEXPECTED_LABEL, f"label values {_named(strange)} are {why}{_wrapped(raw, strange, rules)}")
-    elif rules.declared is None and len(values) > _MOST_VALUES_OF_A_LABEL:
+    elif rules.declared is None and len(values) > _MAX_VALUES_OF_A_LABEL:
         yield Problem(Kind.UNEXPECTED_LABEL, f"{len(values)} different values: it looks like an image")
     elif rules.declared is None:
         yield from _undeclared_problems(raw.array, values)
@@ -162,8 +162,8 @@ def _is_no_class_number(value: int) -> bool:
 
 def _named(values: Iterable[int]) -> str:
     ordered = sorted(values)
-    more = f" and {len(ordered) - _MOST_VALUES_NAMED} more" if len(ordered) > _MOST_VALUES_NAMED else ""
-    return ", ".join(map(str, ordered[:_MOST_VALUES_NAMED])) + more
+    more = f" and {len(ordered) - _MAX_VALUES_NAMED} more" if len(ordered) > _MAX_VALUES_NAMED else ""
+    return ", ".join(map(str, ordered[:_MAX_VALUES_NAMED])) + more
 
 
 def _wrapped(raw: RawArray, strange: Iterable[int], rules: LabelRules) -> str:
@@ -180,11 +180,11 @@ def _wrapped(raw: RawArray, strange: Iterable[int], rules: LabelRules) -> str:
 def _undeclared_problems(array: NDArray[Any], values: frozenset[int]) -> Iterator[Problem]:
     """Values that are class numbers and hardly meant as such."""
     rest = sorted(values - {0, max(values)})
-    if max(values) in _WHITE and len(values) <= _MOST_VALUES_NAMED and max(values) - 1 not in values:
+    if max(values) in _WHITE and len(values) <= _MAX_VALUES_NAMED and max(values) - 1 not in values:
         counted = rest == list(range(1, len(rest) + 1)) and rest
         what = "a value for what is not labelled?" if counted else "the grey levels of a picture, not class numbers?"
         yield Problem(Kind.GREY_LEVELS, f"the label holds {_named(values)}: {what}")
-    if len(values) >= FEWEST_VALUES and (rough := roughness(array)) > ROUGH:
+    if len(values) >= MIN_VALUES and (rough := roughness(array)) > ROUGH:
         message = f"{len(values)} different values, and {100 * rough:.0f} % of neighbouring voxels differ"
         yield Problem(Kind.LABEL_IS_IMAGE, f"{message}, as in an image")
 

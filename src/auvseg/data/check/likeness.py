@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from auvseg.data.check.image import planes
 
 _SAMPLED = 20_000
-FEWEST_VALUES = 32
+MIN_VALUES = 32
 """Fewer values may be structures that were cut out by thresholds, and follow the intensities rightly."""
 
-_FEWEST_TO_COMPARE = 100
+_MIN_TO_COMPARE = 100
 _FOLLOWS = 0.95
 """Rank correlation; of the parcellations and organs in use, none comes near."""
 
@@ -40,7 +40,7 @@ def likeness(label: Float64[np.ndarray, " N"], image: Float64[np.ndarray, " N"])
     # At both ends windowing makes one value of many.
     inside = np.isfinite(label) & np.isfinite(image) & (label > label.min()) & (label < label.max())
     values = len(np.unique(label[inside]))
-    if values < FEWEST_VALUES or np.count_nonzero(inside) < _FEWEST_TO_COMPARE:
+    if values < MIN_VALUES or np.count_nonzero(inside) < _MIN_TO_COMPARE:
         return ""
     followed = np.corrcoef(_ranks(label[inside]), _ranks(image[inside]))[0, 1]
     if not abs(followed) >= _FOLLOWS:

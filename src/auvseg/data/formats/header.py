@@ -36,7 +36,7 @@ is no more than this."""
 _ORIGIN_TOLERANCE_MM = 1e-2
 """What writing positions as text or as float32 may cost, unless it is a tenth of a voxel."""
 
-LONGEST_SIDE_MM = 1e4
+MAX_SIDE_MM = 1e4
 """No scan of a body is longer than this: where a header makes it so, its unit of length is wrong."""
 
 _ATOM_MM = 1e-7
@@ -190,7 +190,7 @@ def to_millimetres(
         taken: what nnU-Net's reader makes of it, as a clause.
     """
     own, other = (np.linalg.norm(affine[:3, :3], axis=0) for affine in (converted, stated))
-    if _longest_side(own, shape) > LONGEST_SIDE_MM >= _longest_side(other, shape):
+    if _longest_side(own, shape) > MAX_SIDE_MM >= _longest_side(other, shape):
         metres = _longest_side(own, shape) / 1000
         message = (
             f"lengths are stated in {unit}, which makes the volume {metres:.3g} m long: taken as millimetres, "
@@ -236,7 +236,7 @@ def _notes_on_grid(affine: Float64[np.ndarray, "4 4"], shape: tuple[int, ...], n
             f"{abs(np.linalg.det(affine[:3, :3])):.4g} mm³, not {math.prod(spacing):.4g}; nnU-Net takes it for a box",
         )
     # Of pixels that nobody measured, any number may be in a picture.
-    if _longest_side(spacing, shape) > LONGEST_SIDE_MM and not known & {Kind.UNSTATED_SPACING, Kind.PIXELS_ONLY}:
+    if _longest_side(spacing, shape) > MAX_SIDE_MM and not known & {Kind.UNSTATED_SPACING, Kind.PIXELS_ONLY}:
         metres = _longest_side(spacing, shape) / 1000
         yield Problem(Kind.IMPLAUSIBLE_SPACING, f"voxels of {millimetres(spacing)} make the volume {metres:.3g} m long")
     if spacing.min() < _ATOM_MM:

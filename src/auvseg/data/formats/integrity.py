@@ -10,7 +10,7 @@ from pathlib import Path
 from auvseg.data.formats.reasons import Reason, broken_link, what_it_is
 from auvseg.errors import ReadError
 
-MOST_DEFLATED = 1032
+MAX_DEFLATED = 1032
 """Deflate (gzip, zip, PNG) cannot shrink by more than this, so a header that promises more is lying."""
 
 _BLOCK = 1 << 16

@@ -19,7 +19,7 @@ from auvseg.data.formats.numbers import kept
 from auvseg.data.formats.picture_geometry import picture_geometry, sidecar_of
 from auvseg.data.formats.reasons import Reason
 from auvseg.data.formats.text_geometry import meta_geometry, nrrd_geometry, require_meta_sizes, require_nrrd_sizes
-from auvseg.data.formats.text_headers import MOST_PACKED, VoxelSource, voxel_source
+from auvseg.data.formats.text_headers import MAX_PACKED, VoxelSource, voxel_source
 from auvseg.data.formats.tiff_directories import check_pages
 from auvseg.errors import ReadError
 
@@ -192,7 +192,7 @@ def _source(path: Path) -> VoxelSource:
         check_pages(path)
     if name.endswith(".png"):
         _refuse_grey_and_alpha(path)
-    return VoxelSource((path,), 0, False, MOST_PACKED)
+    return VoxelSource((path,), 0, False, MAX_PACKED)
 
 
 def _refuse_grey_and_alpha(path: Path) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import Geometry, Header, Notes, Part, RawArray, make_header
-from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.data.formats.integrity import MAX_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.nifti_geometry import geometry_of, require_usable
 from auvseg.data.formats.numbers import kept, scaled_label
 from auvseg.data.formats.reasons import Reason
@@ -33,8 +33,8 @@ from auvseg.errors import ReadError
 ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 
 _COMPRESSED = (".gz", ".mgz")
-_MOST_BYTES_AFTER_VOXELS = 1 << 26
-_MOST_BYTES_OF_EXTENSIONS = 1 << 26
+_MAX_BYTES_AFTER_VOXELS = 1 << 26
+_MAX_BYTES_OF_EXTENSIONS = 1 << 26
 _LEAST_EXTENSION = 16
 _HEADERS = (".hdr", ".hdr.gz")
 _SAID_OF_NIFTI = ("pixdim", "form_code")
@@ -119,7 +119,7 @@ def _checked_header(path: Path) -> Any:
 
 def _walk_extensions(path: Path, stream: ImageOpener, endianness: str, end: float) -> None:
     order: Literal["little", "big"] = "little" if endianness == "<" else "big"
-    left = _MOST_BYTES_OF_EXTENSIONS
+    left = _MAX_BYTES_OF_EXTENSIONS
     # Where one goes on beyond the end, nibabel reads all that follows for more of them.
     while not 0 <= end - stream.tell() < _LEAST_EXTENSION and len(stated := stream.read(8)) == 8:
         length = int.from_bytes(stated[:4], order, signed=True)
@@ -180,7 +180,7 @@ def _header(path: Path, image: Any, raw: Any, repairs: Notes) -> Header:
         raise Reason.NEGATIVE_AXIS.of(path, shape=shape)
     if not data.is_file():
         raise Reason.NO_DATA_FILE.of(path, data=data.name)
-    compression = MOST_DEFLATED if data.name.lower().endswith(_COMPRESSED) else 1
+    compression = MAX_DEFLATED if data.name.lower().endswith(_COMPRESSED) else 1
     check_promise(path, offset + math.prod(shape) * dtype.itemsize, data.stat().st_size, compression)
     notes = (*geometry.notes, *repairs)
     return make_header(path, shape, geometry.affine, dtype, notes, geometry.nnunet_spacing)
@@ -241,7 +241,7 @@ def _numbers(proxy: ArrayProxy, part: Part) -> NDArray[Any]:
 def _check_tail(stream: ImageOpener) -> None:
     """Read what follows the voxels, so that gzip compares its checksum."""
     try:
-        for _ in range(_MOST_BYTES_AFTER_VOXELS >> 20):
+        for _ in range(_MAX_BYTES_AFTER_VOXELS >> 20):
             if not stream.read(1 << 20):
                 return
     except gzip.BadGzipFile as error:

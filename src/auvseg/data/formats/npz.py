@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from auvseg.data.check.findings import Kind, Problem
 from auvseg.data.formats.header import Header, Part, RawArray, itk_affine, make_header
-from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise, unreadable
+from auvseg.data.formats.integrity import MAX_DEFLATED, check_promise, unreadable
 from auvseg.data.formats.numbers import kept
 from auvseg.data.formats.reasons import Reason
 from auvseg.errors import ReadError
@@ -24,8 +24,8 @@ from auvseg.errors import ReadError
 ENDINGS = (".npz",)
 
 _KEYS: dict[Part, tuple[str, ...]] = {"image": ("imgs", "img", "image"), "label": ("gts", "gt", "label")}
-_LONGEST_HEADER = 1 << 16
-_MOST_LISTED = 10
+_MAX_HEADER = 1 << 16
+_MAX_LISTED = 10
 _GRID = {"spacing": np.ones(3), "origin": np.zeros(3), "direction": np.eye(3)}
 
 
@@ -77,7 +77,7 @@ def _promised_bytes(path: Path, archive: zipfile.ZipFile, name: str) -> int:
         shape, dtype, offset = _promise(member)
     # The archive's own statements of the sizes may lie as well.
     check_promise(path, info.compress_size, path.stat().st_size)
-    check_promise(path, info.file_size, info.compress_size, MOST_DEFLATED)
+    check_promise(path, info.file_size, info.compress_size, MAX_DEFLATED)
     size = math.prod(shape) * dtype.itemsize
     check_promise(path, offset + size, info.file_size)
     return size
@@ -102,8 +102,8 @@ def _member(path: Path, archive: zipfile.ZipFile, part: Part) -> str:
 
 def _listed(names: list[str]) -> str:
     """Some names in one line, whatever they are made of."""
-    shown = [name if name.isprintable() else ascii(name) for name in names[:_MOST_LISTED]]
-    return ", ".join(shown + ["…"] * (len(names) > _MOST_LISTED)) or "nothing"
+    shown = [name if name.isprintable() else ascii(name) for name in names[:_MAX_LISTED]]
+    return ", ".join(shown + ["…"] * (len(names) > _MAX_LISTED)) or "nothing"
 
 
 def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
@@ -129,7 +129,7 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> Header:
 def _promise(member: IO[bytes] | zipfile.ZipExtFile) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape, type and offset of the voxels, from the text at the array's start."""
     # A header that unpacks to gigabytes is not read to its end.
-    start = io.BytesIO(member.read(_LONGEST_HEADER))
+    start = io.BytesIO(member.read(_MAX_HEADER))
     version = npy.read_magic(start)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
     shape, _, dtype = read(start)

@@ -33,8 +33,8 @@ from auvseg.files.text import parse_json
 _PIXELS: Spacing = (1.0, 1.0, 1.0)
 _TIFF = (".tif", ".tiff")
 _CHANNEL = re.compile(r"_\d{4}$")
-_LONGEST_SIDECAR = 1 << 20
-_SMALLEST_MM, _LARGEST_MM = 1e-12, 1e12
+_MAX_SIDECAR = 1 << 20
+_MIN_MM, _MAX_MM = 1e-12, 1e12
 _BEGINNING = 1 << 12
 _UNITS_OF_PRINT = ("in", "inch", "cm", "m")
 """What ImageJ also writes where it only found a density for printing."""
@@ -145,11 +145,11 @@ def _content(sidecar: Path) -> Any:
     """
     try:
         with sidecar.open("rb") as file:
-            text = file.read(_LONGEST_SIDECAR + 1)
+            text = file.read(_MAX_SIDECAR + 1)
     except OSError as error:
         raise ValueError(f"cannot be opened ({error.strerror or type(error).__name__})") from None
-    if len(text) > _LONGEST_SIDECAR:
-        raise ValueError(f"is larger than {_LONGEST_SIDECAR >> 20} MiB")
+    if len(text) > _MAX_SIDECAR:
+        raise ValueError(f"is larger than {_MAX_SIDECAR >> 20} MiB")
     try:
         return parse_json(text)
     except ValueError:
@@ -158,7 +158,7 @@ def _content(sidecar: Path) -> Any:
 
 def _is_size(value: object) -> bool:
     """Whether a value is a positive number whose square is one too."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and _SMALLEST_MM <= value <= _LARGEST_MM
+    return isinstance(value, int | float) and not isinstance(value, bool) and _MIN_MM <= value <= _MAX_MM
 
 
 def _from_ome(page: FirstPage, planes: int) -> _Stated | None:

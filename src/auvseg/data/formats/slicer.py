@@ -30,7 +30,7 @@ from auvseg.errors import ReadError
 _FIELD = re.compile(r"Segment(\d{1,6})_(ID|Name|LabelValue|Layer)")
 _REPRESENTATION = ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation")
 _SPATIAL = 3
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 Layer = NDArray[Any]
@@ -100,7 +100,7 @@ def read_label(path: Path, values: Mapping[str, int], grid: Header | None) -> Ra
     stated, segments = nrrd_key_values(path), segments_of(path)
     wanted = [segment for segment in segments if segment.name in values]
     if not wanted:
-        names = ", ".join(segment.name for segment in segments[:_MOST_NAMED])
+        names = ", ".join(segment.name for segment in segments[:_MAX_NAMED])
         raise Reason.NO_WANTED_SEGMENT.of(path, names=names)
     if any("fractional" in str(stated.get(key, "")).lower() for key in _REPRESENTATION):
         raise Reason.FRACTIONAL_SEGMENTS.of(path)
@@ -171,8 +171,8 @@ def _differences(wanted: Sequence[Segment], values: Mapping[str, int], layers: i
     if layers > 1:
         notes.append(Problem(Kind.NEEDS_EXPORT, f"its segments lie in {layers} layers, which are put into one label"))
     elif other:
-        said = ", ".join(f"{one.name!r} {values[one.name]} ({one.value} here)" for one in other[:_MOST_NAMED])
-        more = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
+        said = ", ".join(f"{one.name!r} {values[one.name]} ({one.value} here)" for one in other[:_MAX_NAMED])
+        more = f" and {len(other) - _MAX_NAMED} more" if len(other) > _MAX_NAMED else ""
         notes.append(Problem(Kind.RENUMBERED_LABEL, f"classes go by name: in the data set {said}{more}"))
     return tuple(notes)
 

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auvseg.data.formats.integrity import MOST_DEFLATED, is_below, unreadable
+from auvseg.data.formats.integrity import MAX_DEFLATED, is_below, unreadable
 from auvseg.data.formats.reasons import Reason
 
-MOST_PACKED = 4096
+MAX_PACKED = 4096
 """No packing of PNG, TIFF, BMP or JPEG reaches this; LZW comes closest, with some 1300."""
 
-_LONGEST_HEADER = 1 << 20
+_MAX_HEADER = 1 << 20
 _BLOCK = 1 << 14
-_LONGEST_FIELD = 512
+_MAX_FIELD = 512
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _ESCAPED = re.compile(r"\\n|\\\\")
 _PLACE_OF_NUMBER = re.compile(r"%\d*d")
@@ -51,7 +51,7 @@ def voxel_source(path: Path) -> VoxelSource:
         ReadError: the header names no data, or data outside its folder, or data that do not exist.
     """
     with path.open("rb") as handle:
-        text = handle.read(_LONGEST_HEADER)
+        text = handle.read(_MAX_HEADER)
     if path.name.lower().endswith((".nrrd", ".nhdr")):
         return _nrrd_source(path, text)
     return _meta_source(path, text)
@@ -66,7 +66,7 @@ def nrrd_key_values(path: Path) -> dict[str, str]:
     text = b""
     with path.open("rb") as handle:
         # A block is enough for most: data sets have thousands of such files.
-        while len(text) < _LONGEST_HEADER and (block := handle.read(_BLOCK)):
+        while len(text) < _MAX_HEADER and (block := handle.read(_BLOCK)):
             text += block
             if _BLANK_LINE.search(text):
                 break
@@ -106,7 +106,7 @@ def _nrrd_source(path: Path, text: bytes) -> VoxelSource:
     encoding = fields.get("encoding", "raw").lower()
     # Skipped lines stand before the stream, wherever that then starts.
     compressed = encoding in ("gzip", "gz") and fields.get("lineskip", "0") == "0"
-    most = 1 if encoding == "raw" else MOST_DEFLATED
+    most = 1 if encoding == "raw" else MAX_DEFLATED
     named = fields.get("datafile")
     if named is None:
         return VoxelSource((path,), end, compressed, most, fields)
@@ -122,7 +122,7 @@ def _meta_source(path: Path, text: bytes) -> VoxelSource:
     fields = dict(re.findall(r"^[ \t]*(\w+)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", before, re.MULTILINE))
     compressed = re.search(r"^\s*CompressedData\s*=\s*[Tt1]", before, re.MULTILINE) is not None
     ascii_numbers = re.search(r"^\s*BinaryData\s*=\s*[Ff0]", before, re.MULTILINE) is not None
-    most = MOST_DEFLATED if compressed or ascii_numbers else 1
+    most = MAX_DEFLATED if compressed or ascii_numbers else 1
     named = data[1].decode("latin-1").strip()
     if named.lower() == "local":
         source = VoxelSource((path,), data.end(), compressed, most, fields)
@@ -137,7 +137,7 @@ def _refuse_long_fields(path: Path, lines: Iterable[str]) -> None:
     """Refuse what makes ITK's NRRD reader write past the end of its memory."""
     for line in lines:
         free = line.startswith("#") or ":=" in line or line.lower().startswith("content:")
-        if len(line) > _LONGEST_FIELD and not free:
+        if len(line) > _MAX_FIELD and not free:
             raise Reason.LONG_LINE.of(path, length=len(line))
 
 

@@ -18,8 +18,8 @@ _PHOTOMETRIC, _DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 262
 _WANTED = (_PHOTOMETRIC, _DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT)
 _BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
 _PALETTE = 3
-_MOST_ENTRIES = 1 << 12
-_LONGEST_DESCRIPTION = 1 << 24
+_MAX_ENTRIES = 1 << 12
+_MAX_DESCRIPTION = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _format(file: IO[bytes]) -> _Format | None:
 def _entries(file: IO[bytes], page: int, size: int, form: _Format) -> Iterator[tuple[int, bytes]]:
     """The wanted entries of a page, each with the bytes of its value."""
     file.seek(page)
-    for index in range(min(_number(file, form.count, form.order), _MOST_ENTRIES)):
+    for index in range(min(_number(file, form.count, form.order), _MAX_ENTRIES)):
         file.seek(page + form.count + form.entry * index)
         tag, kind = _number(file, 2, form.order), _number(file, 2, form.order)
         if tag not in _WANTED or kind not in _BYTES_OF_TYPE:
@@ -114,7 +114,7 @@ def _entries(file: IO[bytes], page: int, size: int, form: _Format) -> Iterator[t
         length = _number(file, form.offset, form.order) * _BYTES_OF_TYPE[kind]
         if length > form.offset:
             file.seek(min(_number(file, form.offset, form.order), size))
-        yield tag, file.read(min(length, _LONGEST_DESCRIPTION))
+        yield tag, file.read(min(length, _MAX_DESCRIPTION))
 
 
 def _ratio(value: bytes, order: Order) -> float:

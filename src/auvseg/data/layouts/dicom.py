@@ -21,7 +21,7 @@ from auvseg.data.layouts.naming import clean_id, some_of
 from auvseg.errors import DatasetError
 
 NAME = "DICOM"
-_MOST_LOOKED_AT = 1000
+_MAX_LOOKED_AT = 1000
 _TABLE = "name one in a table (CSV) with the columns image and label"
 
 
@@ -83,7 +83,7 @@ def recognises(path: Path) -> bool:
     if not path.is_dir():
         return False
     files = (file for folder in folders_below(path) for file in sorted(folder.iterdir()))
-    return any(is_dicom(file) for file in islice(files, _MOST_LOOKED_AT))
+    return any(is_dicom(file) for file in islice(files, _MAX_LOOKED_AT))
 
 
 def read(path: Path) -> Dataset:

@@ -12,7 +12,7 @@ from auvseg.data.reading import SUPPORTED_ENDINGS
 from auvseg.files.text import writable
 
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 _NNUNETS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 """Folders that are alike in their names and never meant for each other."""
 _NEAR = 0.75
@@ -121,4 +121,4 @@ def near_folder(folder: Path) -> str:
 
 def some_of(names: Sequence[str]) -> str:
     """The first names of a list, for a note: `a, b, c ...`; in one line, whatever they are made of."""
-    return ", ".join(map(clean_id, names[:_MOST_NAMED])) + (" ..." if len(names) > _MOST_NAMED else "")
+    return ", ".join(map(clean_id, names[:_MAX_NAMED])) + (" ..." if len(names) > _MAX_NAMED else "")

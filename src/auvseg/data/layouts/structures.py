@@ -25,8 +25,8 @@ from auvseg.errors import DatasetError, ReadError
 ATTRIBUTE = "structures"
 """The column, or key, that says which structures of a label are used: `GTV; Lung = Lung_L; Lung = Lung_R`."""
 
-_MOST_SAID = 5
-_LARGEST = 2**31 - 1
+_MAX_SAID = 5
+_MAX_VALUE = 2**31 - 1
 _NO_STRUCTURES = frozenset({"EXTERNAL", "SUPPORT", "FIXATION", "MARKER", "ISOCENTER", "REGISTRATION", "CONTROL"})
 """Types of an RTSTRUCT that are the patient's outline or equipment, and are used only where they are named."""
 
@@ -164,7 +164,7 @@ def _numbered(structures: Iterable[_Used]) -> tuple[ClassDef, ...]:
     times = Counter(structures)
     numbers: dict[str, int] = {}
     for (name, own), _ in sorted(times.items(), key=lambda pair: (-pair[1], pair[0].class_name, pair[0].own or 0)):
-        if own is not None and 0 < own <= _LARGEST and name not in numbers and own not in numbers.values():
+        if own is not None and 0 < own <= _MAX_VALUE and name not in numbers and own not in numbers.values():
             numbers[name] = own
     names = sorted({one.class_name for one in times}, key=lambda name: (name.casefold(), name))
     free = (number for number in count(1) if number not in numbers.values())
@@ -182,7 +182,7 @@ def _with_plain_labels(cases: list[Case], found: _Found, numbers: _Classes, note
     if not plain:
         return cases
     if all(one.own == numbers.by_name[one.class_name] for one in found.structures):
-        said = ", ".join(f"{value} {name}" for name, value in list(numbers.by_name.items())[:_MOST_SAID])
+        said = ", ".join(f"{value} {name}" for name, value in list(numbers.by_name.items())[:_MAX_SAID])
         ids = some_of([cases[place].case_id for place in plain])
         notes.append(f"{len(plain)} labels name no structures ({ids}): their values are taken as in the others, {said}")
         return cases

@@ -323,8 +323,8 @@ def _by(shape: tuple[int, ...]) -> str:
     return "×".join(str(size) for size in shape)
 
 
-_MOST_VALUES_NAMED = 5
-_MOST_VALUE = np.iinfo(np.uint16).max
+_MAX_VALUES_NAMED = 5
+_MAX_VALUE = np.iinfo(np.uint16).max
 
 
 def label_dtype(highest: int) -> np.dtype[Any]:
@@ -348,7 +348,7 @@ def replaced(
     """
     values = as_label(array, name) if array.dtype.kind == "f" else array
     low, high = int(values.min()), int(values.max())
-    if low < 0 or high > _MOST_VALUE:
+    if low < 0 or high > _MAX_VALUE:
         raise CaseError(f"{name}: label values from {low} to {high}; the data set declares 0 to {max(new_values)}")
     table = np.zeros(max(high, *new_values) + 1, dtype=label_dtype(highest))
     for old, new in new_values.items():
@@ -362,7 +362,7 @@ def replaced(
         out[..., plane] = table[found]
     unknown = [value for value in np.flatnonzero(seen).tolist() if value not in new_values]
     if unknown:
-        some = ", ".join(str(value) for value in unknown[:_MOST_VALUES_NAMED])
+        some = ", ".join(str(value) for value in unknown[:_MAX_VALUES_NAMED])
         raise CaseError(f"{name}: holds the label values {some}, which the data set does not declare")
     return out
 

@@ -88,7 +88,7 @@ def open_module(description: Path) -> tuple[nn.Module, ModuleFacts, str]:
         UsageError: the description cannot be read, or says something that cannot be.
         WeightsError: the network's file is missing or damaged.
     """
-    content = _content(description)
+    content = content_of(description)
     known = {"network", *_READERS}
     unknown = sorted(content.keys() - known)
     if unknown:
@@ -130,7 +130,12 @@ class ExportedNetwork(nn.Module):
         return self.program(windows)
 
 
-def _content(path: Path) -> dict[str, Any]:
+def content_of(path: Path) -> dict[str, Any]:
+    """The description of a network, as JSON holds it.
+
+    Raises:
+        UsageError: the file cannot be read, or is no JSON object.
+    """
     try:
         content = read_json(path)
     except OSError as error:

@@ -41,7 +41,7 @@ VARIABLE = "VOXTELL_MODEL"
 """Where the authors' package looks for the model's folder, too."""
 
 BANK = "text_embeddings.npz"
-_LARGEST_BANK = 1 << 30
+_MAX_BANK = 1 << 30
 PREPROCESSING = Preprocessing(spacing_mm=None, intensity=standardised, axcodes="SAR", crop=nonzero)
 
 _HEADS = {
@@ -133,7 +133,7 @@ def read_bank(path: Path) -> dict[str, Float32[Tensor, "F"]]:
     """
     try:
         require_file(path)
-        content = read_members(path, _LARGEST_BANK)
+        content = read_members(path, _MAX_BANK)
         labels, vectors = content["labels"], content["embeddings"]
     except (ReadError, KeyError) as problem:
         raise WeightsError(

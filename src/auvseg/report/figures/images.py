@@ -20,7 +20,7 @@ from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.normalisation import Normalisation, normalise
 from auvseg.data.volume import Volume, load_volume
 from auvseg.errors import RunError, UsageError, did_you_mean
-from auvseg.report.figures.style import MOST_NAMED, new_figure
+from auvseg.report.figures.style import MAX_NAMED, new_figure
 from auvseg.report.palette import colour_of
 from auvseg.report.pictures import Region, model_mask, region_of, thumbnail_picture
 from auvseg.scoring.run import read_run
@@ -180,7 +180,7 @@ def _without_gaps(mask: Bool[np.ndarray, "D H W"]) -> bool:
 
 
 def _name_lines(figure: Figure, classes: Sequence[ClassDef], positions: Sequence[int]) -> None:
-    if not 0 < len(positions) <= MOST_NAMED:
+    if not 0 < len(positions) <= MAX_NAMED:
         return
     lines = [Line2D([], [], color=colour_of(position)) for position in positions]
     lines += [Line2D([], [], color="gray"), Line2D([], [], color="gray", linestyle="dashed")]

@@ -18,7 +18,7 @@ from auvseg.cohort.suspicion import default_measure
 from auvseg.data.case import ClassDef
 from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import AUV, MEASURES
-from auvseg.report.figures.style import MARK, MOST_NAMED, draw_dots, jitter, name_axes, name_classes, new_figure
+from auvseg.report.figures.style import MARK, MAX_NAMED, draw_dots, jitter, name_axes, name_classes, new_figure
 from auvseg.report.ranked_run import RankedRun, rank_run
 from auvseg.scoring.table import load_scores
 
@@ -26,7 +26,7 @@ Scores = str | Path | pd.DataFrame
 """A run folder, or its scores table."""
 
 _COLUMNS = 3
-_MOST_BINS = 60
+_MAX_BINS = 60
 _BARS = "#0072b2"
 _FITS_ON_A_LINE = 30
 _SUSPICIOUS = {"low": "low is suspicious", "high": "high is suspicious", "both": "far from the middle is suspicious"}
@@ -110,7 +110,7 @@ def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
     threshold = float(selection.decisions["threshold"].iloc[0])
     figure = new_figure(inches=(5.4, 3.2))
     axes = figure.add_subplot()
-    bins = min(max(math.ceil(math.sqrt(len(values))), 8), _MOST_BINS)
+    bins = min(max(math.ceil(math.sqrt(len(values))), 8), _MAX_BINS)
     axes.hist(values, bins=bins, color=_BARS)
     axes.axvline(threshold, color=MARK, linewidth=2)
     turned = {"high": "", "low": "negated ", "both": "distance from the middle in "}[selection.rule.suspicious]
@@ -155,7 +155,7 @@ def _draw_columns(axes: Axes, cohort: RankedRun, measure: str, mark: Sequence[st
 
 def _name_columns(axes: Axes, classes: Sequence[ClassDef], counts: Sequence[str]) -> None:
     """Classes below their columns, with how many cases the median is of where not all have a number."""
-    if len(classes) > MOST_NAMED:
+    if len(classes) > MAX_NAMED:
         axes.set_xticks([])
         return
     names = [f"{printable(one.name)}{count}" for one, count in zip(classes, counts, strict=True)]

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from auvseg.bench.correlation.plots import printable
 from auvseg.errors import RunError
-from auvseg.report.bands import MOST_DIRECTIONS, PERCENTILES, SpectrumBands
+from auvseg.report.bands import MAX_DIRECTIONS, PERCENTILES, SpectrumBands
 from auvseg.report.figures.style import name_axes, new_figure
 from auvseg.report.palette import colour_of
 from auvseg.scoring.table import load_cases
@@ -46,11 +46,11 @@ def spectrum(
         RunError: nothing was kept of this structure.
     """
     run = Path(run_folder)
-    own = _view(run, case_id, class_id).spectrum[:MOST_DIRECTIONS]
+    own = _view(run, case_id, class_id).spectrum[:MAX_DIRECTIONS]
     bands = bands_of(run) if bands is None else bands
     figure = new_figure(inches=(4.6, 3.2))
     axes = figure.add_subplot()
-    directions = np.arange(1, MOST_DIRECTIONS + 1)
+    directions = np.arange(1, MAX_DIRECTIONS + 1)
     if class_id in (known := bands.percentiles()):
         low, middle, high = known[class_id]
         words = f"{PERCENTILES[0]}th to {PERCENTILES[-1]}th percentile"

@@ -14,7 +14,7 @@ from auvseg.report.palette import colour_of
 MARK = "black"
 """Of what is pointed at: a case, the cut."""
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 """Classes in a legend; with more of them signs can no longer be told apart."""
 
 _SIGNS = "o^sDv<>p"
@@ -43,7 +43,7 @@ def sign_of(position: int) -> str:
 
 def name_classes(axes: Axes, classes: Sequence[ClassDef], shown: Sequence[int]) -> None:
     """A legend of the classes at these positions."""
-    if not 1 < len(shown) <= MOST_NAMED:
+    if not 1 < len(shown) <= MAX_NAMED:
         return
     signs = [
         axes.plot([], [], color=colour_of(position), marker=sign_of(position), linestyle="none")[0]

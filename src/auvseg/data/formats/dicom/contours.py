@@ -28,7 +28,7 @@ PLANE_TOLERANCE = 0.2
 """How far a contour's points may lie from a plane of the image, as a share of the distance of planes."""
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-_FEWEST_POINTS = 3
+_MIN_POINTS = 3
 _ANOTHER_SERIES = "name the series that it was drawn on as the image"
 
 Polygons = list[Float64[np.ndarray, "P 2"]]
@@ -77,7 +77,7 @@ def _contours(
         name = names.get(int(roi.ReferencedROINumber), "")
         for contour in (roi.get("ContourSequence") or ()) if name in values else ():
             points = np.array(contour.get("ContourData") or [], dtype=np.float64).reshape(-1, 3)
-            if str(contour.get("ContourGeometricType")) in _CLOSED and len(points) >= _FEWEST_POINTS:
+            if str(contour.get("ContourGeometricType")) in _CLOSED and len(points) >= _MIN_POINTS:
                 found[name].append(points)
             else:
                 skipped[name] += 1

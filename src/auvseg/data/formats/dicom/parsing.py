@@ -9,7 +9,7 @@ from typing import Any
 
 from auvseg.data.formats.reasons import Reason
 
-MOST_INFLATED = 1 << 30
+MAX_INFLATED = 1 << 30
 """Bytes to which a deflated data set may unpack; pydicom unpacks all of it at once."""
 
 _SMALL = 1 << 16
@@ -28,7 +28,7 @@ def parse(path: Path, **options: Any) -> Any:
         options: as `dcmread` takes them.
 
     Raises:
-        ReadError: it unpacks to more than `MOST_INFLATED`.
+        ReadError: it unpacks to more than `MAX_INFLATED`.
         Exception: whatever pydicom raises on a damaged file.
     """
     import pydicom
@@ -72,6 +72,6 @@ def _check_inflated(path: Path, offset: int) -> None:
         block = file.read(_SMALL)
         while block and not inflater.eof:
             found += len(inflater.decompress(block, _SMALL))
-            if found > MOST_INFLATED:
-                raise Reason.DEFLATED_DICOM.of(path, most=MOST_INFLATED >> 20)
+            if found > MAX_INFLATED:
+                raise Reason.DEFLATED_DICOM.of(path, most=MAX_INFLATED >> 20)
             block = inflater.unconsumed_tail or file.read(_SMALL)

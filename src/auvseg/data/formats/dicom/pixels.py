@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from auvseg.data.formats.dicom.parsing import parse
 from auvseg.data.formats.dicom.quiet import quietly
 from auvseg.data.formats.dicom.series import damaged_error
-from auvseg.data.formats.integrity import MOST_DEFLATED, check_promise
+from auvseg.data.formats.integrity import MAX_DEFLATED, check_promise
 from auvseg.errors import ReadError
 
 _PIXEL_BITS = (1, 8, 16, 32)
-_MOST_COMPRESSED = 4096
-_LARGEST_PLAIN_PICTURE = 1 << 26
+_MAX_COMPRESSED = 4096
+_MAX_PLAIN_PICTURE = 1 << 26
 """Bytes of pixels that a compressed file may always unpack to: JPEG-LS makes next to nothing of an empty plane."""
 
 
@@ -96,9 +96,9 @@ def _check_promise(file: Path, header: Any) -> None:
     if not syntax.is_compressed:
         check_promise(file, promised, size)
     elif syntax.is_deflated:
-        check_promise(file, promised, size, MOST_DEFLATED)
-    elif promised > _LARGEST_PLAIN_PICTURE:
-        check_promise(file, promised, size, _MOST_COMPRESSED)
+        check_promise(file, promised, size, MAX_DEFLATED)
+    elif promised > _MAX_PLAIN_PICTURE:
+        check_promise(file, promised, size, _MAX_COMPRESSED)
 
 
 def _check_whole(file: Path, dataset: Any) -> None:

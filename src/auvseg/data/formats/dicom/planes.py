@@ -32,7 +32,7 @@ SHIFT_TOLERANCE = 0.5
 _SAME_PLACE = 0.01
 """Planes that are closer than this share of the usual distance, or 0.01 mm, lie at the same place."""
 _SAME_PLACE_MM = 0.01
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -218,9 +218,9 @@ def _check_heights(heights: Float64[np.ndarray, " D"], ordered: Sequence[Plane],
         where = ", ".join(
             f"between {heights[index]:.2f} and {heights[index + 1]:.2f} mm ({_called(ordered[index])} and "
             f"{_called(ordered[index + 1])})"
-            for index in wide[:_MOST_NAMED].tolist()
+            for index in wide[:_MAX_NAMED].tolist()
         )
-        more = " and elsewhere" if wide.size > _MOST_NAMED else ""
+        more = " and elsewhere" if wide.size > _MAX_NAMED else ""
         raise SeriesError(
             f"{name}: {missing} of {len(ordered) + missing} planes are missing: planes are {usual:.4g} mm apart, but "
             f"not {where}{more}",

@@ -11,7 +11,7 @@ from auvseg.data.formats.reasons import Reason, what_it_is
 from auvseg.errors import ReadError, SeriesError
 
 _FOLDERS_REMEMBERED = 64
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -42,7 +42,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
         raise SeriesError(
             f"{path.name}: holds {len(by_series)} series",
             "name one by a folder or file of its own in a table (CSV) with the columns image and label, such as "
-            + ", ".join(sorted(firsts)[:_MOST_NAMED]),
+            + ", ".join(sorted(firsts)[:_MAX_NAMED]),
         )
     (files,) = by_series.values()
     return tuple(sorted(files))

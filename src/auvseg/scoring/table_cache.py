@@ -40,7 +40,13 @@ _COARSE_NS = 3_000_000_000
 
 _STAMP = b"auvseg"
 _PACKAGES = ("numpy", "pandas", "pyarrow")
-_CODE = ("scoring/columns.py", "scoring/table.py", "scoring/cohort.py", "measures/cohort.py", "measures/catalogue.py")
+_CODE = (
+    "scoring/columns.py",
+    "scoring/table.py",
+    "cohort/compared.py",
+    "cohort/distance.py",
+    "measures/catalogue.py",
+)
 """What decides what is in a table, beside the records."""
 
 
@@ -71,9 +77,9 @@ def stamp_of(run_folder: Path) -> Stamp | None:
         if not _many(run_folder):
             return None
         now_ns = _file_system_time_ns(run_folder / FOLDER)
-        files, times = _files(run_folder)
+        files, times = recorded_files(run_folder)
         young = {name: _content(run_folder, name) for name, at_ns in times.items() if at_ns > now_ns - _COARSE_NS}
-        return Stamp(len(times), files, young, _code())
+        return Stamp(len(times), files, young, code_sha256())
     except OSError:
         return None
 
@@ -89,7 +95,7 @@ def keep(run_folder: Path, tables: Mapping[str, "pd.DataFrame"], stamp: Stamp) -
             columns = columns.replace_schema_metadata({**(columns.schema.metadata or {}), _STAMP: stamp.to_bytes()})
             content = io.BytesIO()
             parquet.write_table(columns, content, compression="zstd", write_page_checksum=True)
-            atomic.write_bytes(_path(run_folder, name), content.getvalue())
+            atomic.write_bytes(cache_path(run_folder, name), content.getvalue())
 
 
 def kept(run_folder: Path, names: Sequence[str]) -> "list[pd.DataFrame] | None":
@@ -98,7 +104,7 @@ def kept(run_folder: Path, names: Sequence[str]) -> "list[pd.DataFrame] | None":
 
     try:
         with ExitStack() as stack:
-            opened = [stack.enter_context(_path(run_folder, name).open("rb")) for name in names]
+            opened = [stack.enter_context(cache_path(run_folder, name).open("rb")) for name in names]
             files = [parquet.ParquetFile(one, page_checksum_verification=True) for one in opened]
             stamps = {(file.schema_arrow.metadata or {}).get(_STAMP, b"") for file in files}
             if len(stamps) != 1 or not _holds(run_folder, Stamp(*json.loads(stamps.pop()))):
@@ -109,15 +115,15 @@ def kept(run_folder: Path, names: Sequence[str]) -> "list[pd.DataFrame] | None":
 
 
 def _holds(run_folder: Path, stamp: Stamp) -> bool:
-    if stamp.code != _code():
+    if stamp.code != code_sha256():
         return False
-    files, times = _files(run_folder)
+    files, times = recorded_files(run_folder)
     if (len(times), files) != (stamp.records, stamp.files):
         return False
     return all(_content(run_folder, name) == sha256 for name, sha256 in stamp.young.items())
 
 
-def _files(run_folder: Path) -> tuple[str, dict[str, int]]:
+def recorded_files(run_folder: Path) -> tuple[str, dict[str, int]]:
     """Sha256 of what the folder says of every record, and by name the later of its times, in ns."""
     said, times = [], {}
     with os.scandir(run_folder / "records") as entries:
@@ -151,12 +157,13 @@ def _content(run_folder: Path, name: str) -> str:
     return hashlib.sha256((run_folder / "records" / name).read_bytes()).hexdigest()
 
 
-def _path(run_folder: Path, name: str) -> Path:
+def cache_path(run_folder: Path, name: str) -> Path:
+    """Where a table of a run is kept."""
     return run_folder / FOLDER / f"{name}.parquet"
 
 
 @cache
-def _code() -> str:
+def code_sha256() -> str:
     """Sha256 of the code and of the versions that make a table what it is."""
     known = hashlib.sha256(json.dumps([__version__, *map(metadata.version, _PACKAGES)]).encode())
     for name in _CODE:

@@ -7,18 +7,18 @@ import pandas as pd
 import pytest
 
 from auvseg.errors import RunError
-from auvseg.scoring import kept as kept_module
 from auvseg.scoring import table as table_module
-from auvseg.scoring.kept import FOLDER, kept, stamp_of
+from auvseg.scoring import table_cache
 from auvseg.scoring.record import ClassScore, packed, read_records, record_path, write_record
 from auvseg.scoring.table import load_run, load_scores, scores_table
+from auvseg.scoring.table_cache import FOLDER, kept, stamp_of
 
 HOUR_NS = 3_600_000_000_000
 
 
 @pytest.fixture(autouse=True)
 def keep_of_three(monkeypatch):
-    monkeypatch.setattr(kept_module, "WORTH_KEEPING", 3)
+    monkeypatch.setattr(table_cache, "WORTH_KEEPING", 3)
 
 
 def scored(value, embedding=True):
@@ -149,7 +149,7 @@ def test_a_record_that_changes_while_the_table_is_made_is_seen(run, make_record,
     monkeypatch.setattr(table_module, "each_record", with_a_writer_beside)
     load_scores(run)
     monkeypatch.undo()
-    monkeypatch.setattr(kept_module, "WORTH_KEEPING", 3)
+    monkeypatch.setattr(table_cache, "WORTH_KEEPING", 3)
     pd.testing.assert_frame_equal(load_scores(run), from_records(run))
 
 
@@ -166,18 +166,18 @@ def test_a_clock_that_jumped_hides_no_change(run, when_ns):
 
 def test_the_contents_of_records_that_are_old_enough_are_not_looked_at(run, monkeypatch):
     later = max(path.stat().st_ctime_ns for path in (run / "records").iterdir()) + HOUR_NS
-    monkeypatch.setattr(kept_module, "_file_system_time_ns", lambda _folder: later)
+    monkeypatch.setattr(table_cache, "_file_system_time_ns", lambda _folder: later)
     (run / FOLDER).mkdir()
     assert stamp_of(run).young == {}
     load_scores(run)
-    monkeypatch.setattr(kept_module, "_content", None)
+    monkeypatch.setattr(table_cache, "_content", None)
     not_read(monkeypatch)
     assert len(load_scores(run)) == 8
 
 
 def test_code_that_makes_other_tables_does_not_take_old_ones(run, monkeypatch):
     load_scores(run)
-    monkeypatch.setattr(kept_module, "_code", lambda: "other")
+    monkeypatch.setattr(table_cache, "code_sha256", lambda: "other")
     assert kept(run, ("table",)) is None
 
 
@@ -202,9 +202,9 @@ def test_tables_of_different_times_do_not_go_together(run, make_record):
 
 
 def test_a_small_run_keeps_nothing_and_a_place_that_cannot_be_written_stops_nobody(run, monkeypatch):
-    monkeypatch.setattr(kept_module, "WORTH_KEEPING", 9)
+    monkeypatch.setattr(table_cache, "WORTH_KEEPING", 9)
     load_scores(run)
     assert not (run / FOLDER).exists()
-    monkeypatch.setattr(kept_module, "WORTH_KEEPING", 3)
+    monkeypatch.setattr(table_cache, "WORTH_KEEPING", 3)
     (run / FOLDER).write_text("not a folder", encoding="utf-8")
     pd.testing.assert_frame_equal(load_scores(run), from_records(run))
