@@ -23,7 +23,7 @@ import numpy as np
 from scipy import ndimage
 
 CASES = 16
-LEFT_OUT = ("timings", "provenance.json", "auvseg.log", "cache", "views", "assets", ".html", ".parquet")
+LEFT_OUT = ("conversion", "timings", "provenance.json", "auvseg.log", "cache", "views", "assets", ".html", ".parquet")
 
 
 def auvseg(*arguments: object, cwd: Path, name: str | None = None, into: Path | None = None) -> None:

@@ -110,6 +110,7 @@ def _ranks(
     numbers = []
     for side, table in (("first", first), ("second", second)):
         known = suspicions(table, criterion, scope).dropna(subset="suspicion")
+        known = known.sort_values(["suspicion", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
         numbers.append(known[keys].assign(**{side: known["suspicion"]}))
     pair = numbers[0].merge(numbers[1], on=keys)
     for side in ("first", "second"):

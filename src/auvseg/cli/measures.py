@@ -7,6 +7,9 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, say, show_json, show_table
 
+FACTS = ("name", "group", "suspicious", "low", "high", "needs_label", "needs_map", "summary")
+"""What --json says of a measure; docs/command-line.md names them."""
+
 
 def command(
     names: Annotated[
@@ -29,7 +32,7 @@ def command(
         raise UsageError(f"there is no measure {unknown[0]!r}; {hint}")
     shown = [MEASURES[name] for name in names or MEASURES]
     if as_json:
-        show_json({"measures": shown})
+        show_json({"measures": [{name: getattr(one, name) for name in FACTS} for one in shown]})
         return
     rows = [(one.name, one.group, one.suspicious, one.summary) for one in shown]
     show_table("", ("measure", "group", "suspicious", "meaning"), rows, left=4)

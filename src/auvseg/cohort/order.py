@@ -50,8 +50,8 @@ def rank(
         `AUV` (where the table has `S`), the measures, and `by` where it is none of them. Where both ends of `by` are
         suspicious, `distance` stands before the measures: how far it lies from the median of its class, in robust
         standard deviations, for scope `case` the mean over the case's classes. Rows that are equal stand in order of
-        their ids, rows whose `by` is missing come last. Where no two rows differ, none has a rank (`no_order` says
-        why).
+        their ids, rows whose `by` is missing come last. Where no two rows differ, none has a rank, and all stand in
+        order of their ids (`no_order` says why).
         Cases without any score are not in it; a class that a case lacks is in it where `by` judges that
         (`label_outlier`).
 
@@ -81,8 +81,9 @@ def rank(
         ranking.insert(len(keys), AUV, auv["value"])
     ranking = ranking.assign(_suspicion=places["suspicion"])
     differ = ranking["_suspicion"].nunique() > 1
-    ascending = [False, *[True] * len(keys)]
-    ranking = ranking.sort_values(["_suspicion", *keys], ascending=ascending, na_position="last", kind="stable")
+    by_suspicion = ["_suspicion"] if differ else []
+    ascending = [*[False] * len(by_suspicion), *[True] * len(keys)]
+    ranking = ranking.sort_values([*by_suspicion, *keys], ascending=ascending, na_position="last", kind="stable")
     ranks = pd.Series(range(1, len(ranking) + 1), index=ranking.index, dtype="Int64")
     ranking.insert(0, "rank", ranks.where(ranking["_suspicion"].notna() & differ))
     return ranking.drop(columns="_suspicion").reset_index(drop=True)

@@ -176,9 +176,7 @@ def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case")
     """
     numbers = numbers_in(table, criterion.column)
     judged = table["status"].isin(["ok", "absent"] if criterion.judges_absence else ["ok"])
-    rows = table[["case", "subset", "class_id", "class", "status", "reason"]].assign(
-        scale=numbers.where(judged), cohort=cohort_of(table)
-    )
+    rows = table.reindex(columns=list(KEY_COLUMNS)).assign(scale=numbers.where(judged), cohort=cohort_of(table))
     if criterion.suspicious == "both":
         z = z_scores(rows.assign(**{criterion.column: rows["scale"]}), [criterion.column])[criterion.column]
         rows["scale"] = oriented(rows["scale"].to_numpy(), z.to_numpy(), "both")

@@ -83,7 +83,7 @@ class RankedRun:
         table: the scores table with `AUV` of every structure, sorted by case and class.
         by: what cases are ranked by.
         no_order: why they cannot be ranked, in a sentence; empty where they are.
-        order: case ids, the most suspicious first; by id where they are equal; those without a score last.
+        order: case ids, the most suspicious first; those without a score last. By id where they cannot be ranked.
         suspicion: by case, high = suspicious; missing for a case without a score, and where they cannot be ranked.
         behind: by case, the class that puts it where it stands.
         classes: the data set's.
@@ -119,7 +119,7 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
     scores = table.drop(columns=AUV, errors="ignore")
     unordered = no_order(scores, criterion)
-    order = list(rank(scores, by=criterion.name, scope="case")["case"])
+    order = [] if unordered else list(rank(scores, by=criterion.name, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
     declared = classes or [ClassDef(number, name, (number,)) for number, name in held_classes(rows)]

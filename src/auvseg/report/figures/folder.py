@@ -12,7 +12,6 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from auvseg.choices import FigureFormat
 from auvseg.data.case import Dataset
 from auvseg.errors import AuvsegError, UsageError, did_you_mean
 from auvseg.files.owned_folder import OwnedFiles
@@ -52,7 +51,7 @@ class FigureOptions:
     keep: float = 0.95
     cases: Sequence[str] = ()
     top: int = 3
-    kind: FigureFormat = "png"
+    kind: str = "png"
 
 
 @dataclass(frozen=True)
