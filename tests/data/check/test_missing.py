@@ -91,7 +91,7 @@ def test_a_path_of_another_machine_is_told_what_of_it_is_here_and_not_taken(tmp_
         table.write_text("\n".join(["id,image,label", *rows]))
         known = read_dataset(table)
         ((found,), absent) = missing_files(known)
-        assert found.message.startswith("0 of 6 images are where they are said to be; for ")
+        assert found.message.startswith("0 of 6 images are where the description says; for ")
         assert "there is images/c0.nii, and 5 more likewise" in found.message
         assert found.advice == "write the path as it is here: images/c0.nii"
         assert len(absent) == 6
