@@ -58,7 +58,7 @@ def test_what_is_written_is_read_and_no_cell_is_a_formula(tmp_path, text):
         ("[1, 2]", "no review"),
         ("{", "no review"),
         ("name,grade\na,1\n", "columns case and verdict"),
-        ("case,verdict\na,maybe\n", r"decision 1 \(a\): the verdict 'maybe' is none of keep"),
+        ("case,verdict\na,maybe\n", r"decision 1 \(a\): the verdict 'maybe' is not one of keep"),
         ("case,verdict\na,keep\na,fix\n", "decision 2: a is decided twice"),
         ("case,verdict\n,keep\n", "decision 1: it names no case"),
     ],

@@ -94,12 +94,12 @@ class Kind(str, Enum):
     SPACING_MISMATCH = (
         "spacing_mismatch",
         "error",
-        "find out which header is right and copy it; nnU-Net rejects the pair",
+        "find out which header is right and copy it; nnU-Net rejects this",
     )
     AFFINE_MISMATCH = (
         "affine_mismatch",
         "warning",
-        "check the overlay: nnU-Net ignores positions and goes voxel by voxel",
+        "check the overlay: nnU-Net pairs them voxel by voxel",
     )
     LABEL_IS_IMAGE = "label_is_image", "error", "name the right label file"
     NON_INTEGER_LABEL = "non_integer_label", "error", "resample labels with nearest neighbour, or apply a threshold"
