@@ -165,7 +165,7 @@ def test_a_folder_of_data_sets_gets_a_free_number_and_the_same_one_again(tmp_pat
 
 
 def test_a_number_that_is_taken_is_refused(nnunet_dataset, selection, export):
-    with pytest.raises(UsageError, match="has Dataset007_Liver already"):
+    with pytest.raises(UsageError, match="already has Dataset007_Liver"):
         export(selection, nnunet_dataset, name="Dataset007_LiverIgnore")
 
 
@@ -230,7 +230,7 @@ def test_what_nnunet_cannot_read_in_place_is_refused_in_words(
         "2 image files for 1 channels": with_first(nnunet_dataset, images=(image, image)),
         "1 image files for 2 channels": replace(folder_dataset, channel_names=("T1", "T2")),
         "one file ending": with_first(nnunet_dataset, label=tmp_path / "label.nii"),
-        "hold no slash": with_first(nnunet_dataset, case_id="site/1"),
+        "cannot contain a slash": with_first(nnunet_dataset, case_id="site/1"),
         r"without gaps; My livers has \[0, 1, 2, 5\]": replace(folder_dataset, classes=labels),
         "environment variable": with_first(nnunet_dataset, label=tmp_path / "$HOME" / "label.nii.gz"),
         "no single label value": replace(folder_dataset, classes=(ClassDef(1, "whole", (1, 2)),)),

@@ -96,9 +96,7 @@ def _target_folder(target: Path, dataset: Dataset, folder: Path) -> Path:
     number = target.name[: len("Dataset000")]
     others = sorted(path.name for path in target.parent.glob(f"{number}_*") if path.name != target.name)
     if others:
-        raise UsageError(
-            f"{target.parent} already has {others[0]}; nnU-Net needs unique numbers, choose another"
-        )
+        raise UsageError(f"{target.parent} already has {others[0]}; nnU-Net needs unique numbers, choose another")
     return target
 
 

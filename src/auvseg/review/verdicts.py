@@ -119,7 +119,7 @@ def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
     try:
         content: Any = parse_json(text)
         if content["auvseg_review"] != FORMAT:
-            raise UsageError(f"{path} is a review of another auvseg version; export it again")
+            raise UsageError(f"{path} is a review of another version; export it again")
         rows = [
             (_text(one["case"]), _text(one.get("verdict", "")), _text(one.get("note", "")), "")
             for one in content["verdicts"]

@@ -114,7 +114,7 @@ def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, s
             raise DatasetError(f"{where}: the keys of {key!r} must be whole numbers, not {number!r}") from None
     numbers = [number for number, _ in pairs]
     if len(set(numbers)) < len(numbers):
-        raise DatasetError(f"{where}: a number occurs twice in {key!r}: {sorted(numbers)}")
+        raise DatasetError(f"{where}: {key!r} repeats a number: {sorted(numbers)}")
     return sorted(pairs)
 
 
