@@ -157,7 +157,7 @@ def test_any_measure_stands_against_any_other(reader, reports):
 def test_the_cut_moves_by_its_slider_and_by_its_line(reader, reports):
     reader.open(reports.index)
     reader.choose("#keep", "1")
-    assert reader.text("#cut-words").startswith("0 of 14 training cases go")
+    assert reader.text("#cut-words").startswith("0 of 14 training cases would be removed")
     reader.choose("#keep", "0.5")
     assert reader.text("#cut-words").startswith("7 of 14")
     assert len(reader.all("#cut-cases a")) == 7

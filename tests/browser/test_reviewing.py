@@ -126,7 +126,7 @@ def test_a_review_goes_out_is_read_by_auvseg_and_comes_back(reader, reports, kin
     assert decisions(reader) == {}
     reader.one("#import").send_keys(str(path))
     reader.until("document.querySelector('#import-words').textContent")
-    assert reader.text("#import-words") == "14 decisions taken over"
+    assert reader.text("#import-words") == "14 decisions imported"
     assert decisions(reader) == before
     reader.show(0)
     reader.press("z")
@@ -143,15 +143,15 @@ def test_what_cannot_be_taken_over_is_said(reader, reports, tmp_path):
         "verdicts": [{"case": case, "verdict": "fix"}, {"case": "elsewhere", "verdict": "keep"}],
     }
     files = {
-        "damaged.json": ("{", "nothing taken over: this file is damaged"),
+        "damaged.json": ("{", "nothing imported: this file is damaged"),
         "other.json": (
             '{"auvseg_review": 99}',
-            "nothing taken over: this is no review of auvseg, or one of another version",
+            "nothing imported: this is not an auvseg review, or one of another version",
         ),
-        "other.csv": ("a,b\n1,2\n", "nothing taken over: a review in CSV has the columns case, verdict and note"),
+        "other.csv": ("a,b\n1,2\n", "nothing imported: a CSV review needs the columns case, verdict and note"),
         "mixed.json": (
             json.dumps(other),
-            "1 decisions taken over; 1 of them in place of another verdict (z in a case undoes it); "
+            "1 decisions imported; 1 of them replaced another verdict (undo with z in a case); "
             "1 left out: their cases are not here; the file was made on another run",
         ),
     }

@@ -39,6 +39,6 @@ def test_json_names_the_cases_of_what_is_told_once_and_the_notes(dataset):
     report = json.loads(auvseg("check", dataset, "--json").stdout)
     (found,) = report["findings"]
     assert (found["kind"], found["cases"]) == ("misnamed_file", [f"case_{number:03d}" for number in range(5)])
-    assert found["message"].startswith("0 of 5 labels in labelsTr are named as nnU-Net wants")
+    assert found["message"].startswith("0 of 5 labels in labelsTr follow nnU-Net's naming")
     assert any("readme.md" in note for note in report["notes"])
     assert {case["status"] for case in report["cases"]} == {"error"}

@@ -69,11 +69,11 @@ def test_check_score_and_filter_work_from_dicom_and_keep_its_secrets(folder, tmp
         assert secret.casefold().encode() not in everything.lower()
 
     ignore = ("--by", "noise", "--scope", "class", "--keep", "0.75", "--export", "ignore", "--to", tmp_path / "raw")
-    assert "nnU-Net reads no DICOM; convert" in refused("filter", scores, *ignore)
+    assert "nnU-Net cannot read; convert" in refused("filter", scores, *ignore)
     # MONAI would take one file of a series for the whole of it.
     write_series(folder / "p1" / "study" / "ct", np.ones((4, ROWS, COLUMNS), np.int16), Scan(), names=list("wxyz"))
     other = ("--keep", "0.75", "--by", "noise", "--export", "datalist", "--to", tmp_path / "other.json")
-    assert "in one folder with others" in refused("filter", scores, *other)
+    assert "shares a folder with others" in refused("filter", scores, *other)
 
 
 def test_one_bad_series_is_one_row(folder, tmp_path):

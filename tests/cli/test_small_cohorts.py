@@ -29,14 +29,14 @@ def empty_in_all_but_one():
 
 
 COHORTS = {
-    "one": (lambda: [draw_case(0)], "1 case: too few to compare; from 5 on"),
-    "two": (lambda: [draw_case(0), draw_case(1)], "2 cases: too few to compare; from 5 on"),
-    "four": (lambda: [draw_case(seed) for seed in range(4)], "4 cases: too few to compare; from 5 on"),
+    "one": (lambda: [draw_case(0)], "1 case: too few to compare, at least 5"),
+    "two": (lambda: [draw_case(0), draw_case(1)], "2 cases: too few to compare, at least 5"),
+    "four": (lambda: [draw_case(seed) for seed in range(4)], "4 cases: too few to compare, at least 5"),
     "alike": (lambda: same(5), "all 5 cases are identical: nothing to rank"),
     "empty but one": (empty_in_all_but_one, "liver in 1 case, spleen in 1 case: too few to compare"),
     "all empty": (
         lambda: [(image, 0 * label) for image, label in map(draw_case, range(6))],
-        "none of 6 cases holds any of the classes: nothing to rank",
+        "none of 6 cases contains any of the classes: nothing to rank",
     ),
 }
 

@@ -61,7 +61,7 @@ def test_fewer_than_five_values_have_no_distance(values):
 
 
 def test_too_few_are_counted_and_told_from_how_many_on():
-    assert too_few("2 cases").startswith("2 cases: too few to compare; from 5 on")
+    assert too_few("2 cases").startswith("2 cases: too few to compare, at least 5")
 
 
 def test_cohort_measures_need_no_torch():

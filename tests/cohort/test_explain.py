@@ -18,18 +18,18 @@ def test_every_recorded_measure_has_words():
 
 def test_a_sentence_is_built_from_the_numbers():
     found = (Cause("volume_ml", 41.0, 10.0, 6.0), Cause("agreement", 0.31, 0.87, 5.0))
-    assert sentence("left tumour", found, "slices 40–52 carry it") == (
-        "left tumour: volume 4.1× the cohort's median; the model's mask agrees 0.31 (median 0.87); "
-        "slices 40–52 carry it"
+    assert sentence("left tumour", found, "worst on slices 40–52") == (
+        "left tumour: volume 4.1× the cohort's median; Dice with the model's mask 0.31 (median 0.87); "
+        "worst on slices 40–52"
     )
-    assert sentence("liver", ()) == "liver: no number lies far from the cohort's"
+    assert sentence("liver", ()) == "liver: no measure lies far from the cohort"
     assert missing("kidney", Held(29, 37)) == "kidney: missing; 29 of 37 cases have it"
 
 
 def test_a_sentence_says_among_how_many_where_not_all_cases_have_the_structure():
     found = (Cause("volume_ml", 41.0, 10.0, 6.0),)
     assert "among" not in sentence("cyst", found, held=Held(30, 30))
-    assert sentence("cyst", found, held=Held(7, 30)).endswith("median; among the 7 of 30 cases that have it")
+    assert sentence("cyst", found, held=Held(7, 30)).endswith("median; compared with the 7 of 30 cases that have it")
     assert sentence("cyst", found, held=Held(1, 30)).startswith("cyst in 1 case: too few to compare")
 
 
@@ -45,12 +45,14 @@ def test_the_measure_that_cases_are_ranked_by_is_named_first_where_it_stands_out
     [
         (Cause("volume_ml", 12.0, 10.0, 3.0), "volume 12.0 ml (median 10.0 ml)"),
         (Cause("volume_ml", 2.0, 10.0, 3.0), "volume 0.2× the cohort's median"),
-        (Cause("slices", 240.0, 60.0, 3.0), "planes 4× the cohort's median"),
+        (Cause("slices", 240.0, 60.0, 3.0), "slices 4× the cohort's median"),
         (Cause("volume_ml", 3.0, 0.0, 3.0), "volume 3 ml (median 0 ml)"),
-        (Cause("offset_z_mm", -7.46, 0.1, 3.0), "height among the other structures -7.5 mm (median 0.1 mm)"),
+        (Cause("offset_z_mm", -7.46, 0.1, 3.0), "height above the other structures -7.5 mm (median 0.1 mm)"),
         (Cause("sharpness", -9.214, -9.209, 3.0), "fine detail -9.214 (median -9.209)"),
         (Cause("sharpness", -3.7, -3.0, 3.0), "fine detail 0.5× the cohort's median"),
-        (Cause("share", -0.11, -2.0, 3.0), "size against the other structures 6.6× the cohort's median"),
+        (Cause("share", -0.11, -2.0, 3.0), "size relative to the other structures 6.6× the cohort's median"),
+        (Cause("abruptness", 0.11, 0.02, 3.0), "ends abruptly: end slices 11.0 % of the largest (median 2 %)"),
+        (Cause("abruptness", 0.02, 0.11, 3.0), "end slices 2 % of the largest (median 11.0 %)"),
         (Cause("S", 0.1234567891, 0.1234567892, 3.0), "S 0.123457 (median 0.123457)"),
     ],
 )
@@ -68,9 +70,9 @@ def test_the_farthest_numbers_are_named_and_none_that_is_near():
 
 
 def test_planes_that_carry_half_are_named():
-    assert carried([0, 0, 1, 9, 9, 1, 0, 0, 0, 0]) == "slices 3–4 carry it"
-    assert carried([0, 0, 0, 9, 0, 1, 0, 0]) == "slice 3 carries it"
-    assert carried([1, 2, 9, 9], planes=[40, 44, 48, 52]) == "slices 48–52 carry it"
+    assert carried([0, 0, 1, 9, 9, 1, 0, 0, 0, 0]) == "worst on slices 3–4"
+    assert carried([0, 0, 0, 9, 0, 1, 0, 0]) == "worst on slice 3"
+    assert carried([1, 2, 9, 9], planes=[40, 44, 48, 52]) == "worst on slices 48–52"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_too_few_cases_have_no_distance_from_each_other(measure, number):
     values = np.arange(number, dtype=float) if measure in ("share", "offset_x_mm") else [np.nan] * number
     words = said(measure, cases_of(values))
     assert words.startswith("1 case: " if number == 1 else f"{number} cases: ")
-    assert "too few to compare; from 5 on" in words
+    assert "too few to compare, at least 5" in words
 
 
 @pytest.mark.parametrize("measure", ["agreement", "snr", "volume_ml"])
@@ -65,7 +65,7 @@ def test_identical_cases_are_told(by, scope):
 def test_cases_that_are_equal_in_what_is_asked_for_alone_are_told_apart_from_identical_ones():
     table = table_of("agreement", cases_of([0.5] * 6)).assign(snr=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     words = no_order(table, find_criterion(table, "agreement"))
-    assert words == "all 6 cases with a number of agreement have the same: nothing to rank"
+    assert words == "agreement is the same for all 6 cases that have it: nothing to rank"
 
 
 def test_structures_that_few_cases_hold_are_named_with_how_many():
@@ -74,7 +74,7 @@ def test_structures_that_few_cases_hold_are_named_with_how_many():
 
 
 def test_a_measure_that_no_case_has_is_named():
-    assert said("agreement", cases_of([np.nan] * 6)) == "no case has a number of agreement: nothing to rank"
+    assert said("agreement", cases_of([np.nan] * 6)) == "no case has a value of agreement: nothing to rank"
     failed = table_of("agreement", cases_of([np.nan] * 6)).assign(status="failed")
     assert no_order(failed, find_criterion(failed, "agreement")) == "no case has a score: nothing to rank"
 

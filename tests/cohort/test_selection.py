@@ -137,12 +137,12 @@ def test_what_is_not_scored_is_kept_and_listed_with_its_reason(make_scores):
     by_class = filter_cases(table, keep=0.5, scope="class")
     assert {"d", "e"} <= set(by_class.kept)
     assert [(one.case_id, one.class_name) for one in by_class.unscored] == [("b", "class 2"), ("d", ""), ("e", "")]
-    assert next(one.reason for one in by_class.unscored if one.case_id == "b") == "it has no AUV"
-    assert any("3 cases have something without AUV" in sentence for sentence in by_class.warnings)
+    assert next(one.reason for one in by_class.unscored if one.case_id == "b") == "no value of AUV"
+    assert any("3 cases have structures without AUV" in sentence for sentence in by_class.warnings)
 
 
 def test_nothing_scored_at_all_is_refused(make_scores):
-    with pytest.raises(UsageError, match="no training case has AUV"):
+    with pytest.raises(UsageError, match="no training case has a value of AUV"):
         filter_cases(make_scores({"a": {}, "b": {1: np.nan}}))
 
 
@@ -271,7 +271,7 @@ def test_a_case_that_has_a_class_twice_is_refused(make_scores):
 
 
 def test_something_that_is_no_scores_table_is_refused():
-    with pytest.raises(UsageError, match="lacks the columns subset"):
+    with pytest.raises(UsageError, match="columns subset are missing"):
         filter_cases(pd.DataFrame({"case": ["a"], "class_id": [1], "class": ["x"], "status": ["ok"], "reason": [""]}))
 
 

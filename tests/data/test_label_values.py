@@ -50,7 +50,7 @@ def test_values_go_into_the_array_that_is_given():
 
 
 def test_the_value_that_is_too_large_is_named():
-    with pytest.raises(CaseError, match=r"a: label values such as 3000000001 are no class numbers"):
+    with pytest.raises(CaseError, match=r"a: label values such as 3000000001 are not class numbers"):
         as_label(ids(5, 3_000_000_001, dtype=np.int64), "a")
 
 
@@ -105,7 +105,7 @@ def test_ids_that_float32_merges_stay_apart_in_every_format(tmp_path, name, dtyp
 )
 def test_ids_beyond_32_bits_are_refused_by_their_value_in_every_format(tmp_path, name, value, dtype):
     raw = read_array(WRITERS[name](tmp_path / name, ids(value, dtype=dtype)), part="label")
-    with pytest.raises(CaseError, match=f"{int(value)} are no class numbers"):
+    with pytest.raises(CaseError, match=f"{int(value)} are not class numbers"):
         as_label(raw.array, name)
 
 

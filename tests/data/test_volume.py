@@ -280,7 +280,7 @@ def test_labels_that_are_not_finite_are_refused(value):
     "array", [np.array([0, 2**40]), np.array([0.0, -1e12]), np.array([2**63], np.uint64), np.array([2**31], np.float32)]
 )
 def test_labels_beyond_32_bits_are_refused_instead_of_wrapped(array):
-    with pytest.raises(CaseError, match="no class numbers"):
+    with pytest.raises(CaseError, match="not class numbers"):
         as_label(array, "l.nii")
 
 

@@ -90,7 +90,7 @@ def test_the_users_datalist_is_not_touched(tmp_path, dataset, selection, snapsho
     export_datalist(selection, dataset, tmp_path / "filter")
     undo(tmp_path / "filter")
     assert snapshot(tmp_path) == before
-    with pytest.raises(UsageError, match="not what this run wrote"):
+    with pytest.raises(UsageError, match="was not written by this run"):
         export_datalist(selection, dataset, tmp_path / "filter", target=dataset.source)
     assert snapshot(tmp_path) == before
 

@@ -165,7 +165,7 @@ def test_a_folder_of_data_sets_gets_a_free_number_and_the_same_one_again(tmp_pat
 
 
 def test_a_number_that_is_taken_is_refused(nnunet_dataset, selection, export):
-    with pytest.raises(UsageError, match="has Dataset007_Liver already"):
+    with pytest.raises(UsageError, match="already has Dataset007_Liver"):
         export(selection, nnunet_dataset, name="Dataset007_LiverIgnore")
 
 
@@ -182,7 +182,7 @@ def test_a_suspicious_structure_without_a_label_is_refused(nnunet_dataset, selec
 
 def test_the_original_data_set_is_never_the_target(tmp_path, nnunet_dataset, selection, export, snapshot):
     before = snapshot(tmp_path)
-    with pytest.raises(UsageError, match="exists and is not what this run wrote"):
+    with pytest.raises(UsageError, match="exists and was not written by this run"):
         export(selection, nnunet_dataset, name="Dataset007_Liver")
     assert snapshot(tmp_path) == before
 
@@ -190,7 +190,7 @@ def test_the_original_data_set_is_never_the_target(tmp_path, nnunet_dataset, sel
 def test_cases_that_are_left_with_background_are_said(nnunet_dataset, make_scores, export):
     values = {case.case_id: {1: 0.5} for case in nnunet_dataset.cases[:10]} | {"liver_004": {1: 0.1}}
     (warning,) = export(filter_cases(make_scores(values), keep=0.9, scope="class"), nnunet_dataset).warnings
-    assert "background alone is left of 1 case," in warning
+    assert "only background is left in 1 case," in warning
 
 
 def test_validation_and_unlabelled_cases_are_left_out_and_said(tmp_path, nnunet_dataset, selection, export):
@@ -230,7 +230,7 @@ def test_what_nnunet_cannot_read_in_place_is_refused_in_words(
         "2 image files for 1 channels": with_first(nnunet_dataset, images=(image, image)),
         "1 image files for 2 channels": replace(folder_dataset, channel_names=("T1", "T2")),
         "one file ending": with_first(nnunet_dataset, label=tmp_path / "label.nii"),
-        "hold no slash": with_first(nnunet_dataset, case_id="site/1"),
+        "cannot contain a slash": with_first(nnunet_dataset, case_id="site/1"),
         r"without gaps; My livers has \[0, 1, 2, 5\]": replace(folder_dataset, classes=labels),
         "environment variable": with_first(nnunet_dataset, label=tmp_path / "$HOME" / "label.nii.gz"),
         "no single label value": replace(folder_dataset, classes=(ClassDef(1, "whole", (1, 2)),)),
@@ -255,7 +255,7 @@ def test_a_label_without_the_class_has_changed_since_it_was_scored(nnunet_datase
 
 def test_npz_cases_cannot_be_shared_with_nnunet(tmp_path, nnunet_dataset, folder_dataset, selection, export):
     cases = tuple(Case(case.case_id, (tmp_path / "c.npz",), tmp_path / "c.npz") for case in nnunet_dataset.cases[:10])
-    with pytest.raises(UsageError, match=r"c\.npz cannot stay as it is"):
+    with pytest.raises(UsageError, match=r"c\.npz has the wrong ending"):
         export(selection, replace(folder_dataset, cases=cases))
 
 
@@ -281,7 +281,7 @@ def test_the_real_decathlon_layout_becomes_an_nnunet_data_set(tmp_path, real_dat
 @pytest.mark.parametrize(
     ("segments", "crop", "reason"),
     [
-        ([("tumour", 1, 0), ("liver", 2, 0)], 0, r"in the data set 'tumour' 2 \(1 here\).*nnU-Net reads values and no"),
+        ([("tumour", 1, 0), ("liver", 2, 0)], 0, r"in the data set 'tumour' 2 \(1 here\).*nnU-Net reads values, not"),
         ([("liver", 1, 0), ("tumour", 2, 0)], 1, r"other voxels than its image"),
         ([("liver", 1, 0), ("tumour", 2, 0)], 0, ""),
     ],

@@ -33,7 +33,7 @@ def test_a_file_of_the_users_is_not_replaced_and_nothing_else_is_written(tmp_pat
     (tmp_path / "second.txt").write_text("mine")
     before = snapshot(tmp_path)
     both = [*plan(tmp_path / "first.txt", b"1"), *plan(tmp_path / "second.txt", b"2")]
-    with pytest.raises(UsageError, match=r"second\.txt exists and is not what this run wrote"):
+    with pytest.raises(UsageError, match=r"second\.txt exists and was not written by this run"):
         write_files(tmp_path / "filter", both, "rule", False)
     assert snapshot(tmp_path) == before
 
@@ -50,7 +50,7 @@ def test_what_auvseg_wrote_may_be_written_again_until_someone_changes_it(tmp_pat
         write_files(tmp_path / "filter", plan(target, content), "rule", False)
         assert target.read_bytes() == content
     target.write_bytes(b"edited")
-    with pytest.raises(UsageError, match="not what this run wrote"):
+    with pytest.raises(UsageError, match="was not written by this run"):
         write_files(tmp_path / "filter", plan(target, b"3"), "rule", False)
 
 

@@ -136,7 +136,7 @@ def test_metadata_of_an_nrrd_file_stays(tmp_path):
     ("voxels", "name", "values", "new_value", "message"),
     [
         (draw()[..., None].repeat(2, -1), "label.nii.gz", [1], 3, "more than three axes"),
-        (draw(), "label.nii.gz", [7], 3, "holds none of the label values"),
+        (draw(), "label.nii.gz", [7], 3, "has none of the label values"),
         (draw(), "label.nii.gz", [1], 256, "uint8 voxels cannot hold the ignore value 256"),
         (draw(), "label.img", [1], 3, "labels of this format cannot be rewritten"),
     ],

@@ -222,7 +222,7 @@ def test_the_split_of_another_data_set_is_refused(tmp_path, nnunet_dataset, sele
 
 def test_the_scores_of_another_data_set_are_refused(tmp_path, nnunet_dataset, make_scores):
     selection = filter_cases(make_scores({"heart_1": {1: 0.1}, "heart_2": {1: 0.9}}), keep=0.5)
-    with pytest.raises(UsageError, match="'heart_1', which Dataset007_Liver does not have"):
+    with pytest.raises(UsageError, match="'heart_1', but Dataset007_Liver has no such training cases"):
         export_splits(selection, nnunet_dataset, tmp_path / "filter")
 
 

@@ -17,7 +17,7 @@ def test_where_both_ends_are_suspicious_both_go(table, scope):
     assert selection.removed == ("high", "low")
     assert "both ends are suspicious" in selection.rule.in_words()
     reasons = selection.decisions.set_index("case")["reason"]
-    assert "robust deviations from the others' median" in reasons.loc[["high"]].iloc[0]
+    assert "robust SD from the others' median" in reasons.loc[["high"]].iloc[0]
 
 
 def test_a_structure_is_compared_with_the_same_one_and_never_with_another(make_scores):

@@ -220,7 +220,7 @@ def test_a_single_row_or_column_has_scale_zero_and_a_gradient_of_zero(shape, ene
     [
         (torch.ones(4, 5), {}, "one plane is"),
         (torch.ones(2, 4, 0, 5), {}, "empty axis"),
-        (torch.ones(4, 5, 6, dtype=torch.int64), {}, "floating type, not torch.int64"),
+        (torch.ones(4, 5, 6, dtype=torch.int64), {}, "floating type, as logits and probabilities are, not torch.int64"),
         (torch.ones(4, 5, 6, dtype=torch.bool), {}, "floating type"),
         (torch.ones(4, 5, 6), {"unfold": "HW_D"}, "unfold must be one of D_HW, H_DW, W_DH, not 'HW_D'"),
         (torch.ones(4, 5, 6), {"energy": "cubed"}, "energy must be one of squared, singular, not 'cubed'"),

@@ -128,7 +128,7 @@ def test_the_split_beside_the_images_is_found_before_nnunets(tmp_path, monkeypat
 
 
 def test_a_file_that_is_no_split_is_a_finding(tmp_path):
-    for content, words in ((b"[]", "is no nnU-Net split"), (b"{", "is no JSON file"), (b"\xff", "not UTF-8")):
+    for content, words in ((b"[]", "is no nnU-Net split"), (b"{", "is not a JSON file"), (b"\xff", "not UTF-8")):
         (tmp_path / "splits_final.json").write_bytes(content)
         (one,) = check_splits(tmp_path / "splits_final.json", dataset())
         assert (one.kind, one.file) == (Kind.UNUSABLE_SPLIT, "splits_final.json")

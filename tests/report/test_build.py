@@ -154,7 +154,7 @@ def test_without_the_data_set_numbers_and_thumbnails_remain(drawn, tmp_path):
     data = data_of(tmp_path / "report")
     assert (done.cases, done.with_images, done.without_images) == (10, 0, ())
     assert data["hasThumbs"]
-    assert ["data set", "not there any more"] in data["provenance"]
+    assert ["data set", "no longer available"] in data["provenance"]
 
 
 def test_an_image_that_cannot_be_had_is_told_with_its_reason(own_run, tmp_path):

@@ -54,9 +54,9 @@ def test_a_review_of_another_run_is_refused_and_strange_cases_are_counted():
     with pytest.raises(UsageError, match="another run"):
         apply_verdicts(selection(), {"elsewhere": Decision("keep")})
     found = apply_verdicts(selection(), {"elsewhere": Decision("exclude"), "c1": Decision("keep")})
-    assert "verdicts about cases that are no training cases of this run: 1" in found.warnings
+    assert "verdicts on cases that are not training cases of this run: 1" in found.warnings
 
 
 def test_at_least_one_case_stays():
-    with pytest.raises(UsageError, match="no case at all"):
+    with pytest.raises(UsageError, match="keep no case"):
         apply_verdicts(selection(), {f"c{n}": Decision("exclude") for n in range(1, 11)})

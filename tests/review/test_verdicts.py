@@ -53,14 +53,14 @@ def test_what_is_written_is_read_and_no_cell_is_a_formula(tmp_path, text):
     ("content", "words"),
     [
         ('{"auvseg_review": 2, "verdicts": []}', "another version"),
-        ('{"auvseg_review": 1}', "no review"),
-        ('{"auvseg_review": 1, "verdicts": [{"case": 3}]}', "no review"),
-        ("[1, 2]", "no review"),
-        ("{", "no review"),
+        ('{"auvseg_review": 1}', "not a review"),
+        ('{"auvseg_review": 1, "verdicts": [{"case": 3}]}', "not a review"),
+        ("[1, 2]", "not a review"),
+        ("{", "not a review"),
         ("name,grade\na,1\n", "columns case and verdict"),
-        ("case,verdict\na,maybe\n", r"decision 1 \(a\): the verdict 'maybe' is none of keep"),
+        ("case,verdict\na,maybe\n", r"decision 1 \(a\): the verdict 'maybe' is not one of keep"),
         ("case,verdict\na,keep\na,fix\n", "decision 2: a is decided twice"),
-        ("case,verdict\n,keep\n", "decision 1: it names no case"),
+        ("case,verdict\n,keep\n", "decision 1: the case is missing"),
     ],
 )
 def test_a_file_that_is_no_review_is_refused_with_the_place(tmp_path, content, words):
@@ -98,7 +98,7 @@ def test_pseudonyms_become_cases_and_others_keep_their_names():
 def test_a_file_larger_than_any_review_is_not_read(tmp_path):
     with (tmp_path / "review.json").open("wb") as file:
         file.truncate(65 << 20)
-    with pytest.raises(UsageError, match="larger than any review"):
+    with pytest.raises(UsageError, match="too large for a review"):
         read_review(tmp_path / "review.json")
 
 

@@ -1,4 +1,5 @@
-"""The cases of a run among each other: who is compared with whom, suspicion, AUV, order, selection and reasons.
+"""Compare the cases of a run: cohort, suspicion, AUV, ranking, selection and reasons.
 
-Takes a scores table and knows nothing of how it came about. It alone orients and compares; everything later reads it.
+The input is a scores table. Measures are oriented (high = suspicious) and compared only here; everything else reads the
+result.
 """

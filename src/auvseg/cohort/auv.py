@@ -1,4 +1,4 @@
-"""The aleatoric uncertainty value (METHOD section 3): the scale `S` of one case, seen against its cohort.
+"""The aleatoric uncertainty value (METHOD section 3): the scale `S` of a case relative to its cohort.
 
     AUV(Z_i) = 1 - (log S(Z_i) - min_k log S(Z_k)) / (max_k log S(Z_k) - min_k log S(Z_k))
 
@@ -22,19 +22,19 @@ def auv(scale: ArrayLike) -> Float64[np.ndarray, "N"]:
     """Aleatoric uncertainty value of every member of a cohort (METHOD section 3).
 
     Args:
-        scale: (N,) semantic perception scale `S` of the cohort, not negative. What is not finite (NaN: absent, failed)
-            is missing: it has no part in the minimum and maximum.
+        scale: (N,) semantic perception scale `S` of the cohort, not negative. Values that are not finite (NaN: absent,
+            failed) are missing and do not count towards minimum and maximum.
 
     Returns:
         (N,) values in [0, 1], 1 the most suspicious, NaN where `scale` is missing. 0 throughout where all `S` are equal
-        or there is only one: nobody stands out.
+        or there is only one: no case stands out.
 
     Raises:
         UsageError: `scale` is not one-dimensional, or holds a negative number.
 
     Warns:
         RuntimeWarning: some `S` lie below `FLOOR` (a map without any variation) beside others that do not. They are
-            taken as `FLOOR`, get 1 and press everybody else towards 0. The order of the others is not affected.
+            taken as `FLOOR`, get 1 and push all others towards 0. The order of the others does not change.
 
     Examples:
         >>> auv([0.1, 0.2, float("nan"), 0.4]).tolist()
@@ -42,7 +42,7 @@ def auv(scale: ArrayLike) -> Float64[np.ndarray, "N"]:
     """
     values = np.asarray(scale, dtype=np.float64)
     if values.ndim != 1:
-        raise UsageError(f"AUV is defined over one cohort, a one-dimensional array; got the shape {values.shape}")
+        raise UsageError(f"AUV needs the scales of one cohort as a one-dimensional array; got the shape {values.shape}")
     present = np.isfinite(values)
     if np.any(values[present] < -FLOOR):
         raise UsageError(f"the semantic perception scale is never negative; got {values[present].min():g}")
@@ -58,15 +58,15 @@ def auv(scale: ArrayLike) -> Float64[np.ndarray, "N"]:
 def normalise_scale(
     scale: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None
 ) -> Float64[np.ndarray, "N"]:
-    """`auv` without its checks and its warning, for callers that put `without_variation` in their own words.
+    """`auv` without checks and warning, for callers that report `without_variation` themselves.
 
     Args:
-        scale: (N,) `S`; what is not finite is missing.
-        cohort: (N,) who makes the minimum and the maximum; None: all. The others are held against them, and may lie
-            below 0 or above 1.
+        scale: (N,) `S`; values that are not finite are missing.
+        cohort: (N,) cases that set the minimum and the maximum; None: all. AUV of the other cases may lie below 0 or
+            above 1.
 
     Returns:
-        (N,) AUV; NaN where `scale` is missing, and throughout where nobody of the cohort has one.
+        (N,) AUV; NaN where `scale` is missing, and throughout where no case of the cohort has one.
     """
     result = np.full(scale.shape, np.nan)
     present = np.isfinite(scale)
@@ -78,11 +78,11 @@ def normalise_scale(
     if high > low:
         result[present] = 1.0 - (log_scale[present] - low) / (high - low)
     else:
-        # Nobody of the cohort stands out; others still may, on either side.
+        # No case of the cohort stands out; other cases still may, on either side.
         result[present] = np.sign(low - log_scale[present])
     return result
 
 
 def without_variation(scale: Float64[np.ndarray, "N"]) -> Bool[np.ndarray, "N"]:
-    """Which entries are finite and below `FLOOR`."""
+    """Return a mask of the entries that are finite and below `FLOOR`."""
     return np.isfinite(scale) & (scale < FLOOR)

@@ -1,8 +1,7 @@
-"""Who is compared with whom, and how far every number of a scores table lies from the cohort.
+"""Define the cohort, and measure how far every value of a scores table lies from it.
 
-The training cases are the cohort. They are compared with each other; validation and test cases are measured against
-them and move nobody. Where a table has no training case, all cases are the cohort. A structure is compared with the
-same structure of other cases.
+The training cases are the cohort. Validation and test cases are compared with the cohort but do not influence it. If a
+table has no training case, all cases are the cohort. A structure is compared with the same structure of other cases.
 
 Shapes: N rows of a scores table.
 """
@@ -28,14 +27,14 @@ _USUAL_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Held:
-    """How many cases hold a structure, of how many that were scored."""
+    """Number of cases that contain a structure, and number of scored cases."""
 
     holding: int
     cases: int
 
 
 def cohort_of(table: pd.DataFrame) -> Bool[np.ndarray, "N"]:
-    """Which rows of a scores table are the cohort: those of training cases, or all where there is none."""
+    """Return a mask of the cohort's rows: those of training cases, or all rows if there is no training case."""
     if "subset" in table:
         training = (table["subset"] == "training").to_numpy(dtype=bool)
         if training.any():
@@ -48,10 +47,10 @@ def z_scores(table: pd.DataFrame, measures: list[str] | None = None) -> pd.DataF
 
     Args:
         table: a scores table.
-        measures: columns of it; None: all measures that are not distances from the cohort already.
+        measures: columns of the table; None: all measures that are not distances from the cohort already.
 
     Returns:
-        The table's index, a column a measure; positive: above the median. NaN where the value is missing.
+        One column per measure, on the table's index; positive: above the median. NaN where the value is missing.
     """
     if measures is None:
         measures = [name for name, one in MEASURES.items() if name in table.columns and one.group != "cohort"]
@@ -76,7 +75,7 @@ def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
 
 
 def usually_held(table: pd.DataFrame) -> dict[int, Held]:
-    """How many cases of the cohort hold a class, by class id; only classes that at least half of them hold."""
+    """Count the cohort's cases that contain each class, for classes that at least half of them contain; by class id."""
     known = _known(table)
     held = (known["status"] != "absent").groupby(known["class_id"].astype(int))
     found = {int(class_id): Held(int(one.sum()), len(one)) for class_id, one in held}
@@ -84,7 +83,7 @@ def usually_held(table: pd.DataFrame) -> dict[int, Held]:
 
 
 def compared_with(table: pd.DataFrame) -> dict[int, Held]:
-    """How many cases of the cohort hold a class and have numbers, of how many that were scored; by class id."""
+    """Count the cohort's cases that contain and have values for each class, and all that were scored; by class id."""
     known = _known(table)
     known = known[known["status"] != "failed"]
     held = (known["status"] == "ok").groupby(known["class_id"].astype(int)).agg(["sum", "size"])
@@ -92,19 +91,18 @@ def compared_with(table: pd.DataFrame) -> dict[int, Held]:
 
 
 def cohort_columns(table: pd.DataFrame, features: Features) -> pd.DataFrame:
-    """The measures that compare a case with the cohort, where their inputs exist.
+    """Compute the measures that compare a case with the cohort, as far as their inputs exist.
 
     Args:
-        table: a scores table, with the measures that were recorded.
-        features: of the structures that have some, all of one length.
+        table: a scores table with the recorded measures.
+        features: pooled features of the structures that have any, all of one length.
 
     Returns:
-        The table's index and up to four columns: `mahalanobis` where there are features, `image_outlier` where there
-        is a measure of image quality, `label_outlier` where there is a measure of label geometry or a volume, `outlier`
-        where there is one of the two. A row without a number of its own has none here either (NaN), but for
-        `label_outlier` of a structure that the case lacks, which says how unusual that is
-        (`auvseg.cohort.distance.absence`), and with it `outlier`. A structure that fewer than `MIN_CASES` cases of the
-        cohort hold is compared with none.
+        Up to four columns on the table's index: `mahalanobis` if there are features, `image_outlier` if there is a
+        measure of image quality, `label_outlier` if there is a measure of label geometry or a volume, `outlier` if
+        there is one of the last two. Rows without values are NaN, with one exception: for a structure that the case
+        lacks, `label_outlier` and with it `outlier` say how unusual that is (`auvseg.cohort.distance.absence`). A
+        structure that fewer than `MIN_CASES` cases of the cohort contain is not compared.
     """
     found = {}
     if features:
@@ -120,12 +118,12 @@ def cohort_columns(table: pd.DataFrame, features: Features) -> pd.DataFrame:
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:
-    """The cohort's rows that are of a class."""
+    """The cohort's rows that have a class."""
     return table[cohort_of(table) & table["class_id"].notna().to_numpy()]
 
 
 def _inputs(table: pd.DataFrame, group_or_name: Group | str) -> list[str]:
-    """The table's measures of a group, or of a name, of which some row has a number."""
+    """Return the table's measures of a group, or with a name, that have a value in some row."""
     wanted = [name for name, measure in MEASURES.items() if group_or_name in (name, measure.group)]
     return [name for name in wanted if name in table.columns and np.isfinite(table[name]).any()]
 
@@ -134,7 +132,7 @@ def _by_class(
     table: pd.DataFrame,
     compare: Callable[[pd.DataFrame, Bool[np.ndarray, "N"]], Float64[np.ndarray, "N"]],
 ) -> pd.Series:
-    """What `compare` makes of the rows of every class and of which of them are the cohort."""
+    """Apply `compare` to the rows of each class and the mask of the cohort among them."""
     cohort = cohort_of(table)
     result = np.full(len(table), np.nan)
     for rows in table.groupby("class_id").indices.values():
@@ -157,7 +155,7 @@ def _mahalanobis(rows: pd.DataFrame, members: Bool[np.ndarray, "N"], features: F
 
 
 def _absence(rows: pd.DataFrame, members: Bool[np.ndarray, "N"]) -> Float64[np.ndarray, "N"]:
-    """What it is worth that a case lacks the class; a case of the cohort is not one of its own others."""
+    """Score the absence of the class; a case of the cohort is not compared with itself."""
     if members.sum() < MIN_CASES:
         return np.full(len(rows), np.nan)
     absent = (rows["status"] == "absent").to_numpy()
@@ -170,7 +168,7 @@ def _absence(rows: pd.DataFrame, members: Bool[np.ndarray, "N"]) -> Float64[np.n
 
 
 def _on_its_scale(name: str, column: pd.Series) -> Float64[np.ndarray, "N"]:
-    """Numbers whose differences compare them."""
+    """Return values on a scale on which differences are meaningful."""
     values = column.to_numpy(dtype=np.float64)
     if name not in MEASURES or MEASURES[name].scale != "multiple":
         return values

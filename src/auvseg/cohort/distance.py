@@ -1,7 +1,7 @@
-"""How far a case lies from a cohort: numbers in, numbers out.
+"""Distances of a case from a cohort: arrays in, arrays out.
 
-Computed when a table is read, like AUV, so that a record depends on its own case alone. Who the cohort is, is the
-business of `auvseg.cohort.compared`.
+Like AUV, they are computed when a table is read, so a record depends on its own case alone. `auvseg.cohort.compared`
+defines the cohort.
 """
 
 import math
@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 MAX_Z = 10.0
-"""Beyond ten spreads it no longer matters how far, and one number must not drown the others."""
+"""Values are clipped here: beyond ten spreads the distance does not matter, and one must not dominate the rest."""
 
 TOP = 3
-"""How many of its largest |z| make a case's outlyingness.
+"""How many of a case's largest |z| make its outlyingness.
 
 With 40 cases of the hippocampus, the bench's faults at half severity and one copy each, the mean area under the ROC
 curve was .975, .972, .968 and .965 for the label's faults and .902, .932, .935 and .942 for the image's, with the
@@ -22,18 +22,18 @@ that agree to the voxel: a box that is one plane larger moves its diagonal and i
 """
 
 MIN_CASES = 5
-"""A median, a spread or a covariance of fewer cases says nothing about any of them."""
+"""A median, spread or covariance of fewer cases is meaningless."""
 
 _NEARLY_ALL = 0.95
-"""Share of the cohort that holds a structure at which its absence counts as much as the largest distance."""
+"""If this share of the cohort contains a structure, its absence counts as much as the largest distance."""
 
 _ROUNDING = 1e-9
 """Relative to the largest value, differences below this are rounding."""
 
 
 def too_few(who: str) -> str:
-    """Why there is no distance from the cohort; `who` is such as `2 cases`, or `spleen in 1 case`."""
-    return f"{who}: too few to compare; from {MIN_CASES} on each is held against the others"
+    """Say why there is no distance from the cohort; `who` reads like `2 cases` or `spleen in 1 case`."""
+    return f"{who}: too few to compare, at least {MIN_CASES} are needed"
 
 
 def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | None = None) -> Float64[np.ndarray, "N"]:
@@ -45,8 +45,8 @@ def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | N
     be faulty without moving the other half's z.
 
     Args:
-        values: (N,) one number a case; what is not finite is missing and has no part in the median.
-        cohort: (N,) the cases that make the median and the spread; None: all of them.
+        values: (N,) one value per case; values that are not finite are missing and do not count.
+        cohort: (N,) the cases that define the median and the spread; None: all of them.
 
     Returns:
         (N,) in [-10, 10], clipped; NaN where the value is missing, and throughout where the cohort has fewer than
@@ -67,9 +67,9 @@ def robust_z(values: Float64[np.ndarray, "N"], cohort: Bool[np.ndarray, "N"] | N
 
 
 def outlyingness(z: Float64[np.ndarray, "N M"]) -> Float64[np.ndarray, "N"]:
-    """How far cases lie from the cohort in the few measures in which they lie farthest.
+    """Distance of cases from the cohort in the few measures in which they lie farthest.
 
-    The root mean square of the `TOP` largest |z|: one fault moves few measures, which a mean over all would drown.
+    The root mean square of the `TOP` largest |z|. One fault moves few measures; a mean over all would hide it.
 
     Args:
         z: (N, M) robust z by case and measure; NaN is missing.
@@ -85,7 +85,7 @@ def outlyingness(z: Float64[np.ndarray, "N M"]) -> Float64[np.ndarray, "N"]:
 
 
 def together(distances: Float64[np.ndarray, "N K"]) -> Float64[np.ndarray, "N"]:
-    """One distance out of several that look at different things: far in any of them is far.
+    """Combine several distances into one: a case that is far in any of them is far.
 
         d_i = sqrt(Σ_k d_ik²)
 
@@ -100,19 +100,19 @@ def together(distances: Float64[np.ndarray, "N K"]) -> Float64[np.ndarray, "N"]:
 
 
 def absence(holding: int, others: int) -> float:
-    """How suspicious it is that a case lacks a structure, on the scale of `outlyingness`.
+    """Score how suspicious the absence of a structure is, on the scale of `outlyingness`.
 
         10 log(1 - p) / log(1 - 0.95),    p = (holding + 1) / (others + 2)
 
-    with p Laplace's estimate of the probability that a case holds the structure. 10, the largest distance that a
-    structure can have, is reached where it is 0.95; above that a missing structure comes before any odd one.
+    with p Laplace's estimate of the probability that a case contains the structure. At p = 0.95 the score is 10, the
+    largest distance of a structure that is present; above that a missing structure ranks before any odd one.
 
     Args:
-        holding: how many other cases of the cohort hold the structure.
-        others: how many other cases the cohort has of which it is known.
+        holding: other cases of the cohort that contain the structure.
+        others: other cases of the cohort for which this is known.
 
     Returns:
-        At least 0, without bound as the cohort grows; 0 where none holds it.
+        At least 0, unbounded as the cohort grows; 0 if no other case contains it.
     """
     if holding == 0:
         return 0.0
@@ -128,13 +128,13 @@ def mahalanobis(
         d_i² = (x_i - μ)ᵀ Σ⁻¹ (x_i - μ)
 
     with the covariance Σ shrunk to a multiple of the identity (Ledoit and Wolf 2004), so that it can be inverted with
-    fewer cases than features. A case of the cohort takes part in μ and Σ itself and pulls both towards it; a case that
-    does not is held against others only, and so seems farther. Translations, rotations and a common scale of the
-    features change nothing; other linear maps do, since the shrinkage has a direction of its own.
+    fewer cases than features. A case of the cohort contributes to μ and Σ and pulls both towards itself; a case outside
+    the cohort does not, and so appears farther away. The distance is invariant to translation, rotation and a common
+    scale of the features, but not to other linear maps, because of the shrinkage.
 
     Args:
-        features: (N, F) one vector a case.
-        cohort: (N,) the cases that make mean and covariance; None: all of them.
+        features: (N, F) one vector per case.
+        cohort: (N,) the cases that define mean and covariance; None: all of them.
 
     Returns:
         (N,) not negative, high = suspicious; all NaN where the cohort has fewer than `MIN_CASES` cases, or does not
@@ -154,12 +154,12 @@ def mahalanobis(
 
 
 def _shrunk_covariance(centred: Float64[np.ndarray, "N F"]) -> Float64[np.ndarray, "F F"]:
-    """Covariance of centred rows, drawn towards a multiple of the identity (Ledoit and Wolf 2004, lemma 3.2).
+    """Covariance of centred rows, shrunk towards a multiple of the identity (Ledoit and Wolf 2004, lemma 3.2).
 
         Σ = (1 - b²/d²) C + (b²/d²) m I,    m = tr C / F,    d² = |C - m I|² / F,    b² = min(d², b̄²)
         b̄² = Σ_n |x_n x_nᵀ - C|² / (F N²),    |A|² the sum of the squared elements
 
-    as scikit-learn's `LedoitWolf` computes it, whose import takes longer than everything else that a table needs.
+    as in scikit-learn's `LedoitWolf`, which is not used because importing it takes longer than all else a table needs.
     """
     cases, length = centred.shape
     covariance = centred.T @ centred / cases

@@ -1,4 +1,4 @@
-"""The order of cases and structures, the most suspicious first: whether there is one, and what it rests on."""
+"""Rank cases and structures, most suspicious first, and say when there are too few to rank."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ MAX_NAMED = 5
 
 @dataclass(frozen=True)
 class Behind:
-    """The structure that puts a case where it stands.
+    """The structure that decides the rank of a case.
 
     Attributes:
-        class_id: its class.
-        name: its name.
-        structures: how many structures of the case have a number.
+        class_id: class of the structure.
+        name: name of the structure.
+        structures: number of the case's structures that have a value.
     """
 
     class_id: int
@@ -38,25 +38,24 @@ def rank(
 
     Args:
         table: a scores table (`auvseg.load_scores`).
-        by: `AUV`, a measure of the table, or any other numeric column of it; its suspicious end comes first. None
-            takes the `default_measure`.
-        scope: `case` takes every measure's mean over the classes that the case holds (METHOD section 2), for the
-            measures that compare with the cohort the farthest class; `class` ranks every case and class, with AUV among
-            the cases that hold the class.
-        suspicious: the suspicious end of a column that is no measure; measures know theirs.
+        by: `AUV`, a measure, or any other numeric column of the table; None: the `default_measure`. The suspicious end
+            comes first.
+        scope: `case` takes the mean of every measure over the classes that the case contains (METHOD section 2), and
+            for measures that compare with the cohort the farthest class; `class` ranks every case and class, with AUV
+            computed over the cases that contain the class.
+        suspicious: the suspicious end of a column that is not a measure; measures know theirs.
 
     Returns:
         Columns `rank` (from 1; missing where `by` is), `case`, with scope `class` also `class_id` and `class`, then
-        `AUV` (where the table has `S`), the measures, and `by` where it is none of them. Where both ends of `by` are
-        suspicious, `distance` stands before the measures: how far it lies from the median of its class, in robust
-        standard deviations, for scope `case` the mean over the case's classes. Rows that are equal stand in order of
-        their ids, rows whose `by` is missing come last. Where no two rows differ, none has a rank, and all stand in
-        order of their ids (`no_order` says why).
-        Cases without any score are not in it; a class that a case lacks is in it where `by` judges that
+        `AUV` (if the table has `S`), the measures, and `by` if it is none of them. If both ends of `by` are suspicious,
+        `distance` precedes the measures: the distance from the median of the class, in robust standard deviations, for
+        scope `case` the mean over the case's classes. Ties are in order of their ids; rows without `by` come last. If
+        no two rows differ, none has a rank, and all are in order of their ids (`no_order` says why).
+        Cases without any score are left out. A class that a case lacks is included if `by` scores absence
         (`label_outlier`).
 
     Raises:
-        UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
+        UsageError: `by` is not a numeric column of the table, or its direction is unknown or contradicted.
     """
     criterion = find_criterion(table, by, suspicious, to="rank")
     columns = measures = [name for name in MEASURES if name in table.columns]
@@ -90,18 +89,18 @@ def rank(
 
 
 def behind(table: pd.DataFrame, criterion: Criterion) -> dict[str, Behind]:
-    """By case, the structure that puts it where it stands.
+    """Find the structure that decides the rank of each case.
 
-    Where a case is as suspicious as its most suspicious structure, it is that one. Where it is the mean over its
-    structures, it is the one that lies farthest towards the suspicious end of the same structure's median: a lesion is
-    harder than a liver in every case. Of several the first.
+    If the case takes the value of its most suspicious structure, it is that structure. If it takes the mean over its
+    structures, it is the one farthest from the median of the same structure, towards the suspicious end: a lesion is
+    harder than a liver in every case. Ties go to the first.
 
     Args:
         table: a scores table.
         criterion: what cases are compared by.
 
     Returns:
-        An entry for every case with a number.
+        An entry for every case with a value, by case id.
     """
     of_structures = Criterion("S", "S", "low") if criterion.name == AUV else criterion
     rows = suspicions(table, of_structures, "class").dropna(subset="value")
@@ -121,7 +120,7 @@ def behind(table: pd.DataFrame, criterion: Criterion) -> dict[str, Behind]:
 
 
 def how_made(criterion: Criterion) -> str:
-    """How the number of a case is made of those of its structures, in a sentence."""
+    """Say in one sentence how the value of a case follows from its structures."""
     if criterion.of_farthest:
         return f"{criterion.name} of a case: the maximum over its structures"
     if criterion.name == AUV:
@@ -132,7 +131,7 @@ def how_made(criterion: Criterion) -> str:
 
 
 def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> str:
-    """Why cases, or structures, cannot be put in order, in a sentence; empty where they can.
+    """Say in one sentence why cases or structures cannot be ranked; empty if they can.
 
     Args:
         table: a scores table.
@@ -147,7 +146,7 @@ def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -
     if not cases:
         return "no case has a score: nothing to rank"
     if holding.empty:
-        return f"none of {counted(cases, 'case')} holds any of the classes: nothing to rank"
+        return f"none of {counted(cases, 'case')} contains any of the classes: nothing to rank"
     if criterion.is_relative and cases < MIN_CASES:
         return too_few(counted(cases, "case"))
     if criterion.is_relative and holding.max() < MIN_CASES:
@@ -156,14 +155,14 @@ def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -
         return "1 case: nothing to rank it against"
     unit = "case" if scope == "case" else "structure"
     if values.empty:
-        return f"no {unit} has a number of {criterion.name}: nothing to rank"
+        return f"no {unit} has a value of {criterion.name}: nothing to rank"
     if _identical(known):
         return f"all {cases} cases are identical: nothing to rank"
-    return f"all {counted(len(values), unit)} with a number of {criterion.name} have the same: nothing to rank"
+    return f"{criterion.name} is the same for all {counted(len(values), unit)} that have it: nothing to rank"
 
 
 def doubt(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> str:
-    """Who is too few to be compared where others are in order, in a sentence; empty where all are enough.
+    """Say in one sentence which cases or structures are too few to be compared; empty if none are.
 
     Args:
         table: a scores table.
@@ -174,7 +173,7 @@ def doubt(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> s
     if not criterion.is_relative or known.empty:
         return ""
     if known["case"].nunique() < MIN_CASES:
-        return f"{too_few(counted(known['case'].nunique(), 'case'))}; this order says little"
+        return f"{too_few(counted(known['case'].nunique(), 'case'))}; treat this order with caution"
     few = _holding(known)
     few = few[few < MIN_CASES]
     of_mean = criterion.name == AUV and scope == "case"
@@ -182,11 +181,11 @@ def doubt(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> s
 
 
 def enough_for_auv(table: pd.DataFrame, ranking: pd.DataFrame) -> pd.Series:
-    """Which rows of a ranking have an AUV that says something: of fewer than `MIN_CASES`, one is 0 and one is 1 always.
+    """Mask the rows of a ranking whose AUV is meaningful: among fewer than `MIN_CASES`, one is always 0 and one 1.
 
     Args:
         table: the scores table.
-        ranking: of `rank` of it, of cases or, where it has `class_id`, of structures.
+        ranking: result of `rank` for this table: cases or, if it has `class_id`, structures.
     """
     scored = table[cohort_of(table) & ((table["status"] == "ok") & table["S"].notna()).to_numpy()]
     if "class_id" not in ranking:
@@ -196,19 +195,19 @@ def enough_for_auv(table: pd.DataFrame, ranking: pd.DataFrame) -> pd.Series:
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:
-    """The cohort's rows of which something is known."""
+    """The cohort's rows that were scored."""
     return table[cohort_of(table) & ((table["status"] != "failed") & table["class_id"].notna()).to_numpy()]
 
 
 def _judged_absent(table: pd.DataFrame, criterion: Criterion, scope: Scope) -> pd.Series:
-    """Rows of classes that a case lacks, where a measure judges that; among single classes only if `by` is that one."""
+    """Rows of absent classes, if a measure scores absence; when ranking classes only if `by` is that measure."""
     judging = [name for name in table.columns if name in MEASURES and MEASURES[name].judges_absence]
     wanted = judging if scope == "case" else [name for name in judging if name == criterion.column]
     return (table["status"] == "absent") & table[wanted].notna().any(axis=1)
 
 
 def _holding(known: pd.DataFrame) -> pd.Series:
-    """How many cases hold each structure, by its name, the fewest first; without those that none holds."""
+    """Count the cases that contain each structure, by name, rarest first; structures that no case has are left out."""
     return known[known["status"] == "ok"].groupby("class")["case"].nunique().sort_values(kind="stable")
 
 
@@ -218,7 +217,7 @@ def _in_words(holding: pd.Series) -> str:
 
 
 def _identical(known: pd.DataFrame) -> bool:
-    """Whether all cases hold the same structures with the same numbers."""
+    """Whether all cases contain the same structures with the same values."""
     recorded = [name for name, one in MEASURES.items() if one.group != "cohort" and name in known.columns]
     different = known.groupby("class_id")[["status", *recorded]].nunique(dropna=False)
     return bool(recorded) and bool((different <= 1).all(axis=None))

@@ -1,7 +1,7 @@
-"""Why a structure stands out, in a sentence built from its numbers and the cohort's.
+"""Explain in one sentence why a structure stands out from the cohort.
 
-A robust z (`auvseg.cohort.compared.z_scores`) says how far a number lies from the same structure's in the cohort. The
-farthest on the suspicious side are named, in the field's words, with the cohort's median beside them.
+A robust z (`auvseg.cohort.compared.z_scores`) says how far a value lies from that of the same structure in the cohort.
+The sentence names the values farthest on the suspicious side, each with the cohort's median.
 """
 
 import math
@@ -23,74 +23,74 @@ from auvseg.measures.catalogue import AUV, COMBINED, IMAGE_OUTLIER, LABEL_OUTLIE
 from auvseg.wording import counted
 
 MAX_CAUSES = 3
-"""Numbers in a sentence; more would not be read."""
+"""Most values that a sentence names."""
 
 NOTABLE = 2.5
-"""Robust standard deviations from the median at which a number is worth a word."""
+"""Robust standard deviations from the median from which on a value is mentioned."""
 
 WORDS = {
     "S": "S",
-    "agreement": "the model's mask agrees",
+    "agreement": "Dice with the model's mask",
     "stability": "stability of the model's mask",
-    "confidence": "the model is sure of its mask",
-    "boundary_entropy": "doubt at the boundary of the model's mask",
-    "predicted_iou": "the model rates its own mask",
+    "confidence": "confidence of the model's mask",
+    "boundary_entropy": "boundary entropy of the model's mask",
+    "predicted_iou": "IoU predicted by the model",
     "fisher": "contrast of the model's map",
     "energy": "energy of the model's map",
     "variance": "variance of the image inside",
     "noise": "noise",
-    "odd_plane": "one plane noisier than the others",
+    "odd_plane": "noise of the noisiest slice",
     "sharpness": "fine detail",
-    "through_plane": "detail between planes",
-    "anisotropy": "detail along rows against columns",
-    "spike": "isolated point of k-space",
+    "through_plane": "detail across slices",
+    "anisotropy": "detail along rows relative to columns",
+    "spike": "k-space spike",
     "shading": "shading of the image",
     "blank": "voxels equal to their neighbours",
-    "clipped": "voxels at an end of the intensity range",
+    "clipped": "clipped voxels",
     "contrast": "contrast to the surroundings",
     "edge": "intensity step at the outline",
     "parts": "connected parts",
     "largest_part": "share of the largest part",
-    "gaps": "planes left out",
+    "gaps": "slices skipped",
     "extent_mm": "extent",
     "elongation": "elongation",
     "compactness": "compactness",
-    "raggedness": "change of the outline from plane to plane",
+    "raggedness": "change of the outline from slice to slice",
     "roughness": "roughness of the outline",
-    "abruptness": "abruptness of the ends",
-    "share": "size against the other structures",
+    "abruptness": "end slices",
+    "share": "size relative to the other structures",
     "contact": "contact with other structures",
-    "offset_z_mm": "height among the other structures",
-    "offset_y_mm": "place in front of the others",
-    "offset_x_mm": "place to the right of the others",
+    "offset_z_mm": "height above the other structures",
+    "offset_y_mm": "offset in front of the others",
+    "offset_x_mm": "offset to the right of the others",
     "volume_ml": "volume",
-    "slices": "planes",
-    "snr": "signal to noise",
+    "slices": "slices",
+    "snr": "signal-to-noise ratio",
 }
-"""What each measure is, in a sentence."""
+"""Each measure as a sentence names it."""
 
 _UNITS = {"volume_ml": " ml", "extent_mm": " mm", "offset_x_mm": " mm", "offset_y_mm": " mm", "offset_z_mm": " mm"}
 
 _RATIOS = ("volume_ml", "slices", "extent_mm", "noise")
-"""Numbers that people think of as multiples."""
+"""Measures that are given as a multiple of the median."""
 
 _SAME = 1.05
-"""A multiple nearer to one than this is told by the numbers themselves."""
+"""For a multiple closer to one than this, both values are given instead."""
 
 _NOBODY = Held(0, 0)
 
 _SHARE = 0.5
-"""Of what the planes contribute, so much carries it."""
+"""The run of worst slices makes this share of what all slices contribute."""
 
 
 _OF_PLANES = ("agreement", "S")
-"""Measures of which a view knows what each plane contributes."""
+"""Measures for which a view holds the contribution of each plane."""
 
 _AT_BOTH_ENDS = (IMAGE_OUTLIER, LABEL_OUTLIER, OUTLIER, COMBINED)
 
 
 class StructureView(Protocol):
-    """What was kept of a structure while it was scored (`auvseg.scoring.view`)."""
+    """View data of one structure, stored while it was scored (`auvseg.scoring.view`)."""
 
     @property
     def planes(self) -> Int[np.ndarray, "D"]:
@@ -99,29 +99,29 @@ class StructureView(Protocol):
 
     @property
     def agreement(self) -> Float[np.ndarray, "D"]:
-        """(D,) Dice of the model's mask with the label, a plane."""
+        """(D,) Dice of the model's mask with the label, per plane."""
         ...
 
     @property
     def scale(self) -> Float[np.ndarray, "D"]:
-        """(D,) what every plane contributes to `S`."""
+        """(D,) contribution of each plane to `S`."""
         ...
 
 
 Views = Callable[[], Mapping[int, StructureView] | None]
-"""Reads what was kept of a case while it was scored, by class id; None where nothing was. Called only where that adds
-to a sentence."""
+"""Reads the view data of a case, by class id; None if there are none. Called only if a sentence needs them."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """One number that stands out.
+    """One value that stands out.
 
     Attributes:
-        measure: which.
-        value: the structure's.
-        median: the cohort's.
-        z: robust standard deviations from it, positive: towards the suspicious end, or away from both.
+        measure: name of the measure.
+        value: value of the structure.
+        median: median of the cohort.
+        z: robust standard deviations from the median; positive towards the suspicious end, or away from the median if
+            both ends are suspicious.
     """
 
     measure: str
@@ -130,8 +130,12 @@ class Cause:
     z: float
 
     def in_words(self) -> str:
-        """The number among the cohort's, such as `volume 4.1× the cohort's median`."""
+        """Describe the value relative to the cohort, such as `volume 4.1× the cohort's median`."""
         name = WORDS[self.measure]
+        if self.measure == "abruptness":
+            value, median = _told_apart(100 * self.value, 100 * self.median)
+            prefix = "ends abruptly: " if self.value > self.median else ""
+            return f"{prefix}{name} {value} % of the largest (median {median} %)"
         if self.measure in _RATIOS and self.median > 0 and not 0.5 < self.value / self.median < 2:
             return f"{name} {_number(self.value / self.median)}× the cohort's median"
         if MEASURES[self.measure].scale == "log" and abs(self.value - self.median) > math.log(_SAME):
@@ -144,13 +148,13 @@ class Cause:
 def causes(
     values: Mapping[str, float], z: Mapping[str, float], middle: Mapping[str, float], first: str = ""
 ) -> tuple[Cause, ...]:
-    """What stands out of one structure, farthest first; at most `MAX_CAUSES`, none nearer than `NOTABLE`.
+    """Find the values of a structure that stand out, farthest first: at most `MAX_CAUSES`, each at least `NOTABLE`.
 
     Args:
-        values: of the structure, by measure.
-        z: robust standard deviations from the cohort's median, positive: towards the suspicious end.
-        middle: the cohort's medians.
-        first: a measure that is named first where it stands out, however far the others do.
+        values: values of the structure, by measure.
+        z: robust standard deviations from the cohort's median; positive towards the suspicious end.
+        middle: medians of the cohort, by measure.
+        first: measure that comes first if it stands out, however far the others do.
     """
     far = (name for name, one in z.items() if one >= NOTABLE)
     notable = sorted(far, key=lambda name: (name != first, -z[name], name))
@@ -158,39 +162,39 @@ def causes(
 
 
 def sentence(class_name: str, found: Sequence[Cause], planes: str = "", held: Held | None = None) -> str:
-    """Why a structure stands out: `left tumour: volume 4.1× the cohort's median; slices 40–52 carry it`.
+    """Say why a structure stands out: `left tumour: volume 4.1× the cohort's median; worst on slices 40–52`.
 
     Args:
-        class_name: the structure.
-        found: what stands out.
-        planes: which planes carry it, as `carrying_planes` says; empty where that is not known.
-        held: the cases that it is compared with, which are named where not all of the cohort are; None: all.
+        class_name: name of the structure.
+        found: values that stand out.
+        planes: the worst planes, from `carrying_planes`; empty if unknown.
+        held: the cases that it is compared with, mentioned if they are not the whole cohort; None: all.
     """
     if held is not None and held.holding < MIN_CASES:
         return too_few(f"{class_name} in {counted(held.holding, 'case')}")
     if not found:
-        return f"{class_name}: no number lies far from the cohort's"
+        return f"{class_name}: no measure lies far from the cohort"
     parts = [cause.in_words() for cause in found]
     if planes:
         parts.append(planes)
     if held is not None and held.holding < held.cases:
-        parts.append(f"among the {held.holding} of {held.cases} cases that have it")
+        parts.append(f"compared with the {held.holding} of {held.cases} cases that have it")
     return f"{class_name}: {'; '.join(parts)}"
 
 
 def missing(class_name: str, held: Held) -> str:
-    """Why a structure stands out by not being there."""
+    """Say that a structure is missing, and how many cases have it."""
     return f"{class_name}: missing; {held.holding} of {held.cases} cases have it"
 
 
 def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarray, "D"]) -> str:
-    """The shortest run of planes that makes half of what all contribute, in words; empty where that says nothing.
+    """Name the shortest run of planes that makes half of the sum over all planes; empty if it is not short.
 
-    Of several of one length that which makes most.
+    Of several runs of that length, the one with the largest sum is taken.
 
     Args:
-        planes: (D,) indices in the volume.
-        contributions: (D,) not negative; NaN counts as 0.
+        planes: (D,) indices into the volume.
+        contributions: (D,) contribution of each plane, not negative; NaN counts as 0.
     """
     amounts = np.nan_to_num(contributions.astype(np.float64), nan=0.0)
     total = amounts.sum()
@@ -205,23 +209,23 @@ def carrying_planes(planes: Int[np.ndarray, "D"], contributions: Float[np.ndarra
         return ""
     start = int(np.argmax(sums[length:] - sums[: len(sums) - length]))
     first, last = int(planes[start]), int(planes[start + length - 1])
-    return f"slice {first} carries it" if first == last else f"slices {first}–{last} carry it"
+    return f"worst on slice {first}" if first == last else f"worst on slices {first}–{last}"
 
 
 class Explainer:
-    """Sentences about the structures of a run.
+    """Writes the sentences about the structures of a run.
 
     Args:
-        table: the run's scores table.
-        z: of `auvseg.cohort.compared.z_scores`.
-        asked: the cases that sentences are asked for; None: all.
-        by: the column that cases are ranked by, which is named first where it stands out. By a distance from the
-            cohort, which looks at both ends of every measure, what lies far at either end is named.
-        behind: by case, the class that puts it where it stands, whose sentence comes first.
-        every_absence: have a sentence for every structure that a case lacks, also one that few cases have.
+        table: scores table of the run.
+        z: result of `auvseg.cohort.compared.z_scores`.
+        asked: the cases to explain; None: all.
+        by: the column that cases are ranked by; it comes first if it stands out. A distance from the cohort covers both
+            ends of every measure, so values far at either end are named.
+        behind: by case, the class that decides its rank; its sentence comes first.
+        every_absence: explain every structure that a case lacks, even one that few cases have.
 
     Attributes:
-        usual: of `auvseg.cohort.compared.usually_held`.
+        usual: result of `auvseg.cohort.compared.usually_held`.
     """
 
     def __init__(
@@ -259,20 +263,21 @@ class Explainer:
                 self._missing.setdefault(str(case), {})[number] = words
 
     def causes_of(self, case_id: str) -> dict[int, tuple[str, tuple[Cause, ...]]]:
-        """Name and what stands out of every structure of a case that was scored, by class id."""
+        """Return the name and the causes of every scored structure of a case, by class id."""
         return {
             class_id: (name, causes(values, z, self._middle.get(class_id, {}), self._by))
             for class_id, name, values, z in self._rows.get(case_id, [])
         }
 
     def sentences(self, case_id: str, view: Views) -> dict[int, str]:
-        """A sentence a structure, by class id.
+        """Write one sentence per structure, by class id.
 
-        The structure that puts the case where it stands comes first, then what is missing, then what stands out most.
+        The structure that decides the rank of the case comes first, then missing structures, then the others by how far
+        they stand out.
 
         Args:
             case_id: the case.
-            view: what was kept of it while it was scored.
+            view: reads the view data of the case.
         """
         found = self.causes_of(case_id)
         order = sorted(found, key=lambda class_id: -sum(cause.z for cause in found[class_id][1]))
@@ -289,18 +294,18 @@ class Explainer:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A ranking as people read it.
+    """A ranking with its reasons.
 
     Attributes:
-        rows: of `auvseg.rank`, as many as were asked for, with the columns that say why a row stands where it stands.
-            Of cases `structure` (the one that puts the case there; empty where there is no order), `n` (how many of
-            its structures have the number that was ranked by) and `why`; of structures `why` alone.
-        total: rows of the whole ranking.
+        rows: the first rows of `auvseg.rank`, with columns that explain their rank. For cases: `structure` (the one
+            that decides the rank; empty if there is no order), `n` (number of structures that have the value that was
+            ranked by) and `why`. For structures: `why` alone.
+        total: number of rows of the whole ranking.
         criterion: what was ranked by.
         scope: `case` or `class`.
-        how_made: how the number of a case is made of those of its structures, in a sentence; empty for structures.
-        no_order: why the rows are in no order but that of their ids, in a sentence; empty where they are.
-        doubt: who is too few to be compared, in a sentence; empty where all are enough.
+        how_made: how the value of a case follows from its structures, in one sentence; empty for structures.
+        no_order: why the rows are ordered by id alone, in one sentence; empty if they are ranked.
+        doubt: which cases or structures are too few to be compared, in one sentence; empty if none are.
     """
 
     rows: pd.DataFrame
@@ -321,16 +326,15 @@ def ranked(
     top: int | None = None,
     view_of: Callable[[str], Mapping[int, StructureView] | None] = lambda case: None,
 ) -> Ranked:
-    """Rank a run, and say why.
+    """Rank a run and explain the ranks.
 
     Args:
         table: a scores table (`auvseg.load_scores`).
         by: as for `auvseg.rank`.
         scope: as for `auvseg.rank`.
         suspicious: as for `auvseg.rank`.
-        top: so many rows, the most suspicious first; None: all.
-        view_of: reads what was kept of a case while it was scored, by class id; called only where that adds to a
-            sentence.
+        top: number of rows to return, most suspicious first; None: all.
+        view_of: reads the view data of a case, by class id; called only if a sentence needs them.
 
     Raises:
         UsageError: as `auvseg.rank`.
@@ -347,7 +351,7 @@ def ranked(
     first = {case: one.class_id for case, one in made.items()}
     asked = set(rows["class_id"] if scope == "class" else map(first.get, cases))
     if None not in asked:
-        # Of a hundred structures a case those that are spoken of.
+        # A case may have a hundred structures; explain only those that are shown.
         table = table[table["class_id"].isin(asked)]
     explainer = Explainer(
         table, z_scores(table), cases, by=criterion.column, behind=first, every_absence=scope == "class"
@@ -374,7 +378,7 @@ def ranked(
 
 
 def _planes(view: Views, class_id: int, found: Sequence[Cause]) -> str:
-    """Which planes carry what stands out: disagreement where the masks disagree, else the scale."""
+    """Name the worst planes: by disagreement if the masks disagree, else by the scale."""
     carried = [name for name in _OF_PLANES if any(cause.measure == name for cause in found)]
     known = view() if carried else None
     if known is None or class_id not in known:
@@ -390,7 +394,7 @@ def _number(value: float) -> str:
 
 
 def _told_apart(value: float, median: float) -> tuple[str, str]:
-    """Both with as many digits as show that they differ."""
+    """Format both values with enough digits to differ."""
     texts = _number(value), _number(median)
     for digits in range(3, 7):
         if texts[0] != texts[1]:

@@ -1,13 +1,13 @@
-"""Which training cases to keep (METHOD section 4).
+"""Decide which training cases to keep (METHOD section 4).
 
     F^-1(p) = inf { a : p <= F(a) },    keep x_i where suspicion(x_i) <= F^-1(p)
 
 with F the empirical distribution of the suspicion over the training cases (scope `case`), or over the training cases
-that hold a class (scope `class`). Suspicion is AUV (the paper), or any other number of the table, turned so that high
-is suspicious. What is not scored is kept and listed. Validation and test cases are never touched.
+that contain a class (scope `class`). Suspicion is AUV (the paper) or any other numeric column, oriented so that high is
+suspicious. Cases that are not scored are kept and listed. Validation and test cases are never touched.
 
-A filter that asks for 5 % of the cases can take half of a rare class or of one scanner. `count_losses` says so, and
-`cautions` puts it before the person who decides.
+A filter that removes 5 % of the cases can remove half of a rare class or of one scanner. `count_losses` counts this,
+and `cautions` warns about it.
 """
 
 from collections.abc import Collection, Hashable
@@ -28,25 +28,25 @@ from auvseg.measures.catalogue import AUV, Suspicious
 from auvseg.wording import counted
 
 SHARE_FACTOR = 2.0
-"""A class or stratum loses more than its share where its removed share is more than this times the overall one ..."""
+"""A class or stratum gets a caution if its removed share is more than this times the overall one ..."""
 SHARE_CASES = 2
-"""... and it loses at least so many cases: one case of a small class proves nothing."""
+"""... and it loses at least this many cases: one case of a small class proves nothing."""
 MIN_LEFT = 5
-"""A class or stratum that is left with fewer cases than this is worth a caution whatever its share."""
+"""A class or stratum that is left with fewer cases than this gets a caution whatever its share."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What was asked for.
+    """A selection rule.
 
     Attributes:
-        by: `AUV` or the column that was compared.
-        suspicious: which end of it is the suspicious one, or `both`.
+        by: `AUV` or the column that cases are compared by.
+        suspicious: its suspicious end, or `both`.
         keep: p in (0, 1].
-        scope: whether whole cases or classes were compared.
-        combine: with scope `class`, whether a case is kept for any of its classes (`union`, the paper) or only if it
-            would be for each (`intersection`).
-        strata: the column whose values the losses are counted for.
+        scope: whether whole cases or classes are compared.
+        combine: with scope `class`, whether a case is kept if any of its classes is kept (`union`, the paper) or only
+            if all are (`intersection`).
+        strata: column by whose values losses are counted.
     """
 
     by: str
@@ -65,12 +65,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A case, or one class of it, that has no number, and is kept: it cannot be judged.
+    """A case, or one class of it, that is kept because it has no value.
 
     Attributes:
-        case_id: the case.
-        class_name: the class; empty where nothing of the case was scored.
-        reason: why.
+        case_id: id of the case.
+        class_name: name of the class; empty if nothing of the case was scored.
+        reason: why there is no value.
     """
 
     case_id: str
@@ -80,21 +80,21 @@ class Unscored:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What a rule says about every training case.
+    """The decision of a rule on every training case.
 
     Attributes:
         rule: the rule.
-        kept: training cases that stay, in order; the unscored ones among them.
-        removed: training cases that go, in order.
-        unscored: what could not be judged.
-        decisions: one row a training case, or with scope `class` a training case and held class: `case`, `class_id`,
-            `class`, `value` (where both ends are suspicious the distance from the others' median, in robust standard
-            deviations), `suspicion` (the value, turned so that high is suspicious), `threshold` (on the suspicion),
-            `suspicious`, `reason` (in words), `held` (False for a class that the case lacks, where `by` judges that),
-            `removed` (whether the case goes), `kept_for` (of a suspicious structure whose case stays, the names of the
-            structures that it stays for).
-        classes: id and name of every class that a training case holds.
-        warnings: what a person should read before using the selection, one sentence each.
+        kept: training cases that are kept, in order, including unscored ones.
+        removed: training cases that are removed, in order.
+        unscored: cases and classes without a value.
+        decisions: one row per training case, or with scope `class` per training case and class: `case`, `class_id`,
+            `class`, `value` (if both ends are suspicious, the distance from the others' median in robust standard
+            deviations), `suspicion` (the value, oriented so that high is suspicious), `threshold` (on the suspicion),
+            `suspicious`, `reason` (in words), `held` (False for a class that the case lacks, if `by` scores absence),
+            `removed` (whether the case is removed), `kept_for` (for a suspicious structure of a kept case, the names of
+            the structures that keep it).
+        classes: id and name of every class that a training case contains.
+        warnings: what to read before using the selection, one sentence each.
         notes: what else was done, one sentence each.
     """
 
@@ -109,7 +109,7 @@ class Selection:
 
     @property
     def suspicious_pairs(self) -> tuple[tuple[str, int], ...]:
-        """Case and class of every suspicious structure that is there, whatever `combine` says; scope `class` alone."""
+        """Return case and class of every suspicious structure that is present, whatever `combine` is; scope `class`."""
         if self.rule.scope == "case":
             return ()
         found = self.decisions[self.decisions["suspicious"] & self.decisions["held"]]
@@ -131,19 +131,19 @@ def filter_cases(
     Args:
         table: a scores table (`auvseg.load_scores`); the order of its rows does not matter.
         by: `auv`, a measure of the table, or any numeric column of it; None takes the `default_measure`.
-        keep: the p of the quantile, in (0, 1]; the paper's best is 0.9. Ties with the threshold are kept.
+        keep: p of the quantile, in (0, 1]; 0.9 is best in the paper. Ties with the threshold are kept.
         scope: `case` compares cases by the mean over their classes; `class` compares every class with the same class in
             the other cases.
-        combine: with scope `class`: `union` keeps a case that is kept for any of the classes that it holds (the paper),
-            `intersection` only one that is kept for all of them.
-        strata: a column (site, scanner) for whose values losses are counted and cautions given; the threshold is
-            common to all.
-        suspicious: the suspicious end of a column that is no measure; measures know theirs.
+        combine: with scope `class`: `union` keeps a case if any of its classes is kept (the paper), `intersection` only
+            if all of them are.
+        strata: column (site, scanner) by whose values losses are counted and cautions given; one threshold holds for
+            all.
+        suspicious: the suspicious end of a column that is not a measure; measures know theirs.
 
-    Where the cases are too few to compare, or equal, all are kept, and a warning says why.
+    If the cases are identical or too few to compare, all are kept, and a warning says why.
 
     Raises:
-        UsageError: an option does not fit the table, or no training case has the number that is asked for.
+        UsageError: an option does not fit the table, or no training case has a value of `by`.
     """
     if not 0 < keep <= 1:
         raise UsageError(f"keep is the share of cases to keep, above 0 and at most 1; got {keep:g}")
@@ -153,7 +153,7 @@ def filter_cases(
     compared = suspicions(rows, criterion, scope)
     unordered = no_order(rows, criterion, scope)
     if compared["value"].isna().all() and not uncompared(rows, criterion):
-        raise UsageError(f"no training case has {criterion.name}, there is nothing to filter by: {unordered}")
+        raise UsageError(f"no training case has a value of {criterion.name} to filter by: {unordered}")
     decisions = _decide(compared, rule)
     removed = _removed_cases(decisions, rule)
     decisions = with_outcome(decisions, removed)
@@ -179,22 +179,22 @@ def filter_cases(
 
 
 def losses(selection: Selection, table: pd.DataFrame) -> pd.DataFrame:
-    """Training cases before and after the selection, per class and per stratum; see `count_losses` for the columns."""
+    """Count training cases before and after the selection, by class and stratum; see `count_losses` for the columns."""
     return count_losses(training_rows(table), selection.removed, selection.rule.strata)
 
 
 def training_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that filtering may look at and touch, sorted by case and class whatever the table's order.
+    """Return the rows of training cases, sorted by case and class whatever the table's order.
 
     Raises:
         UsageError: there are none, a column is missing, or a case has a class twice.
     """
     missing = [name for name in KEY_COLUMNS if name not in table.columns]
     if missing:
-        raise UsageError(f"this is no scores table: it lacks the columns {', '.join(missing)}")
+        raise UsageError(f"not a scores table: the columns {', '.join(missing)} are missing")
     rows = table[table["subset"] == "training"].copy()
     if rows.empty:
-        raise UsageError("the table holds no training cases, and filtering touches no others")
+        raise UsageError("the table has no training cases; only training cases are filtered")
     rows["case"] = rows["case"].map(str)
     for name in ("class", "reason"):  # empty text comes back from a CSV file as a missing value
         rows[name] = rows[name].astype("object").where(rows[name].notna(), "")
@@ -206,30 +206,30 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of classes that their case holds, scored or not."""
+    """Return the rows of classes that their case contains, scored or not."""
     return rows[rows["class_id"].notna() & (rows["status"] != "absent")].reset_index(drop=True)
 
 
 def held_classes(rows: pd.DataFrame) -> tuple[tuple[int, str], ...]:
-    """Id and name of every class that some case holds, by id."""
+    """Return id and name of every class that some case contains, ordered by id."""
     held = held_rows(rows).drop_duplicates("class_id").sort_values("class_id")
     return tuple((int(number), str(name)) for number, name in zip(held["class_id"], held["class"], strict=True))
 
 
 def count_losses(rows: pd.DataFrame, removed: Collection[str], strata: str | None) -> pd.DataFrame:
-    """Training cases before and after, overall, for every class and every value of a stratum.
+    """Count training cases before and after: overall, by class and by stratum.
 
     Args:
         rows: the training rows of a scores table.
-        removed: the cases that go.
-        strata: a column of the table whose value is the same throughout a case, or None.
+        removed: the cases that are removed.
+        strata: column of the table with one value per case, or None.
 
     Returns:
         Columns `kind` (`all`, `class` or `stratum`), `class_id`, `name`, `before`, `after`, `removed`, `share`
         (removed / before, in [0, 1]).
 
     Raises:
-        UsageError: the table lacks the column, or a case has several values in it.
+        UsageError: the table has no such column, or a case has several values in it.
     """
     held = held_rows(rows)
     groups: list[tuple[str, int | None, str, pd.Series]] = [("all", None, "all", rows["case"])]
@@ -247,7 +247,7 @@ def count_losses(rows: pd.DataFrame, removed: Collection[str], strata: str | Non
 
 
 def cautions(losses: pd.DataFrame, strata: str | None) -> list[str]:
-    """One sentence for every class or stratum that a filter takes too much of (the constants of this module)."""
+    """Write a sentence for every class or stratum that loses too many cases (see the constants of this module)."""
     overall = float(losses.loc[losses["kind"] == "all", "share"].iloc[0])
     sentences = []
     for row in losses[losses["kind"] != "all"].to_dict("records"):
@@ -267,17 +267,17 @@ def cautions(losses: pd.DataFrame, strata: str | None) -> list[str]:
 
 
 def decided(selection: Selection, *, ignores: bool = False) -> pd.DataFrame:
-    """The decisions of a selection, what comes of each, and why; the suspicious ones first, the worst before.
+    """Tabulate the decisions of a selection with outcome and reason; suspicious ones first, worst on top.
 
     Args:
-        selection: what to keep.
+        selection: the selection.
         ignores: whether suspicious structures are set to ignore, as the export `ignore` does, and no case is removed.
 
     Returns:
-        Columns `case`, with scope `class` also `class_id` and `class`, then `value` (what was compared; where both ends
-        are suspicious the distance from the others' median), `threshold` (the value beyond which a row is suspicious),
-        `suspicious`, `outcome` (`removed`, `kept`, `kept for` and the structures that keep a case of which another one
-        is suspicious; with `ignores` `ignored`, `missing, nothing to ignore` or `kept`) and `reason`.
+        Columns `case`, with scope `class` also `class_id` and `class`, then `value` (what was compared; if both ends
+        are suspicious, the distance from the others' median), `threshold` (the value beyond which a row is suspicious),
+        `suspicious`, `outcome` (`removed`, `kept`, or `kept for` and the structures that keep the case of a suspicious
+        one; with `ignores` `ignored`, `missing, nothing to ignore` or `kept`) and `reason`.
     """
     found = selection.decisions
     order = np.lexsort((-found["suspicion"].fillna(-np.inf), ~found["removed"], ~found["suspicious"]))
@@ -289,11 +289,11 @@ def decided(selection: Selection, *, ignores: bool = False) -> pd.DataFrame:
 
 
 def inverse_cdf(values: Float64[np.ndarray, "N"], p: float) -> float:
-    """`inf { a : p <= F(a) }` of N >= 1 finite numbers; always one of them.
+    """Compute `inf { a : p <= F(a) }` of N >= 1 finite numbers; the result is one of them.
 
-    `numpy.quantile(method="inverted_cdf")` means the same but multiplies `p` by N in floating point, and so takes the
-    next larger value where `p` is exactly a share k/N and the product is rounded up (0.55 of 380). Comparing `p` with
-    k/N does not.
+    `numpy.quantile(method="inverted_cdf")` has the same definition but multiplies `p` by N in floating point. If `p` is
+    exactly a share k/N and the product is rounded up (0.55 of 380), it returns the next larger value. Comparing `p`
+    with k/N avoids this.
     """
     ordered = np.sort(values)
     shares = np.arange(1, ordered.size + 1) / ordered.size
@@ -301,7 +301,7 @@ def inverse_cdf(values: Float64[np.ndarray, "N"], p: float) -> float:
 
 
 def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Add `threshold` and `suspicious` to the rows, and say in words why."""
+    """Add `threshold`, `suspicious` and a reason in words to the rows."""
     frame = compared.assign(threshold=np.nan)
     for members in frame.groupby("group").indices.values():
         suspicion = frame["suspicion"].to_numpy()[members]
@@ -320,13 +320,13 @@ def _decide(compared: pd.DataFrame, rule: Rule) -> pd.DataFrame:
 
 def _in_words(rule: Rule, value: float, threshold: float) -> str:
     if rule.suspicious == "both":
-        return f"{rule.by} lies {value:.4g} robust deviations from the others' median, more than {threshold:.4g}"
+        return f"{rule.by} is {value:.4g} robust SD from the others' median, more than {threshold:.4g}"
     side = "above" if rule.suspicious == "high" else "below"
     return f"{rule.by} {value:.4g} is {side} {SIGN[rule.suspicious] * threshold:.4g}"
 
 
 def with_outcome(decisions: pd.DataFrame, removed: Collection[str]) -> pd.DataFrame:
-    """The decisions with the columns `removed` and `kept_for`, which say what they led to."""
+    """Add the outcome of the decisions: the columns `removed` and `kept_for`."""
     gone = decisions["case"].isin(list(removed))
     keeping: dict[str, list[str]] = {}
     stays = decisions[~decisions["suspicious"] & decisions["held"] & ~gone]
@@ -340,19 +340,19 @@ def with_outcome(decisions: pd.DataFrame, removed: Collection[str]) -> pd.DataFr
 
 
 def _removed_cases(decisions: pd.DataFrame, rule: Rule) -> frozenset[str]:
-    # A structure that the case lacks is none that it could be kept for.
+    # A case cannot be kept for a structure that it lacks.
     by_case = decisions[decisions["held"] | decisions["suspicious"]].groupby("case")["suspicious"]
     gone = by_case.any() if rule.scope == "class" and rule.combine == "intersection" else by_case.all()
     return frozenset(str(case) for case in gone.index[gone])
 
 
 def _unscored(rows: pd.DataFrame, decisions: pd.DataFrame) -> tuple[Unscored, ...]:
-    """Decisions without a value, and cases that have no decision because nothing of them was scored."""
+    """Return decisions without a value, and cases without a decision because nothing of them was scored."""
     missing = decisions[decisions["value"].isna()]
     found = [Unscored(str(row["case"]), str(row["class"]), str(row["reason"])) for row in missing.to_dict("records")]
     undecided = rows[~rows["case"].isin(decisions["case"])].drop_duplicates("case")
     found += [
-        Unscored(str(case), "", str(reason) or "it holds none of the classes")
+        Unscored(str(case), "", str(reason) or "it contains none of the classes")
         for case, reason in zip(undecided["case"], undecided["reason"], strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (one.case_id, one.class_name)))
@@ -363,10 +363,10 @@ def _remarks(compared: pd.DataFrame, rule: Rule, removed: frozenset[str], unscor
     if unscored:
         cases = len({one.case_id for one in unscored})
         have = "has" if cases == 1 else "have"
-        sentences.append(f"{counted(cases, 'case')} {have} something without {rule.by}; what is not scored is kept")
+        sentences.append(f"{counted(cases, 'case')} {have} structures without {rule.by}; unscored ones are kept")
     flat = int(without_variation(compared["scale"].to_numpy()).sum()) if rule.by == AUV else 0
     if flat:
-        sentences.append(f"{flat} maps have no variation (S below {FLOOR:g}); look at them: they stretch AUV's range")
+        sentences.append(f"{flat} maps have no variation (S below {FLOOR:g}); check them: they stretch AUV's range")
     if rule.keep < 1 and not removed:
         sentences.append(_nothing_removed(compared, rule))
     return sentences
@@ -377,9 +377,9 @@ def _nothing_removed(compared: pd.DataFrame, rule: Rule) -> str:
     if scored * (1 - rule.keep) < 1 - 1e-9:
         return f"nothing is removed by {rule.by}: {1 - rule.keep:.2g} of at most {scored} values is less than one"
     if rule.scope == "class" and rule.combine == "union":
-        kept = "each is kept for at least one of its classes (see combine, and the ignore export)"
+        kept = "each is kept for at least one of its classes (see combine and the export ignore)"
         return f"no case is removed by {rule.by}: {kept}"
-    return f"nothing is removed by {rule.by}: the most suspicious values are equal, and ties are kept"
+    return f"nothing is removed by {rule.by}: the most suspicious values are tied, and ties are kept"
 
 
 def _outcome_of(row: dict[Hashable, Any]) -> str:
@@ -397,10 +397,10 @@ def _ignored(row: dict[Hashable, Any]) -> str:
 def _strata_of(rows: pd.DataFrame, strata: str) -> list[tuple[str, pd.Series]]:
     if strata not in rows.columns:
         hint = did_you_mean(strata, map(str, rows.columns))
-        raise UsageError(f"the scores table has no column {strata!r} to take strata from; {hint}")
+        raise UsageError(f"the scores table has no column {strata!r} for strata; {hint}")
     known = rows[strata].astype("object")
     values = known.where(known.notna() & (known != ""), "(missing)").astype(str)
     several = values.groupby(rows["case"]).nunique()
     if (several > 1).any():
-        raise UsageError(f"case {several.idxmax()!r} has more than one {strata!r}; a stratum is a property of a case")
+        raise UsageError(f"case {several.idxmax()!r} has more than one {strata!r}; a case belongs to one stratum")
     return [(str(name), cases) for name, cases in rows["case"].groupby(values, sort=True)]

@@ -1,7 +1,7 @@
-"""One number a case or structure, high = suspicious: the only place that turns a measure.
+"""Compute one suspicion per case or structure (high = suspicious). Measures are oriented only here.
 
-A criterion is what cases are compared by: AUV, a measure, or a numeric column of the user's. `suspicions` makes one
-number of it for every case, or every structure; order, selection, report and benches read these.
+A criterion is what cases are compared by: AUV, a measure, or a numeric column of the user's. `suspicions` turns it into
+one value per case or structure, which ranking, selection, report and benches use.
 
 Shapes: N values.
 """
@@ -22,10 +22,10 @@ from auvseg.measures.catalogue import AUV, IMAGE_OUTLIER, MEASURES, OUTLIER, Sus
 from auvseg.wording import counted
 
 _MISSING = ("", "na", "n/a", "nan", "none", "null", "-", "?")
-"""What people write into a table for a number that they do not have."""
+"""Usual spellings of a missing number in a table."""
 
 SIGN: Mapping[Suspicious, float] = {"high": 1.0, "low": -1.0, "both": 1.0}
-"""What a number is multiplied by so that high is suspicious; with `both` the number is the distance from the median."""
+"""Factor that makes high suspicious; with `both`, the value is the distance from the median."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Criterion:
     """What cases are compared by.
 
     Attributes:
-        name: as people read it: `AUV`, or the column.
-        column: the column of the scores table that it is made from.
+        name: name for people: `AUV`, or the column.
+        column: column of the scores table that it is computed from.
         suspicious: the suspicious end of its range.
     """
 
@@ -44,17 +44,17 @@ class Criterion:
 
     @property
     def of_farthest(self) -> bool:
-        """Whether a case is as suspicious as its most suspicious structure, not as the mean over its structures."""
+        """Whether a case takes the value of its most suspicious structure, not the mean over its structures."""
         return self.column in MEASURES and MEASURES[self.column].of_farthest
 
     @property
     def judges_absence(self) -> bool:
-        """Whether a structure that a case lacks has a number."""
+        """Whether a structure that a case lacks has a value."""
         return self.column in MEASURES and MEASURES[self.column].judges_absence
 
     @property
     def is_relative(self) -> bool:
-        """Whether the number says where a case lies among the others, and nothing without them."""
+        """Whether the value is relative to the other cases, and meaningless without them."""
         compares = self.column in MEASURES and MEASURES[self.column].group == "cohort"
         return compares or self.name == AUV or self.suspicious == "both"
 
@@ -62,21 +62,21 @@ class Criterion:
 def oriented(
     values: Float64[np.ndarray, "*N"], z: Float64[np.ndarray, "*N"], suspicious: Suspicious
 ) -> Float64[np.ndarray, "*N"]:
-    """Turn numbers so that high is suspicious.
+    """Orient values so that high is suspicious.
 
     Args:
-        values: as measured.
-        z: their robust z, which counts where both ends are suspicious.
+        values: measured values.
+        z: their robust z, used if both ends are suspicious.
         suspicious: the suspicious end.
     """
     return np.abs(z) if suspicious == "both" else SIGN[suspicious] * values
 
 
 def suspicious_z(z: pd.DataFrame) -> pd.DataFrame:
-    """Robust z turned so that positive is towards the suspicious end; away from the median where both ends are odd.
+    """Orient robust z: positive is towards the suspicious end, or away from the median if both ends are odd.
 
     Args:
-        z: of `auvseg.cohort.compared.z_scores`.
+        z: result of `auvseg.cohort.compared.z_scores`.
     """
 
     def turned(column: pd.Series) -> pd.Series:
@@ -89,17 +89,17 @@ def suspicious_z(z: pd.DataFrame) -> pd.DataFrame:
 def find_criterion(
     table: pd.DataFrame, by: str | None = None, suspicious: Suspicious | None = None, *, to: str = "filter"
 ) -> Criterion:
-    """What `by` means for this table.
+    """Find the criterion that `by` names in this table.
 
     Args:
         table: a scores table.
         by: `auv`, a measure, or any other numeric column of the table, such as one of the data set's own; None: the
             `default_measure`.
-        suspicious: the suspicious end of a column that is no measure; measures know theirs.
-        to: what is to be done by it, for messages.
+        suspicious: the suspicious end of a column that is not a measure; measures know theirs.
+        to: verb for messages (`filter`, `rank`).
 
     Raises:
-        UsageError: `by` is no numeric column of the table, or its direction is not known or contradicted.
+        UsageError: `by` is not a numeric column of the table, or its direction is unknown or contradicted.
     """
     by = by or default_measure(table)
     if by.upper() == AUV:
@@ -113,22 +113,22 @@ def find_criterion(
             raise UsageError(f"cannot {to} by {by!r}: the column holds no numbers")
         numbers_in(table, by)
         if suspicious is None:
-            raise UsageError(f"which end of {by!r} is the suspicious one? add --suspicious low, high or both")
+            raise UsageError(f"which end of {by!r} is suspicious? add --suspicious low, high or both")
     if suspicious not in (None, criterion.suspicious):
         raise UsageError(f"the suspicious end of {criterion.name} is {criterion.suspicious}, not {suspicious}")
     return criterion
 
 
 def default_measure(table: pd.DataFrame) -> str:
-    """`outlier` where the image's quality was measured, else the paper's AUV, else `outlier` of the labels alone.
+    """Choose `outlier` if image quality was measured, else the paper's AUV, else `outlier` of the labels alone.
 
-    Of what needs no fitting, `outlier` finds planted faults best; AUV finds them by chance (docs/bench-detect.md).
+    Among measures that need no fitting, `outlier` finds planted faults best; AUV is at chance (docs/bench-detect.md).
 
-    Where nothing tells one case of the cohort from another, as in a cohort too small to compare, it is `outlier` too,
-    and in a table without both the first measure that it has.
+    If no measure distinguishes the cases, as in a cohort too small to compare, the choice is `outlier` too. A table
+    with neither gets its first measure.
 
     Args:
-        table: a scores table. A column that is the same in all cases of a class does not count.
+        table: a scores table. A column that is constant within every class does not count.
     """
     cohort = table[cohort_of(table)]
     too_small = OUTLIER in cohort and cohort[OUTLIER].isna().all()
@@ -140,28 +140,28 @@ def default_measure(table: pd.DataFrame) -> str:
 
 
 def numbers_in(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column as float64, NaN where a number is missing or infinite.
+    """Read a column as float64, NaN where a number is missing or infinite.
 
     Raises:
-        UsageError: it holds something that is neither a number nor a usual word for a missing one.
+        UsageError: the column holds something that is neither a number nor a usual spelling of a missing one.
     """
     values = table[column]
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     unread = values[numbers.isna() & values.notna()].astype(str).str.strip()
     strange = unread[~unread.str.lower().isin(_MISSING)]
     if len(strange):
-        raise UsageError(f"{column!r} is no column of numbers: it holds {strange.iloc[0]!r}")
+        raise UsageError(f"{column!r} is not a numeric column: it holds {strange.iloc[0]!r}")
     return numbers.where(np.isfinite(numbers))
 
 
 def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> pd.DataFrame:
-    """One row a case, or a case and structure, with what it is compared by.
+    """Compute the suspicion of every case, or of every structure of every case.
 
-    The value of a case is the mean over the structures that it holds and that have one (METHOD section 2, ours). Where
-    both ends are suspicious, the value is the distance from the median of the same structure in the cohort, in robust
-    standard deviations, and the mean is over these distances: a liver is then never compared with a lesion. Of a
-    measure that compares with the cohort the largest value is taken, for a missing liver must not be outweighed by ten
-    organs that are there. A structure that the case lacks has a row only where the measure judges absence.
+    The value of a case is the mean over its structures that have a value (METHOD section 2, ours). If both ends are
+    suspicious, the value is the distance from the median of the same structure in the cohort, in robust standard
+    deviations, and the mean is over these distances, so a liver is never compared with a lesion. For a measure that
+    compares with the cohort, the case takes the largest value: ten sound organs must not outweigh a missing liver. A
+    structure that the case lacks has a row only if the measure scores absence.
 
     Args:
         table: a scores table.
@@ -172,7 +172,7 @@ def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case")
         Columns `case, class_id, class` (missing and empty for scope `case`), `group` (rows that are compared with
         each other), `scale` (`S` behind AUV, else the value), `value`, `suspicion` (high = suspicious), `reason` (why
         `value` is missing, else empty), `held` (False for a structure that the case lacks) and `cohort` (whether the
-        others are held against it). Cases in order, structures in the table's.
+        case belongs to the cohort). Cases are sorted; structures are in the table's order.
     """
     numbers = numbers_in(table, criterion.column)
     judged = table["status"].isin(["ok", "absent"] if criterion.judges_absence else ["ok"])
@@ -187,14 +187,14 @@ def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case")
     unexplained = missing & (frame["reason"] == "")
     without = uncompared(table, criterion)
     frame.loc[unexplained, "reason"] = [
-        without.get(number, f"it has no {criterion.name}") for number in frame.loc[unexplained, "class_id"]
+        without.get(number, f"no value of {criterion.name}") for number in frame.loc[unexplained, "class_id"]
     ]
     frame.loc[~missing, "reason"] = ""
     return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason", "held", "cohort"]]
 
 
 def uncompared(table: pd.DataFrame, criterion: Criterion) -> dict[int, str]:
-    """Why a structure has no number that says where it lies among the others, by class id: too few cases hold it."""
+    """Say why structures have no value relative to the others: too few cases contain them; by class id."""
     if not criterion.is_relative or criterion.name == AUV:
         return {}
     known = table[cohort_of(table) & (table["status"] == "ok").to_numpy()]
@@ -243,7 +243,7 @@ def _choices(table: pd.DataFrame) -> list[str]:
 
 
 def _tells(table: pd.DataFrame, name: str) -> bool:
-    """Whether a column tells a case from another: whether it differs within a class."""
+    """Whether a column differs between the cases of some class."""
     if name not in table:
         return False
     classes = table["class_id"] if "class_id" in table else [0] * len(table)

@@ -70,7 +70,7 @@ def _check(array: NDArray[Any], name: str) -> None:
     for value in (low, high):
         if not _LIMITS.min <= value <= _LIMITS.max:
             raise CaseError(
-                f"{name}: label values such as {value} are no class numbers, which go up to {_LIMITS.max}; "
+                f"{name}: label values such as {value} are not class numbers, which go up to {_LIMITS.max}; "
                 "renumber the classes"
             )
         if array.dtype.kind == "f" and abs(value) >= (limit := exact_below(array.dtype)):

@@ -1,5 +1,5 @@
-"""From a scores table to what is kept, and from there to files that nnU-Net, MONAI and people read.
+"""Export a selection of cases to files for nnU-Net, MONAI and people.
 
-`selection` decides; `splits`, `datalist`, `exclude`, `weights` and `ignore` write, each through `manifest`, which can
-undo.
+`splits`, `datalist`, `exclude`, `weights` and `ignore` write the files, all through `manifest`, so that they can be
+undone. The selection itself is made in `auvseg.cohort.selection`.
 """

@@ -1,7 +1,7 @@
-"""A MONAI datalist without the removed cases: `{"training": [...], "validation": [...], "testing": [...]}`.
+"""Export a MONAI datalist without the removed cases: `{"training": [...], "validation": [...], "testing": [...]}`.
 
-A data set that came from a datalist (decathlon's `dataset.json` is one) keeps its own, entry by entry; any other gets
-one made from its cases. Paths are rewritten for the folder that the new file lies in; only `training` loses entries.
+If the data set comes from a datalist (such as decathlon's `dataset.json`), its entries are kept; otherwise they are
+made from its cases. Paths are relative to the folder of the new file; only `training` loses entries.
 """
 
 import copy
@@ -32,11 +32,11 @@ def export_datalist(
         dataset: the data set that was scored.
         folder: the run's filter folder; the manifest lives here.
         target: the new file; `folder / "datalist.json"` if not given. Paths in it are relative to its folder, which is
-            where MONAI's `load_decathlon_datalist` starts from unless told otherwise.
+            where MONAI's `load_decathlon_datalist` starts from by default.
         dry_run: write nothing.
 
     Returns:
-        What was written, and a warning where entries could not be told apart.
+        What was written, and a warning if entries could not be matched to cases.
 
     Raises:
         UsageError: the scores belong to another data set, `target` is a file of the user's, or an image is a DICOM
@@ -57,7 +57,7 @@ def export_datalist(
 
 
 def _reading_remarks(dataset: Dataset) -> list[str]:
-    """What MONAI makes of DICOM, and of labels that name their structures.
+    """Say how MONAI reads DICOM and labels that name their structures.
 
     Raises:
         UsageError: a series shares its folder with others, which MONAI's readers cannot tell apart.
@@ -65,18 +65,18 @@ def _reading_remarks(dataset: Dataset) -> list[str]:
     lone = [case for case in dataset.cases if any(stands_for_series(image) for image in case.images)]
     if lone:
         raise UsageError(
-            f"case {lone[0].case_id!r}: its DICOM series lies in one folder with others, and MONAI reads a series "
-            "from a folder of its own; give it one, or take --export exclude or weights"
+            f"case {lone[0].case_id!r}: its DICOM series shares a folder with others, but MONAI reads one series "
+            "per folder; move it to a separate folder, or use --export exclude or weights"
         )
     if any(case.label is not None and is_dicom_source(case.label) for case in dataset.cases):
-        return ["labels are DICOM objects: auvseg reads them from this datalist, MONAI's own readers no RTSTRUCT"]
+        return ["labels are DICOM objects: auvseg reads them from this datalist, but MONAI cannot read RTSTRUCT"]
     if any(case.label_values for case in dataset.cases):
-        return ["labels name their segments: auvseg reads them by name, MONAI's own readers by value"]
+        return ["labels name their segments: auvseg reads them by name, MONAI by value"]
     return []
 
 
 def _own_datalist(dataset: Dataset) -> dict[str, Any] | None:
-    """The datalist that the data set was read from, if it was."""
+    """Return the datalist that the data set was read from, if any."""
     if dataset.source is None or dataset.source.suffix.lower() != ".json":
         return None
     content = read_json(dataset.source)
@@ -88,9 +88,9 @@ def _own_datalist(dataset: Dataset) -> dict[str, Any] | None:
 def _from_datalist(
     original: dict[str, Any], dataset: Dataset, selection: Selection, start: Path
 ) -> tuple[dict[str, Any], int]:
-    """The original without the removed cases' entries, and how many entries belong to no known case.
+    """Return the original without the entries of removed cases, and the number of entries of unknown cases.
 
-    `numTraining` (decathlon) counts the list and follows it; every other key stays.
+    `numTraining` (decathlon) is updated; every other key stays.
     """
     content = copy.deepcopy(original)
     known = {_files_of(case.images, case.label): case.case_id for case in dataset.cases}
@@ -108,14 +108,14 @@ def _from_datalist(
 
 
 def _moved_entry(entry: Any, list_name: str, root: Path, start: Path) -> Any:
-    """One entry with its paths as seen from `start`; decathlon's `test` list holds bare image paths."""
+    """Rewrite the paths of an entry relative to `start`; decathlon's `test` list holds bare image paths."""
     if isinstance(entry, dict):
         return {key: _moved_value(value, root, start, surely=key in ("image", "label")) for key, value in entry.items()}
     return _moved_value(entry, root, start, surely=list_name in ("test", "testing"))
 
 
 def _moved_value(value: Any, root: Path, start: Path, *, surely: bool) -> Any:
-    """A path as seen from `start`; what is no path, is absolute, or does not name a file (unless `surely`) stays."""
+    """Rewrite a path relative to `start`; absolute paths and values that name no file (unless `surely`) stay."""
     if isinstance(value, list):
         return [_moved_value(one, root, start, surely=surely) for one in value]
     if not isinstance(value, str) or Path(value).is_absolute() or start == root.resolve():
@@ -132,7 +132,7 @@ def _files_of_entry(entry: dict[str, Any], root: Path) -> tuple[tuple[Path, ...]
 
 
 def _files_of(images: Iterable[Path], label: Path | None) -> tuple[tuple[Path, ...], Path | None]:
-    """What makes an entry and a case the same: image and label files, so that two labels of one image stay apart."""
+    """Key that matches entries and cases: image and label files, so two labels of one image stay distinct."""
     return tuple(image.resolve() for image in images), None if label is None else label.resolve()
 
 

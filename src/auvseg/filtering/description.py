@@ -1,7 +1,7 @@
-"""A data set described for nnU-Net: labels with an ignore value, channels, file ending; whether nnU-Net could read it.
+"""Describe a data set for nnU-Net (labels with an ignore value, channels, file ending) and check that it can be read.
 
-Starts from the data set's own nnU-Net `dataset.json` where it has one, which keeps regions, their order and the reader;
-else from what the layout reader found. Voxels are not looked at, headers only as far as the number of axes.
+Starts from the data set's own nnU-Net `dataset.json`, if any, which keeps regions, their order and the reader; else
+from what the layout reader found. No voxels are read, and headers only for the number of axes.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,12 +27,12 @@ _SPATIAL_AXES = 3
 
 @dataclass(frozen=True)
 class Description:
-    """What nnU-Net must know.
+    """Description of a data set for nnU-Net.
 
     Attributes:
         content: `dataset.json` without its cases.
-        file_ending: of every image and label.
-        ignore_value: the label value that nnU-Net calls "ignore".
+        file_ending: ending of every image and label.
+        ignore_value: value of nnU-Net's ignore label.
         values: label values by class id; several for a region.
     """
 
@@ -42,10 +42,10 @@ class Description:
     values: dict[int, tuple[int, ...]]
 
     def values_of(self, class_ids: Collection[int]) -> frozenset[int]:
-        """Every label value of the classes.
+        """Return every label value of the classes.
 
         Raises:
-            UsageError: the data set has no such class, as where whole images were scored.
+            UsageError: the data set has no such class, for example because whole images were scored.
         """
         unknown = [class_id for class_id in class_ids if not self.values.get(class_id)]
         if unknown:
@@ -58,16 +58,16 @@ class Description:
 def describe_for_nnunet(
     dataset: Dataset, cases: Sequence[Case], scored_classes: Sequence[tuple[int, str]]
 ) -> Description:
-    """Describe a data set for nnU-Net, whose files stay where they are.
+    """Describe a data set for nnU-Net without moving its files.
 
     Args:
         dataset: the data set.
-        cases: its cases that nnU-Net shall see.
-        scored_classes: id and name of the classes that were found, for a data set that does not declare its own.
+        cases: the cases to include.
+        scored_classes: id and name of the scored classes, for a data set that declares none.
 
     Raises:
-        UsageError: nnU-Net could not read the data set in place: several channels in one file, 4-D images, different
-            file endings, label values with gaps, or case ids that are no file names.
+        UsageError: nnU-Net cannot read the data set in place: several channels in one file, 4-D images, different file
+            endings, label values with gaps, or case ids that are not file names.
         ReadError: an image's header cannot be read.
     """
     classes = dataset.classes or tuple(
@@ -80,7 +80,7 @@ def describe_for_nnunet(
     labels = content["labels"]
     declared = {value for name, values in labels.items() if name != "ignore" for value in _as_values(values)}
     if declared != set(range(len(declared))):
-        raise UsageError(f"nnU-Net wants label values 0, 1, 2 ... without gaps; {dataset.name} has {sorted(declared)}")
+        raise UsageError(f"nnU-Net needs label values 0, 1, 2 ... without gaps; {dataset.name} has {sorted(declared)}")
     ignore_value = int(labels.get("ignore", dataset.ignore_value or len(declared)))
     content["labels"] = {**labels, "ignore": ignore_value}
     return Description(content, ending, ignore_value, {one.class_id: one.values for one in classes})
@@ -101,7 +101,7 @@ def _new_description(dataset: Dataset, classes: Sequence[ClassDef], cases: Seque
     for one in classes:
         if len(one.values) != 1:
             raise UsageError(
-                f"class {one.name!r} is no single label value, and {dataset.name} has no nnU-Net description"
+                f"class {one.name!r} is not a single label value, and {dataset.name} has no nnU-Net description"
             )
         taken = one.name in labels or one.name in ("background", "ignore", "")
         labels[f"{one.name}_{one.class_id}".lstrip("_") if taken else one.name] = one.values[0]
@@ -115,30 +115,30 @@ def _check_case(case: Case, ending: str, channels: int) -> None:
     files = [*case.images, *([case.label] if case.label else [])]
     if "/" in case.case_id or "\\" in case.case_id or "\0" in case.case_id:
         raise UsageError(
-            f"case {case.case_id!r}: nnU-Net uses case ids as file names, so they hold no slash; rename it"
+            f"case {case.case_id!r}: nnU-Net uses case ids as file names, which cannot contain a slash; rename it"
         )
     dicom = [path for path in files if is_dicom_source(path)]
     if dicom:
         raise UsageError(
-            f"case {case.case_id!r}: {dicom[0].name} is DICOM, and nnU-Net reads no DICOM; convert the data set to "
-            "NIfTI first (dcm2niix for images), or take --export exclude, datalist or weights"
+            f"case {case.case_id!r}: {dicom[0].name} is DICOM, which nnU-Net cannot read; convert the data set to "
+            "NIfTI first (dcm2niix for images), or use --export exclude, datalist or weights"
         )
     wrong = [path for path in files if not path.name.endswith(ending)]
     if ending not in _ENDINGS or wrong:
         raise UsageError(
-            f"case {case.case_id!r}: {(wrong or files)[0].name} cannot stay as it is; nnU-Net wants one file ending "
+            f"case {case.case_id!r}: {(wrong or files)[0].name} has the wrong ending; nnU-Net needs one file ending "
             f"for all images and labels, one of {', '.join(_ENDINGS)}"
         )
     if len(case.images) != channels:
         raise UsageError(
-            f"case {case.case_id!r} has {len(case.images)} image files for {channels} channels; nnU-Net wants one file "
-            "a channel: split the images first (nnUNetv2_convert_MSD_dataset does for decathlon)"
+            f"case {case.case_id!r} has {len(case.images)} image files for {channels} channels; nnU-Net needs one file "
+            "per channel: split the images first (nnUNetv2_convert_MSD_dataset does for decathlon)"
         )
     unlike = needed_export(case.label, case.label_values, case.images[0]) if case.label else ""
     if case.label and unlike:
         raise UsageError(
-            f"case {case.case_id!r}: {case.label.name}: {unlike}; nnU-Net reads values and no names: export it with "
-            "the data set's values on the image's grid (3D Slicer: Segmentations, Export to labelmap), or take "
+            f"case {case.case_id!r}: {case.label.name}: {unlike}; nnU-Net reads values, not names: export it with "
+            "the data set's values on the image's grid (3D Slicer: Segmentations, Export to labelmap), or use "
             "--export exclude, datalist or weights"
         )
     if ending in NIFTI_ENDINGS:
@@ -153,10 +153,10 @@ def _check_axes(case: Case, image: Path) -> None:
         raise ReadError(f"case {case.case_id!r}: {image} cannot be read ({error})") from None
     if len(shape) > _SPATIAL_AXES:
         raise UsageError(
-            f"case {case.case_id!r}: {image.name} is {len(shape)}-D {shape}; nnU-Net wants one 3-D file a channel"
+            f"case {case.case_id!r}: {image.name} is {len(shape)}-D {shape}; nnU-Net needs one 3-D file per channel"
         )
 
 
 def _as_values(values: Any) -> list[int]:
-    """Label values of one entry of `labels`: a number, or a list for a region."""
+    """Return the label values of one entry of `labels`: a number, or a list for a region."""
     return [int(value) for value in values] if isinstance(values, list) else [int(values)]

@@ -1,6 +1,6 @@
-"""The removed cases as a YAML file that says why, and as a plain list, one id a line, for scripts.
+"""Export the removed cases as a YAML file with reasons, and as a plain list with one id per line, for scripts.
 
-Both are for people and their own tools; nothing of auvseg reads them back.
+Both are for people and their own tools; auvseg never reads them back.
 """
 
 import math
@@ -26,7 +26,7 @@ def export_exclude(
 ) -> Export:
     """Write the removed cases with values and reasons as YAML, and their ids as a list.
 
-    The YAML also holds the rule, with scope `class` every suspicious structure, and what was not scored and is kept.
+    The YAML also holds the rule, with scope `class` every suspicious structure, and the unscored cases that are kept.
 
     Args:
         selection: what to remove.
@@ -76,7 +76,7 @@ def _describe(selection: Selection, dataset: Dataset) -> dict[str, Any]:
 
 
 def _outcome(row: dict[Any, Any]) -> dict[str, str]:
-    """What came of the case of a suspicious structure."""
+    """Say what happens to the case of a suspicious structure."""
     if row["removed"]:
         return {"case_is": "removed"}
     return {"case_is": "kept", **({"for": str(row["kept_for"])} if row["kept_for"] else {})}
@@ -90,7 +90,7 @@ def _why(decisions: pd.DataFrame | None, rule: Rule) -> dict[str, Any]:
 
 
 def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
-    """One decision in plain values; the threshold on the value itself, whichever end is the suspicious one."""
+    """Return a decision as plain values; the threshold applies to the value itself, whichever end is suspicious."""
     name = f"distance of {rule.by}" if rule.suspicious == "both" else rule.by
     own = {"class": str(row["class"])} if rule.scope == "class" else {}
     numbers = {name: _number(row["value"]), "threshold": _number(SIGN[rule.suspicious] * row["threshold"])}
@@ -98,5 +98,5 @@ def _judgement(row: dict[Any, Any], rule: Rule) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """A number as YAML can hold it; None where there is none, as of a case that a review decided on."""
+    """Convert a number for YAML; None if missing, as for a case decided by review."""
     return float(value) if math.isfinite(value) else None

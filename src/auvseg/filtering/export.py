@@ -1,4 +1,4 @@
-"""What every export has in common: what it returns, and whether a selection belongs to a data set."""
+"""Shared by all exports: their result, and the check that a selection belongs to a data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ class Export:
     """What an export wrote, or with `dry_run` would have written.
 
     Attributes:
-        files: the files, in the order of writing.
+        files: files in the order of writing.
         warnings: what a person should know, one sentence each.
     """
 
@@ -26,16 +26,16 @@ class Export:
 
 
 def check_belongs(selection: Selection, dataset: Dataset) -> list[str]:
-    """Warnings about training cases that the selection does not know.
+    """Return warnings about training cases that are missing from the selection.
 
     Raises:
-        UsageError: the selection removes cases that the data set does not have: the scores are another data set's.
+        UsageError: the selection removes cases that the data set does not have; the scores belong to another data set.
     """
     training = {case.case_id for case in dataset.cases if case.subset == "training"}
     foreign = [case for case in selection.removed if case not in training]
     if foreign:
         raise UsageError(
-            f"the selection removes {some_of(foreign)}, which {dataset.name} does not have among its training cases; "
+            f"the selection removes {some_of(foreign)}, but {dataset.name} has no such training cases; "
             "the scores belong to another data set"
         )
     unjudged = sorted(training - set(selection.kept) - set(selection.removed))
@@ -45,20 +45,20 @@ def check_belongs(selection: Selection, dataset: Dataset) -> list[str]:
 
 
 def some_of(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
+    """Format the first few names and the number of the others."""
     shown = ", ".join(repr(name) for name in names[:_SHOWN])
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def read_json(path: Path) -> object:
-    """What a JSON file of the user's holds.
+    """Read a JSON file of the user.
 
     Raises:
-        DatasetError: it cannot be read, or is no JSON.
+        DatasetError: it cannot be read, or is not JSON.
     """
     try:
         return parse_json(path.read_bytes())
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise DatasetError(f"{path} is no JSON file ({what_is_wrong(error)})") from None
+        raise DatasetError(f"{path} is not a JSON file ({what_is_wrong(error)})") from None

@@ -1,4 +1,4 @@
-"""Every export by name."""
+"""Run an export by name."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +31,16 @@ def export_selection(
     target: Path | None = None,
     dry_run: bool = False,
 ) -> Export:
-    """Write one export of a selection into the run's filter folder, or where the user wants it.
+    """Write one export of a selection into the run's filter folder, or to `target`.
 
-    Beside it, in the run's filter folder, `NAME-decisions.csv` says which row led to what (`auvseg.filtering.decided`).
+    `NAME-decisions.csv` in the run's filter folder lists every decision (`auvseg.cohort.selection.decided`).
 
     Args:
         name: `exclude` list, nnU-Net `splits`, MONAI `datalist`, sampling `weights`, or an nnU-Net data set that sets
             the suspicious structures to `ignore`.
-        selection: what to keep.
+        selection: the selection.
         dataset: the data set that was scored.
-        run_folder: the run.
+        run_folder: folder of the run.
         splits_path: for `splits`, nnU-Net's splits_final.json to filter; it is backed up beside itself.
         target: the file, for `ignore` the folder, to write; the run's filter folder by default.
         dry_run: compute everything and write nothing.
@@ -70,7 +70,7 @@ def _written(
         raise UsageError(f"--splits goes with --export splits, not with --export {name}")
     if name == "splits":
         if target is not None:
-            raise UsageError("--export splits writes to --splits, or into the run folder; --to has no meaning for it")
+            raise UsageError("--export splits writes to --splits or into the run folder; --to does not apply")
         return export_splits(selection, dataset, folder, splits_path=splits_path, dry_run=dry_run)
     if name == "ignore":
         if target is None:

@@ -1,16 +1,16 @@
-"""A copy-free nnU-Net data set in which only the suspicious structures are set to nnU-Net's ignore label.
+"""Export an nnU-Net data set in which the suspicious structures are set to nnU-Net's ignore label, without copies.
 
-The new `DatasetXXX_Name` holds a `dataset.json` whose `"dataset"` key names the original images and labels by relative
-paths, and rewritten labels for the affected cases alone. No case is dropped and no image is copied.
+The new `DatasetXXX_Name` holds a `dataset.json` whose `"dataset"` key refers to the original images and labels by
+relative paths, and rewritten labels for the affected cases only. No case is dropped and no image is copied.
 
-What that means, exactly:
-- The voxels that a suspicious class has in the label become "ignore". What its mask misses stays background: a mask
-  that is too small is not mended by this, nor is a structure that is missing.
-- A region (several label values) takes all of its values with it, so the regions that contain or are contained in it
+In detail:
+- Voxels of a suspicious class in the label become "ignore". Voxels that its mask misses stay background: this does not
+  repair a mask that is too small or a missing structure.
+- For a region (several label values) all of its values are ignored, so regions that contain it or are contained in it
   lose those voxels too: nnU-Net has one ignore mask for all regions.
-- nnU-Net makes its folds from all cases and validates on the rewritten labels, ignored voxels left out. Compare
+- nnU-Net makes its folds from all cases and validates on the rewritten labels without the ignored voxels. Compare
   trainings on the original labels.
-- Validation cases of the data set itself are left out, so that nnU-Net cannot train on them.
+- Validation cases of the data set are left out, so nnU-Net cannot train on them.
 """
 
 import re
@@ -37,19 +37,19 @@ def export_ignore(
     """Write a data set that ignores the suspicious structures and shares everything else with the original.
 
     Args:
-        selection: of scope `class`; its suspicious structures count, whatever `combine` says.
-        dataset: the data set that was scored; NIfTI or another format of nnU-Net's, one file a channel.
+        selection: selection of scope `class`; all its suspicious structures count, whatever `combine` is.
+        dataset: the data set that was scored; NIfTI or another format of nnU-Net's, one file per channel.
         folder: the run's filter folder; the manifest lives here.
-        target: the new `DatasetXXX_Name` folder, or the folder that holds them (`nnUNet_raw`), where a free number is
-            taken, or the one that this run took before.
-        dry_run: make every label, and write nothing.
+        target: the new `DatasetXXX_Name` folder; or the folder `nnUNet_raw`, in which a free number or the one from an
+            earlier export of this run is taken.
+        dry_run: make every label, but write nothing.
 
     Returns:
-        What was written: the labels, then `dataset.json`, so that a data set that exists is whole.
+        What was written: the labels, then `dataset.json`, so an existing data set is complete.
 
     Raises:
-        UsageError: the selection is not of scope `class` or finds nothing, the data set is none that nnU-Net can read
-            in place, a file's name holds a dollar sign, or `target` is taken.
+        UsageError: the selection is not of scope `class` or finds nothing, nnU-Net cannot read the data set in place, a
+            file's name contains a dollar sign, or `target` is taken.
         ReadError: a label cannot be read or rewritten.
     """
     warnings = check_belongs(selection, dataset)
@@ -74,7 +74,7 @@ def export_ignore(
 def _affected(selection: Selection) -> dict[str, list[int]]:
     """Suspicious classes by case."""
     if selection.rule.scope != "class":
-        raise UsageError("the ignore export works on structures; filter with scope 'class'")
+        raise UsageError("the ignore export needs structures; filter with scope 'class'")
     affected: dict[str, list[int]] = {}
     for case_id, class_id in selection.suspicious_pairs:
         affected.setdefault(case_id, []).append(class_id)
@@ -84,19 +84,19 @@ def _affected(selection: Selection) -> dict[str, list[int]]:
 
 
 def _target_folder(target: Path, dataset: Dataset, folder: Path) -> Path:
-    """The `DatasetXXX_Name` folder to write.
+    """Return the `DatasetXXX_Name` folder to write.
 
     Raises:
-        UsageError: its number belongs to another data set, of which nnU-Net allows one, or the name is no nnU-Net name.
+        UsageError: its number belongs to another data set, or the name does not follow nnU-Net's scheme.
     """
     if not _FOLDER_NAME.fullmatch(target.name):
         if re.match(r"Dataset\d*_", target.name):
-            raise UsageError(f"{target.name} is no nnU-Net name; it wants three digits, as in Dataset042_Name")
+            raise UsageError(f"{target.name} is not an nnU-Net name; it needs three digits, as in Dataset042_Name")
         return _earlier_folder(target, folder) or _free_folder(target, dataset)
     number = target.name[: len("Dataset000")]
     others = sorted(path.name for path in target.parent.glob(f"{number}_*") if path.name != target.name)
     if others:
-        raise UsageError(f"{target.parent} has {others[0]} already, and nnU-Net wants every number once; take another")
+        raise UsageError(f"{target.parent} already has {others[0]}; nnU-Net needs unique numbers, choose another")
     return target
 
 
@@ -121,7 +121,7 @@ def _free_folder(raw: Path, dataset: Dataset) -> Path:
 def _labelled_training_cases(
     dataset: Dataset, affected: dict[str, list[int]], warnings: list[str]
 ) -> list[tuple[Case, Path]]:
-    """The cases of the new data set with their labels; what is left out is added to the warnings."""
+    """Return the cases of the new data set with their labels; omissions are added to the warnings."""
     training = [case for case in dataset.cases if case.subset == "training"]
     labelled = [(case, case.label) for case in training if case.label is not None]
     validation = sum(case.subset == "validation" for case in dataset.cases)
@@ -142,9 +142,9 @@ def _remarks(selection: Selection, affected: dict[str, list[int]]) -> list[str]:
     missing = sorted(found.loc[~found["held"], "case"].unique())
     sentences = []
     if empty:
-        left = f"background alone is left of {counted(len(empty), 'case')}"
+        left = f"only background is left in {counted(len(empty), 'case')}"
         sentences.append(f"{left}, which the other exports can drop: {some_of(empty)}")
     if missing:
-        nowhere = f"{counted(len(missing), 'case')} without a structure, so that nothing says which voxels to ignore"
-        sentences.append(f"{nowhere}; the other exports can drop what lacks one: {some_of(missing)}")
+        nowhere = f"{counted(len(missing), 'case')} without a structure, so there are no voxels to ignore"
+        sentences.append(f"{nowhere}; the other exports can drop such cases: {some_of(missing)}")
     return sentences

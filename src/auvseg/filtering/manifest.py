@@ -1,8 +1,8 @@
-"""What the exports wrote, so that it can be taken back: `manifest.json` in the run's filter folder.
+"""Record what the exports wrote, so that it can be undone: `manifest.json` in the run's filter folder.
 
-Every export hands its files to `write_files`, which refuses to replace anything that auvseg did not write, backs up
-what it may replace, and notes each file's sha256 before the file itself is written: whatever moment a process is
-killed at, `auvseg.filtering.undo` finds either the old file or a known one.
+All exports write through `write_files`. It refuses to replace files that auvseg did not write, backs up files that it
+may replace, and records each file's SHA-256 before writing it. If the process is killed at any moment,
+`auvseg.filtering.undo` finds either the old file or a known one.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ class PlannedFile:
     """A file that an export wants to write.
 
     Attributes:
-        path: where, absolute.
+        path: absolute path.
         content: makes the bytes; called once, shortly before they are written.
-        original: where a file of the user's is replaced: what it held before auvseg first did; it is kept beside it.
+        original: if a user's file is replaced, its content before auvseg first replaced it; it is kept beside it.
     """
 
     path: Path
@@ -45,9 +45,9 @@ class WrittenFile:
     """A file that was written, or with `dry_run` would have been.
 
     Attributes:
-        path: where, absolute.
-        sha256: of its content.
-        backup: the user's own file that stood there, under its new name; None where there was none.
+        path: absolute path.
+        sha256: hash of the content.
+        backup: new name of the user's file that was there before; None if there was none.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class WrittenFile:
 
 @dataclass
 class Entry:
-    """One file of the manifest: every content that auvseg gave it, newest last, and the original's, if it had one."""
+    """One file of the manifest: hashes of all contents that auvseg wrote, newest last, and of the original, if any."""
 
     sha256: list[str]
     made_by: str
@@ -72,11 +72,11 @@ class _Stored:
 
 @dataclass
 class Manifest:
-    """The manifest of one filter folder, as it stands on disk.
+    """The manifest of one filter folder, as on disk.
 
     Attributes:
-        folder: the filter folder, absolute.
-        files: entry by absolute path.
+        folder: absolute path of the filter folder.
+        files: entries by absolute path.
         made_folders: folders that did not exist before, outermost first.
     """
 
@@ -85,12 +85,12 @@ class Manifest:
     made_folders: list[str] = field(default_factory=list)
 
     def wrote(self, path: Path, content: bytes) -> bool:
-        """Whether this content of this file is auvseg's."""
+        """Whether auvseg wrote this content of this file."""
         entry = self.files.get(str(path))
         return entry is not None and sha256_of(content) in entry.sha256
 
     def note_folders(self, path: Path) -> None:
-        """Remember the folders that writing `path` will make."""
+        """Record the folders that writing `path` will create."""
         missing = [str(parent) for parent in path.parents if not parent.exists()]
         self.made_folders += [name for name in reversed(missing) if name not in self.made_folders]
 
@@ -114,7 +114,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a filter folder; an empty one where there is none.
+    """Read the manifest of a filter folder; empty if there is none.
 
     Raises:
         RunError: the file is damaged or of another version.
@@ -136,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _is_file_name(text: str) -> bool:
-    """Whether a text is the absolute path of something in a folder, as `write_files` notes it."""
+    """Whether a string is an absolute path as `write_files` records it."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -146,26 +146,26 @@ def _is_file_name(text: str) -> bool:
 
 
 def sha256_of(content: bytes) -> str:
-    """Sha256 in hexadecimal."""
+    """Return the SHA-256 hash in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def backup_path(path: Path) -> Path:
-    """Where the user's own `path` is kept while auvseg's stands in its place; never stored, so never redirected."""
+    """Return where the user's `path` is kept while auvseg's file replaces it; computed, so it cannot be redirected."""
     return path.with_name(f"{path.stem}.auvseg-original{path.suffix}")
 
 
 def write_files(folder: Path, plan: Sequence[PlannedFile], made_by: str, dry_run: bool) -> tuple[WrittenFile, ...]:
-    """Write every file of a plan, in order; nothing is written where one of them may not be.
+    """Write all files of a plan, in order; if one of them may not be written, none is.
 
     Args:
         folder: the run's filter folder.
         plan: the files.
-        made_by: the rule, in words, for the manifest.
-        dry_run: make every content, and write nothing.
+        made_by: the rule in words, for the manifest.
+        dry_run: make every content, but write nothing.
 
     Raises:
-        UsageError: a file exists that auvseg did not write, and that the export did not declare to replace.
+        UsageError: a file exists that auvseg did not write and the export did not declare to replace.
         RunError: the disk is full or the folder cannot be written; what was written before is in the manifest.
     """
     manifest = read_manifest(folder)
@@ -195,11 +195,11 @@ def _check_replaceable(manifest: Manifest, planned: PlannedFile) -> None:
         raise UsageError(f"{planned.path} is a folder; choose another place")
     content = planned.path.read_bytes()
     if content != planned.original and not manifest.wrote(planned.path, content):
-        raise UsageError(f"{planned.path} exists and is not what this run wrote there; choose another place or move it")
+        raise UsageError(f"{planned.path} exists and was not written by this run; choose another place or move it")
 
 
 def _write_batch(manifest: Manifest, batch: Sequence[tuple[PlannedFile, bytes]], made_by: str) -> None:
-    """Note first, then write: an interruption leaves at worst a note about a file that was not written."""
+    """Record first, then write: an interruption leaves at worst a record of a file that was not written."""
     for planned, content in batch:
         digest = sha256_of(content)
         original = None if planned.original is None else sha256_of(planned.original)

@@ -1,7 +1,7 @@
-"""One label file with some of its values replaced, and nothing else changed.
+"""Replace some values of a label file without changing anything else.
 
-NIfTI files are edited in their bytes, so that header, extensions and every other voxel are those of the original; other
-formats go through SimpleITK, which keeps the grid, the voxel type and the metadata. The user's file is only read.
+NIfTI files are edited bytewise, so header, extensions and all other voxels stay identical; other formats go through
+SimpleITK, which keeps the grid, the voxel type and the metadata. The user's file is only read.
 """
 
 import gzip
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 SIMPLEITK_ENDINGS = (".nrrd", ".mha", ".gipl", ".png")
-"""Formats of which nnU-Net reads a lone label file. TIFF is not one: its spacing lies in a second file."""
+"""Formats whose label is a single file for nnU-Net. TIFF is not one: its spacing is in a second file."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LEVEL = 6
@@ -36,18 +36,18 @@ _NIFTI_SPATIAL = 3
 
 @dataclass(frozen=True)
 class _Scaling:
-    """How a file stores numbers: value = slope * stored + intercept."""
+    """Scaling of stored values: value = slope * stored + intercept."""
 
     slope: float = 1.0
     intercept: float = 0.0
 
     @property
     def tolerance(self) -> float:
-        """How far a stored float may lie from a label value and still be it."""
+        """Tolerance within which a stored float equals a label value."""
         return INTEGER_TOLERANCE / abs(self.slope)
 
     def stored(self, value: int, dtype: np.dtype) -> float | int | None:
-        """What the file holds for a label value; None where its voxel type cannot hold it."""
+        """Return the stored number of a label value; None if the voxel type cannot hold it."""
         exact = (value - self.intercept) / self.slope
         if dtype.kind == "f":
             return exact
@@ -57,7 +57,7 @@ class _Scaling:
 
 
 def replace_values(path: Path, values: Collection[int], new_value: int) -> bytes:
-    """The bytes of a copy of `path` in which every voxel with one of `values` has `new_value`.
+    """Return the bytes of a copy of `path` in which every voxel with one of `values` has `new_value`.
 
     Args:
         path: a label file with one of the endings of this module.
@@ -73,7 +73,7 @@ def replace_values(path: Path, values: Collection[int], new_value: int) -> bytes
         return _nifti(path, values, new_value)
     if ending.endswith(SIMPLEITK_ENDINGS):
         return _simpleitk(path, values, new_value)
-    raise ReadError(f"{path}: labels of this format cannot be rewritten; nnU-Net wants {', '.join(NIFTI_ENDINGS)}")
+    raise ReadError(f"{path}: labels of this format cannot be rewritten; nnU-Net reads {', '.join(NIFTI_ENDINGS)}")
 
 
 def _nifti(path: Path, values: Collection[int], new_value: int) -> bytes:
@@ -113,7 +113,7 @@ def _simpleitk(path: Path, values: Collection[int], new_value: int) -> bytes:
 
 
 def _name_segment(image: "SimpleITK.Image", path: Path, value: int) -> None:
-    """Name the ignored voxels where 3D Slicer names those of every other value."""
+    """Name the ignored voxels as 3D Slicer names those of the other values."""
     segments = segments_of(path)
     if segments and all(segment.value != value for segment in segments):
         fields = {"ID": "ignore", "Name": "ignore", "LabelValue": str(value), "Layer": "0"}
@@ -122,11 +122,11 @@ def _name_segment(image: "SimpleITK.Image", path: Path, value: int) -> None:
 
 
 def simpleitk_copy(image: "SimpleITK.Image", voxels: Shaped[np.ndarray, "..."], suffix: str) -> bytes:
-    """The bytes of a file with the image's grid and metadata and other voxels.
+    """Return the bytes of a file with the grid and metadata of an image but other voxels.
 
     Args:
-        image: whose grid and metadata are kept.
-        voxels: in SimpleITK's order, the last axis first.
+        image: image that gives grid and metadata.
+        voxels: voxels in SimpleITK's order, last axis first.
         suffix: ending of the format, such as `.nrrd`.
     """
     import SimpleITK
@@ -144,7 +144,7 @@ def simpleitk_copy(image: "SimpleITK.Image", voxels: Shaped[np.ndarray, "..."], 
 def _replace(
     voxels: Shaped[np.ndarray, "..."], values: Collection[int], new_value: int, scaling: _Scaling, path: Path
 ) -> None:
-    """Replace in place, in stored numbers, so that no scaled copy of a large volume is made."""
+    """Replace stored numbers in place, which avoids a scaled copy of a large volume."""
     found = np.zeros(voxels.shape, dtype=bool)
     for value in values:
         stored = scaling.stored(value, voxels.dtype)
@@ -153,7 +153,7 @@ def _replace(
         elif stored is not None:
             found |= voxels == stored
     if not found.any():
-        raise ReadError(f"{path}: holds none of the label values {sorted(values)}; it has changed since it was scored")
+        raise ReadError(f"{path}: has none of the label values {sorted(values)}; it has changed since it was scored")
     replacement = scaling.stored(new_value, voxels.dtype)
     if replacement is None:
         raise ReadError(

@@ -1,7 +1,7 @@
-"""nnU-Net's `splits_final.json` without the removed cases: training lists shrink, validation lists stay as they are.
+"""Export nnU-Net's `splits_final.json` without the removed cases: only training lists shrink.
 
-A split that exists is backed up beside itself and filtered from that backup ever after, so filtering twice is filtering
-once. Where there is none, the split is the one that nnU-Net itself would make.
+An existing split is backed up beside itself, and every later export filters that backup, so filtering is idempotent. If
+there is no split, it is the one that nnU-Net would make.
 """
 
 import json
@@ -39,17 +39,16 @@ def export_splits(
         folder: the run's filter folder; the manifest lives here.
         splits_path: nnU-Net's own file, replaced in place: `nnUNet_preprocessed/DatasetXXX_Name/splits_final.json`. The
             original is kept beside it. Without it the split is written into `folder`.
-        source: a split to start from, which is only read; not together with `splits_path`.
+        source: a split to start from, which is only read; excludes `splits_path`.
         dry_run: write nothing.
 
     Returns:
         What was written.
 
     Raises:
-        UsageError: the scores or the split belong to another data set, the split calls a case by another name than its
-            id, a fold would have no training case left, or `splits_path` was changed by someone else since auvseg
-            replaced it.
-        DatasetError: the split is no nnU-Net split.
+        UsageError: the scores or the split belong to another data set, the split has another name for a case than its
+            id, a fold would have no training case left, or `splits_path` was changed since auvseg replaced it.
+        DatasetError: the file is not an nnU-Net split.
     """
     if splits_path is not None and source is not None:
         raise UsageError("a split is either replaced in place or read from elsewhere, not both")
@@ -75,9 +74,9 @@ def export_splits(
 
 
 def fresh_split(dataset: Dataset) -> list[Fold]:
-    """The folds that nnU-Net 2.8 makes of the labelled training cases: 5-fold, shuffled with its seed, over sorted ids.
+    """Make nnU-Net 2.8's folds of the labelled training cases: 5-fold, shuffled with its seed, over sorted ids.
 
-    A data set with validation cases of its own has one fold: train on the training cases, validate on those.
+    A data set with validation cases has one fold: train on the training cases, validate on those.
 
     Raises:
         UsageError: there are too few training cases for five folds.
@@ -91,9 +90,9 @@ def fresh_split(dataset: Dataset) -> list[Fold]:
         return [{"train": training, "val": ids["validation"]}]
     if len(training) < _NNUNET_FOLDS:
         raise UsageError(
-            f"nnU-Net's {_NNUNET_FOLDS} folds need as many labelled training cases; there are {len(training)}"
+            f"nnU-Net's {_NNUNET_FOLDS} folds need at least as many labelled training cases; there are {len(training)}"
         )
-    # What scikit-learn's KFold does, which nnU-Net calls; the legacy generator is part of it.
+    # As scikit-learn's KFold, which nnU-Net uses, legacy generator included.
     shuffled = np.random.RandomState(_NNUNET_SEED).permutation(len(training))
     folds = [set(fold.tolist()) for fold in np.array_split(shuffled, _NNUNET_FOLDS)]
     return [
@@ -106,7 +105,7 @@ def fresh_split(dataset: Dataset) -> list[Fold]:
 
 
 def filter_folds(folds: Sequence[Fold], removed: Collection[str]) -> list[Fold]:
-    """The folds with the removed cases taken out of `train`; everything else, order included, as it was.
+    """Remove cases from `train` of every fold; everything else, order included, is unchanged.
 
     Raises:
         UsageError: a fold that had training cases would have none.
@@ -120,7 +119,7 @@ def filter_folds(folds: Sequence[Fold], removed: Collection[str]) -> list[Fold]:
 
 
 def _original_of(target: Path, manifest: Manifest) -> bytes:
-    """What to filter: the split as it was before auvseg first touched it."""
+    """Return the split to filter: its content before auvseg first replaced it."""
     backup = backup_path(target)
     current = target.read_bytes() if target.exists() else None
     if not backup.exists():
@@ -130,7 +129,7 @@ def _original_of(target: Path, manifest: Manifest) -> bytes:
     original = backup.read_bytes()
     if current not in (None, original) and not manifest.wrote(target, current):
         raise UsageError(
-            f"{target} is neither what this run wrote nor its original: another run filtered it, or a person edited "
+            f"{target} is neither what this run wrote nor its original: another run filtered it, or somebody edited "
             f"it. Undo the other run or rename {backup.name} back; to filter the present file, delete {backup.name}"
         )
     return original
@@ -144,10 +143,10 @@ def _content_of(source: Path) -> bytes:
 
 
 def _doubts(folds: Sequence[Fold], selection: Selection, dataset: Dataset) -> list[str]:
-    """What a person should know of the split.
+    """Return warnings about the split.
 
     Raises:
-        UsageError: it names cases otherwise than by their ids, so that removed ones would stay in it, or none at all.
+        UsageError: it names no case of the data set, or not by their ids, so that removed ones would stay in it.
     """
     known = {case.case_id for case in dataset.cases}
     trained = {case for fold in folds for case in fold["train"]}
@@ -169,6 +168,6 @@ def _doubts(folds: Sequence[Fold], selection: Selection, dataset: Dataset) -> li
 
 
 def _as_json(folds: Sequence[Fold], original: bytes | None) -> bytes:
-    """In nnU-Net's own form (indent 4), so that what stays is the same bytes; non-ASCII as the original has it."""
+    """Format as nnU-Net does (indent 4), so unchanged parts keep their bytes; non-ASCII as in the original."""
     ascii_only = original is None or original.isascii()
     return json.dumps(folds, indent=4, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")

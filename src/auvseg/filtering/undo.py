@@ -1,7 +1,7 @@
-"""Takes back what the exports of a run wrote.
+"""Undo the exports of a run.
 
-A file is deleted, or replaced by its original, only while it holds what auvseg wrote; whatever has changed since is
-left alone, and said.
+A file is deleted or replaced by its original only if it still holds what auvseg wrote. Files that have changed since
+are left alone and reported.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ class Undone:
     """What `undo` did.
 
     Attributes:
-        removed: files of auvseg's that were deleted.
-        restored: files of the user's that are as they were before.
+        removed: auvseg's files that were deleted.
+        restored: the user's files that were restored.
         left: files that were left alone, and why.
     """
 
@@ -29,7 +29,7 @@ class Undone:
 
 
 def undo(folder: Path) -> Undone:
-    """Take back every export of a run: delete what auvseg wrote, restore what it replaced, leave what has changed.
+    """Undo every export of a run: delete what auvseg wrote, restore what it replaced, leave what has changed.
 
     Args:
         folder: the run's filter folder.
@@ -39,7 +39,7 @@ def undo(folder: Path) -> Undone:
     """
     manifest = read_manifest(folder)
     if not manifest.files:
-        raise RunError(f"{folder}: nothing to undo; no export was written from here")
+        raise RunError(f"{folder}: nothing to undo; this run has no exports")
     removed: list[Path] = []
     restored: list[Path] = []
     left: list[tuple[Path, str]] = []
@@ -67,7 +67,7 @@ def undo(folder: Path) -> Undone:
 
 
 def _take_back(path: Path, entry: Entry) -> str:
-    """Delete or restore one file; why it was left alone, or nothing."""
+    """Delete or restore one file; return why it was left alone, or nothing."""
     backup = backup_path(path)
     current = sha256_of(path.read_bytes()) if path.is_file() else None
     if entry.original_sha256 is None:

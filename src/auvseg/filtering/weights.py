@@ -1,12 +1,12 @@
-"""A sampling weight a training case: suspicious cases are drawn less often instead of never.
+"""Export a sampling weight per training case: suspicious cases are drawn less often, not never.
 
     r_i = mean over the case's decisions of (rank of the suspicion - 1) / (n - 1), ties sharing their mean rank
     u_i = floor + (1 - floor) * (1 - r_i)
     w_i = u_i * N / sum_k u_k
 
-With ranks instead of values a single extreme case changes nobody else's weight, and a weight means the same for every
+Ranks are used instead of values, so an extreme case does not change other weights, and weights mean the same for every
 measure: the least suspicious case is drawn 1/floor times as often as the most suspicious one. The mean over the N
-training cases is 1. What is not scored gets the mean u of the scored cases. These are ours; the paper has no weights.
+training cases is 1. Unscored cases get the mean u of the scored ones. These weights are ours, not the paper's.
 """
 
 import json
@@ -27,7 +27,7 @@ WEIGHTS_NAME = "weights.csv"
 FORMULA = "floor + (1 - floor) * (1 - mean rank of the suspicion in [0, 1]), scaled to mean 1 over the training cases"
 
 Excluded = Literal["zero", "floor"]
-"""What a removed case gets: 0, or the smallest weight there is."""
+"""Weight of a removed case: 0, or the smallest weight."""
 
 
 def export_weights(
@@ -47,7 +47,7 @@ def export_weights(
         dataset: the data set that was scored.
         folder: the run's filter folder; the manifest lives here.
         floor: weight of the most suspicious case over that of the least suspicious one, in (0, 1].
-        excluded: `zero` never draws a removed case, `floor` as seldom as the most suspicious one.
+        excluded: `zero` never draws a removed case, `floor` draws it as rarely as the most suspicious one.
         target: the CSV file, the JSON beside it; `folder / "weights.csv"` if not given.
         dry_run: write nothing.
 
@@ -78,7 +78,7 @@ def export_weights(
 def sampling_weights(
     selection: Selection, cases: list[str], *, floor: float = 0.1, excluded: Excluded = "zero"
 ) -> pd.DataFrame:
-    """Weight of every training case, by the equation of this module.
+    """Compute the weight of every training case, by the equation of this module.
 
     Args:
         selection: the decisions.
@@ -94,7 +94,7 @@ def sampling_weights(
         UsageError: `floor` is out of range.
     """
     if not 0 < floor <= 1:
-        raise UsageError(f"the floor of the weights is above 0 and at most 1; got {floor:g}")
+        raise UsageError(f"the floor of the weights must be above 0 and at most 1; got {floor:g}")
     rank = _rank_by_case(selection.decisions).reindex(cases).to_numpy()
     scored = np.isfinite(rank)
     removed = frozenset(selection.removed)
@@ -107,7 +107,7 @@ def sampling_weights(
 
 
 def _rank_by_case(decisions: pd.DataFrame) -> pd.Series:
-    """Mean relative rank of a case's suspicions, each among those that it was compared with; 0 where alone."""
+    """Mean relative rank of a case's suspicions, each within its comparison group; 0 in a group of one."""
     known = decisions.dropna(subset="suspicion")
     groups = known.groupby(known["class_id"].fillna(-1))["suspicion"]
     relative = (groups.rank(method="average") - 1.0) / (groups.transform("size") - 1.0).clip(lower=1.0)

@@ -1,1 +1,1 @@
-"""Numbers a case and class, computed from one class map."""
+"""Measures of one class of one case, computed from its class map, label and image."""

@@ -1,9 +1,9 @@
-"""`S` of a map that never exists as a whole: slices or blocks come in any order (METHOD section 2).
+"""Compute `S` of a map that arrives in slices or blocks, in any order (METHOD section 2).
 
 The Gram matrix of the rows is a sum over columns, that of the columns a sum over rows; the smaller one is kept. A block
-that spans the whole side of that matrix is added to it and forgotten. Any other has to wait for the rest of its lines:
-each new value is multiplied with all others of its line, and no smaller state is exact. So, beside an r×r matrix a map,
-this is held:
+that spans the whole side of that matrix is added and discarded. Any other block is kept until its lines are complete:
+each value is multiplied with all others of its line, and no smaller state is exact. Apart from one r×r matrix per map,
+the memory holds:
 
     pieces                                  unfold            rows <= columns              rows > columns
     blocks over the whole row axis          any               nothing                      the map
@@ -12,12 +12,12 @@ this is held:
     slices along D                          H_DW, W_DH        nothing                      the map
     blocks in stacks that make such blocks  any               the stacks not yet complete  the stacks not yet complete
 
-in the type of the pieces. Centring takes each column's mean over the rows away, which is the block's own where rows are
-together. Where they come apart, the sums of squares of two parts with n and m rows and the means a and b unite by one
-more row, √(nm / (n + m)) (b - a) (Chan, Golub and LeVeque, The American Statistician 37, 1983): nothing is subtracted,
-so that no digits cancel.
+in the type of the pieces. Centring removes each column's mean over the rows; if a block holds all rows, that is the
+block's own mean. Otherwise the sums of squares of two parts with n and m rows and means a and b are merged by adding
+one row, √(nm / (n + m)) (b - a) (Chan, Golub and LeVeque, The American Statistician 37, 1983): nothing is subtracted,
+so no digits cancel.
 
-Gradients do not pass, and pieces that overlap are refused rather than blended: blend, or crop, before adding.
+Gradients are not supported. Overlapping pieces are refused, not blended: blend or crop before adding.
 
 Shapes: D, H, W of the whole map, d, h, w of a piece; "*maps" leading axes, such as classes; r, n as in `scale.py`.
 """
@@ -42,20 +42,20 @@ _Box = tuple[tuple[int, int], ...]
 
 @dataclass
 class _Stack:
-    """Pieces that wait for the rest of their lines, each in its place; `lacking` voxels are still zero."""
+    """Pieces whose lines are not complete yet, each in its place; `lacking` voxels are still zero."""
 
     values: Float[Tensor, "*maps d h w"]
     lacking: int
 
 
 class ScaleAccumulator:
-    """Takes a map piece by piece and gives what `semantic_scale` gives for the whole.
+    """Computes the same as `semantic_scale` from a map that is added piece by piece.
 
     Slice-wise models call `add_slice`, sliding-window models `add`. Windows may not overlap: MONAI's inferers
     need an overlap of 0 and, where the window does not divide the map, a crop of the last ones, which they shift back.
 
     Args:
-        shape: (…, D, H, W) of the whole map; the leading axes, if any, are the same in every piece.
+        shape: (…, D, H, W) of the whole map; leading axes, if any, are the same in every piece.
         unfold: as in `semantic_scale`.
         energy: as in `semantic_scale`.
         centre: as in `semantic_scale`.
@@ -111,7 +111,7 @@ class ScaleAccumulator:
     def add(self, block: Shaped[Tensor, "..."], offset: Sequence[int]) -> None:
         """Add the block (…, d, h, w) whose first voxel is `offset`, three indices into (D, H, W).
 
-        A block that has to wait is copied, so the caller may reuse its memory.
+        Blocks that are kept are copied, so the caller may reuse their memory.
 
         Raises:
             ValueError: the block does not fit into the map, overlaps what was added before, is not floating, or has
@@ -121,7 +121,7 @@ class ScaleAccumulator:
         if self._dtype not in (None, block.dtype):
             raise ValueError(f"the pieces of a map must have one type: this is {block.dtype}, others are {self._dtype}")
         box = self._box(offset, tuple(block.shape))
-        # In inference mode whatever the caller's mode is: tensors made inside it could not be changed outside.
+        # Always in inference mode: tensors made inside it cannot be changed outside.
         with torch.inference_mode(), torch.autocast(block.device.type, enabled=False):
             self._take(box, block)
         self._dtype = block.dtype
@@ -142,7 +142,7 @@ class ScaleAccumulator:
         return scale.clone()
 
     def _box(self, offset: Sequence[int], shape: tuple[int, ...]) -> _Box:
-        """Where a block lies, if it may lie there."""
+        """Return the box of a block, or raise if it does not fit."""
         if len(shape) != len(self._shape) or shape[:-3] != self._shape[:-3] or len(offset) != 3:
             raise ValueError(
                 f"a block of a map {self._shape} needs the axes (*{self._shape[:-3]}, d, h, w) and an offset of three "
@@ -160,7 +160,7 @@ class ScaleAccumulator:
         return box
 
     def _take(self, box: _Box, block: Float[Tensor, "*maps d h w"]) -> None:
-        """Fold a block at once where it holds whole lines, else let it wait for the rest of them."""
+        """Fold a block at once if it holds whole lines, else keep it until they are complete."""
         home = self._home(box)
         if home == box:
             self._fold(block)
@@ -176,7 +176,7 @@ class ScaleAccumulator:
             del self._stacks[home]
 
     def _home(self, box: _Box) -> _Box:
-        """The part of the map that can be folded by itself and holds the box: its lines over the Gram matrix's side."""
+        """The smallest part of the map that holds the box and can be folded by itself: its lines."""
         row, *columns = self._unfolding.order
         spanned = [row] if self._unfolding.by_rows else columns
         return tuple((0, self._space[axis]) if axis in spanned else box[axis] for axis in range(3))
@@ -188,7 +188,7 @@ class ScaleAccumulator:
             self._unite_means(piece)
 
     def _unite_means(self, piece: Float[Tensor, "*maps d h w"]) -> None:
-        """Add what the rows so far and those of the piece, each centred on their own mean, lack beside each other."""
+        """Merge the rows so far with those of the piece, each centred on its own mean."""
         before, new = self._rows, piece.shape[self._unfolding.order[0] - 3]
         self._rows = before + new
         for index in each_map(piece):
@@ -199,9 +199,10 @@ class ScaleAccumulator:
             self._means[index] += step * (new / self._rows)
 
     def _leftovers(self) -> Float[Tensor, "*maps d h w"]:
-        """What still waits when the map is complete: blocks whose cuts through the lines differ from line to line.
+        """Blocks that are left when the map is complete, because their cuts differ from line to line.
 
-        Columns that were folded before are zero here, and add nothing. Such rows are left out: they would be counted.
+        Columns that were folded before are zero here and add nothing. Rows that were folded are left out, because they
+        would be counted again.
         """
         first = next(iter(self._stacks.values())).values
         whole = first.new_zeros(self._shape)

@@ -1,7 +1,8 @@
-"""The label of a structure on the grid of its class map, so that no map is copied at the volume's size.
+"""Baseline measures, computed with the label resampled to the grid of the class map.
 
-A pixel of the map's grid belongs to the structure where at least half of the voxels that it covers do: those whose
-share of the plane overlaps its own, as in PyTorch's interpolation by area.
+Resampling the label, not the map, avoids copies of the volume's size. A pixel of the map's grid belongs to the
+structure if at least half of the voxels that it covers do. It covers the voxels whose share of the plane overlaps its
+own, as in PyTorch's area interpolation.
 
 Shapes: D scored planes, h, w the map's grid, H, W the volume's, r, c rows and columns of the grid.
 """
@@ -21,13 +22,13 @@ from auvseg.measures.structure import structure_of
 
 @dataclass(frozen=True)
 class LabelOnMap:
-    """Where a structure is on its map.
+    """Mask of a structure on the grid of its map.
 
     Attributes:
-        rows: of the map's grid; beyond them and `columns` is nothing of the structure.
-        columns: see `rows`.
-        inside: (r, c) of every scored plane, where the structure is and its label means something.
-        ignored: (h, w) of every scored plane, where the label is to be ignored; None where it nowhere is.
+        rows: rows of the map's grid that may hold the structure.
+        columns: columns of the map's grid that may hold it.
+        inside: (r, c) per scored plane, where the structure is and its label is not ignored.
+        ignored: (h, w) per scored plane, where the label is ignored; None if it is ignored nowhere.
     """
 
     rows: slice
@@ -37,7 +38,7 @@ class LabelOnMap:
 
 
 def label_on_map(case: MeasureInput) -> LabelOnMap | None:
-    """The label on the map's grid; None without a label, a map, or the structure. `MeasureInput.once` keeps it."""
+    """Resample the label to the map's grid; None without a label, map or structure. `MeasureInput.once` caches it."""
     structure = structure_of(case)
     if structure is None or not case.has_map:
         return None
@@ -49,7 +50,7 @@ def label_on_map(case: MeasureInput) -> LabelOnMap | None:
         found = _at_least_half(structure.on_plane(index), *windows)
         nothing = case.ignored(index)
         if nothing is not None:
-            # What is not ignored has to cover half of a pixel too.
+            # Voxels that are not ignored must cover half of a pixel too.
             nothing = ~_at_least_half(~nothing, *axes)
             found &= ~nothing[windows[0].pixels, windows[1].pixels]
         inside.append(found)
@@ -59,13 +60,13 @@ def label_on_map(case: MeasureInput) -> LabelOnMap | None:
 
 @dataclass(frozen=True)
 class _Covered:
-    """Which voxels along an axis each pixel of the map covers.
+    """The voxels that each pixel of the map covers along an axis.
 
     Attributes:
-        pixels: which pixels of the map these are.
-        first: first voxel of each.
-        stop: the one after its last.
-        sizes: how many voxels it covers; more than `stop - first` where some lie beyond a part of the volume.
+        pixels: indices of the pixels.
+        first: first voxel of each pixel.
+        stop: one after its last voxel.
+        sizes: number of voxels it covers; more than `stop - first` if some lie outside the given part of the volume.
     """
 
     pixels: slice
@@ -80,7 +81,7 @@ class _Covered:
         return cls(slice(0, new), first, stop, stop - first)
 
     def within(self, part: slice) -> "_Covered":
-        """The pixels that cover any of a part of the volume, and which of the part's voxels."""
+        """Return the pixels that cover a part of the volume, with the part's voxels that each covers."""
         low = int(np.searchsorted(self.stop, part.start, side="right"))
         high = int(np.searchsorted(self.first, part.stop, side="left"))
         pixels = slice(low, high)
@@ -107,7 +108,7 @@ def variance(case: MeasureInput) -> float | None:
         return None
     count, sum_, squares = 0, 0.0, 0.0
     for image, mask in zip(structure.image[structure.inner], structure.mask[structure.inner], strict=True):
-        # About the middle of the range, so that the difference of two sums loses no digits that matter.
+        # Centred on the middle of the range, so that the difference of two sums does not cancel digits.
         inside = image[mask].astype(np.float64) - 0.5
         count += inside.size
         sum_ += float(inside.sum())
@@ -120,13 +121,13 @@ def fisher(case: MeasureInput) -> float | None:
 
         (mu_1 - mu_0)² / (s_1² + s_0²)
 
-    None where either side has no pixel, or both are constant.
+    None if either side has no pixel or both are constant.
     """
     label = case.once(label_on_map)
     if label is None:
         return None
     whole, inside = _Moments(), _Moments()
-    # All values less one of them: the ratio is the same, a constant map is exactly 0, and few digits cancel.
+    # Subtracting one value from all keeps the ratio, makes a constant map exactly 0, and few digits cancel.
     offset = case.class_map.logits[0, 0, 0].double()
     for logits, mask, ignored in zip(case.class_map.logits, label.inside, label.ignored, strict=True):
         values = logits.double() - offset
@@ -140,7 +141,7 @@ def fisher(case: MeasureInput) -> float | None:
 
 
 def energy(case: MeasureInput) -> float | None:
-    """Mean free energy of the map inside the structure, below 0; the higher, the less the model sees there.
+    """Mean free energy of the map inside the structure, below 0; high means that the model sees little there.
 
     One class against the rest has the logits {z, 0}, so with temperature T = 1
 
@@ -161,7 +162,7 @@ def energy(case: MeasureInput) -> float | None:
 
 @dataclass
 class _Moments:
-    """Count, sum and sum of squares of values that come in parts."""
+    """Count, sum and sum of squares of values that are added in parts."""
 
     count: int = 0
     sum: float = 0.0

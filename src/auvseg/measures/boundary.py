@@ -1,6 +1,6 @@
-"""Whether label and image agree where the label ends: no model is asked, the image's own edges are.
+"""Measures of how well the label's boundary follows the image's own edges, without a model.
 
-Both look within planes, at the structure and two voxels around it, and are None without a label.
+Both work within planes, on the structure and two voxels around it, and are None without a label.
 """
 
 import math
@@ -14,8 +14,8 @@ from auvseg.measures.structure import Structure, structure_of
 def edge(case: MeasureInput) -> float | None:
     """Logarithm of the mean intensity step across the outline over that between all other neighbours near it.
 
-    Above 0 where the outline follows the image's edges; a label that is shifted, too small, too large or guessed cuts
-    through tissue, and comes down to 0 or below.
+    Above 0 if the outline follows the image's edges. A label that is shifted, too small, too large or guessed cuts
+    through tissue and falls to 0 or below.
     """
     structure = structure_of(case)
     if structure is None:

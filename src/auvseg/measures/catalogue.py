@@ -1,7 +1,7 @@
-"""Every measure's name, range, direction and scale, declared once, without the code that computes it.
+"""Name, range, direction and scale of every measure, without the code that computes it.
 
-The cohort, ranking and filtering need no more than this, so that they start without torch. `auvseg.measures.compute`
-holds the functions under the same names.
+Cohort, ranking and filtering need no more than this, so they start without torch. `auvseg.measures.compute` holds the
+functions under the same names.
 """
 
 import math
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Group = Literal["scale", "companion", "baseline", "quality", "geometry", "trivial", "cohort"]
-"""Where a measure comes from: the paper's `scale`; a `companion` on the same map; a `baseline` of METHOD section 9; the
-image's `quality`; the label's `geometry`; what is `trivial` and printed beside every claim; or, made when a table is
-read, the distance from the `cohort`."""
+"""Origin of a measure: the paper's `scale`; a `companion` on the same map; a `baseline` of METHOD section 9; image
+`quality`; label `geometry`; `trivial` ones, printed beside every claim; or the distance from the `cohort`, computed
+when a table is read."""
 
 IMAGE_OUTLIER = "image_outlier"
 LABEL_OUTLIER = "label_outlier"
@@ -19,32 +19,32 @@ OUTLIER = "outlier"
 COMBINED = "combined"
 
 AUV = "AUV"
-"""The paper's score of a case or structure. It is made of `S` and the cohort, so it is no measure."""
+"""The paper's score of a case or structure. It depends on `S` and the cohort, so it is not a measure."""
 
 Suspicious = Literal["low", "high", "both"]
-"""The suspicious end of a measure; `both`: what lies far from the cohort's median, on either side."""
+"""The suspicious end of a measure; `both`: values far from the cohort's median on either side."""
 
 Scale = Literal["linear", "multiple", "log"]
-"""How numbers are compared: by their difference (`linear`); by their ratio, for positive numbers (`multiple`); `log`:
-the number is a natural logarithm already, and people read its exponential."""
+"""How values are compared: by difference (`linear`); by ratio, for positive values (`multiple`); `log`: the value is a
+natural logarithm already, and people read its exponential."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number a case and class, with what a reader must know to use it.
+    """Declaration of a measure: one value per case and class.
 
     Attributes:
         name: its column in every table.
         group: where it comes from.
-        suspicious: which end of the range is the suspicious one, or `both`.
+        suspicious: the suspicious end of the range, or `both`.
         low: smallest possible value.
-        high: largest possible value; infinity where there is no bound.
-        needs_label: whether it compares with, or counts, the label.
-        needs_map: whether it looks at a foundation model's map.
+        high: largest possible value; infinity if unbounded.
+        needs_label: whether it uses the label.
+        needs_map: whether it uses a foundation model's map.
         summary: one line for people.
-        scale: how its numbers are compared.
-        odd_at_both_ends: whether a sentence names it at either end, although ranking by it looks at one alone. A
-            structure four times too large is as odd as one four times too small.
+        scale: how values are compared.
+        odd_at_both_ends: whether a sentence names it at either end, although ranking looks at one end only. A structure
+            four times too large is as odd as one four times too small.
     """
 
     name: str
@@ -60,22 +60,22 @@ class Measure:
 
     @property
     def needs_image(self) -> bool:
-        """Whether it looks at the image, and so depends on how its intensities are read."""
+        """Whether it uses the image, and so depends on how intensities are normalised."""
         return self.group not in ("geometry", "trivial") or self.name in ("edge", "snr")
 
     @property
     def needs_scored_planes(self) -> bool:
-        """Whether it looks at those planes of a structure that are scored, and not at all of them."""
+        """Whether it uses only the scored planes of a structure."""
         return self.needs_map or self.name == "snr"
 
     @property
     def of_farthest(self) -> bool:
-        """Whether a case is as far out as its farthest structure, instead of taking the mean over its structures."""
+        """Whether a case takes the value of its farthest structure, not the mean over its structures."""
         return self.group == "cohort"
 
     @property
     def judges_absence(self) -> bool:
-        """Whether a structure that the case lacks has a number too: that it is missing."""
+        """Whether a structure that the case lacks gets a value for being missing."""
         return self.name in (LABEL_OUTLIER, OUTLIER, COMBINED)
 
 
@@ -86,10 +86,10 @@ ScaleOn = Literal["logits", "probabilities"]
 
 @dataclass(frozen=True)
 class ScaleOptions:
-    """Which variant of the semantic perception scale is computed (METHOD section 2); the default is the paper's.
+    """Variant of the semantic perception scale (METHOD section 2); the default is the paper's.
 
     Attributes:
-        unfold: which axis of a class map becomes the rows.
+        unfold: axis of a class map that becomes the rows.
         energy: `squared` singular values (the paper) or `singular` values themselves (the authors' code).
         centre: whether column means are removed first.
         on: logits (the paper) or probabilities.
@@ -119,7 +119,7 @@ _TRIVIAL = (
     Measure(
         "volume_ml", "trivial", "low", 0.0, _INF, True, False, "volume of the labelled structure", "multiple", True
     ),
-    Measure("slices", "trivial", "low", 0.0, _INF, True, False, "planes that hold the structure", "linear", True),
+    Measure("slices", "trivial", "low", 0.0, _INF, True, False, "slices that contain the structure", "linear", True),
     Measure("snr", "trivial", "low", 0.0, _INF, False, False, "mean over noise, inside the structure or the image"),
 )
 
@@ -138,7 +138,7 @@ _QUALITY = (
     ),
     Measure("sharpness", "quality", "low", -_INF, _INF, False, False, "power of fine over coarse detail, log", "log"),
     Measure(
-        "through_plane", "quality", "low", -_INF, _INF, False, False, "steps between over within planes, log", "log"
+        "through_plane", "quality", "low", -_INF, _INF, False, False, "steps between slices over within, log", "log"
     ),
     Measure(
         "anisotropy", "quality", "both", -_INF, _INF, False, False, "detail along rows over along columns, log", "log"
@@ -164,17 +164,17 @@ _GEOMETRY = (
     ),
     Measure("parts", "geometry", "high", 1.0, _INF, True, False, "connected parts"),
     Measure("largest_part", "geometry", "low", 0.0, 1.0, True, False, "share of the voxels in the largest part"),
-    Measure("gaps", "geometry", "high", 0.0, _INF, True, False, "planes left out between the first and the last"),
+    Measure("gaps", "geometry", "high", 0.0, _INF, True, False, "slices skipped between the first and the last"),
     Measure("extent_mm", "geometry", "both", 0.0, _INF, True, False, "diagonal of the bounding box"),
     Measure(
         "elongation", "geometry", "both", 0.0, _INF, True, False, "longest over shortest side of the box, log", "log"
     ),
     Measure("compactness", "geometry", "both", 0.0, 1.0, True, False, "sphericity of the surface"),
-    Measure("raggedness", "geometry", "high", 0.0, 1.0, True, False, "1 - Dice of planes that follow each other"),
+    Measure("raggedness", "geometry", "high", 0.0, 1.0, True, False, "1 - Dice of consecutive slices"),
     Measure(
         "roughness", "geometry", "high", 0.0, _INF, True, False, "length of the outline over that of the smoothed one"
     ),
-    Measure("abruptness", "geometry", "high", 0.0, 1.0, True, False, "area of the end planes over the largest area"),
+    Measure("abruptness", "geometry", "high", 0.0, 1.0, True, False, "area of the end slices over the largest area"),
     Measure(
         "share", "geometry", "both", -_INF, _INF, True, False, "volume over that of all other structures, log", "log"
     ),
@@ -191,12 +191,12 @@ COHORT_MEASURES = (
     Measure(OUTLIER, "cohort", "high", 0.0, _INF, False, False, "distance from the cohort in image and label together"),
     Measure(COMBINED, "cohort", "high", -_INF, _INF, True, False, "all of them, weighted by what found planted faults"),
 )
-"""Measures that need all cases: made when a table is read, never recorded."""
+"""Measures that need all cases: computed when a table is read, never recorded."""
 
 _CASE = (*_MAP, *_QUALITY, *_GEOMETRY, *_TRIVIAL)
 
 CASE_MEASURES: tuple[str, ...] = tuple(measure.name for measure in _CASE)
-"""Names of the measures that a case has by itself; these alone are computed while scoring."""
+"""Names of the measures of a single case; only these are computed while scoring."""
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in (*_CASE, *COHORT_MEASURES)}
 """Every measure by name, in the order of the tables' columns."""

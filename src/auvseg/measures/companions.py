@@ -1,9 +1,9 @@
-"""Measures that stand beside the semantic perception scale and cost nothing beyond the same class map.
+"""Companion measures: computed from the same class map as the semantic perception scale, at no extra cost.
 
-METHOD section 8 shows that on LiteMedSAM these react to label errors and image noise more reliably than `S` does; they
-are ours, not the paper's. Each takes a `MeasureInput` and returns None where it is not defined. None of them judges:
-a direction stands in `catalogue.py`, and how far to trust it depends on the extractor and the data. "Logit" is that of
-the class against everything else (`MeasureInput.odds`).
+METHOD section 8 shows that on LiteMedSAM they react to label errors and image noise more reliably than `S` does; they
+are ours, not the paper's. Each takes a `MeasureInput` and returns None if it is not defined. Directions are declared in
+`catalogue.py`; how far to trust them depends on the extractor and the data. "Logit" means the logit of the class
+against everything else (`MeasureInput.odds`).
 """
 
 from auvseg.measures.inputs import MeasureInput
@@ -14,7 +14,7 @@ from auvseg.measures.planes import overlaps
 def agreement(case: MeasureInput) -> float | None:
     """Dice of the model's own mask (logit > 0 on the volume's grid) with the label, over the scored planes, in [0, 1].
 
-    Voxels of nnU-Net's ignore label do not count. None without a label, or where neither mask holds a voxel.
+    Voxels of nnU-Net's ignore label do not count. None without a label, or if both masks are empty.
     """
     if not case.has_label:
         return None
@@ -43,8 +43,8 @@ def confidence(case: MeasureInput) -> float | None:
 def boundary_entropy(case: MeasureInput) -> float | None:
     """Binary entropy of the probabilities, summed over all pixels and divided by the predicted ones, in nats.
 
-    The sum is carried by the band around the boundary, so the value grows with the band's width relative to the
-    structure's size: compare it within a class, not between classes. None where the model's mask is empty.
+    The sum is dominated by the band around the boundary, so the value grows with the band's width relative to the
+    structure's size: compare it within a class, not between classes. None if the model's mask is empty.
     """
     sums = case.once(map_sums)
     inside = int(sums.inside.sum())
@@ -52,7 +52,7 @@ def boundary_entropy(case: MeasureInput) -> float | None:
 
 
 def predicted_iou(case: MeasureInput) -> float | None:
-    """Mean over the planes of the model's own estimate of its mask's IoU; None where the model gives none.
+    """Mean over the planes of the IoU that the model predicts for its mask; None if the model predicts none.
 
     About [0, 1]; the head is a regression and may leave that range.
     """

@@ -1,4 +1,4 @@
-"""The functions behind the catalogue's names."""
+"""Compute measures by their name in the catalogue."""
 
 import math
 from collections.abc import Sequence
@@ -46,19 +46,19 @@ FUNCTIONS: dict[str, MeasureFunction] = {
     "slices": trivial.slices,
     "snr": trivial.snr,
 }
-"""Every measure but `S`, which has options of its own."""
+"""Every measure except `S`, which has options of its own."""
 
 
 def scale(case: MeasureInput, options: ScaleOptions) -> float | None:
-    """Semantic perception scale of the class map (METHOD section 2), in [0, 1]; None where it has none."""
+    """Semantic perception scale of the class map (METHOD section 2), in [0, 1]; None if it is not defined."""
     value = case.once(CoreOf(options)).scale(options)
     return value if math.isfinite(value) else None
 
 
 def compute_measures(case: MeasureInput, names: Sequence[str], options: ScaleOptions) -> dict[str, float | None]:
-    """The named measures of one class of one case.
+    """Compute the named measures of one class of one case.
 
-    A value is missing (None) where it is not finite, or needs a map or a label that is not there.
+    A value is None if it is not finite, or needs a map or a label that is missing.
     """
     values = {name: _value(case, name, options) for name in names}
     return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}

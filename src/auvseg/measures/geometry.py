@@ -1,7 +1,7 @@
-"""Shape and place of a label: what an annotator's slip leaves behind, whatever the image shows.
+"""Measures of a label's shape and position, independent of the image: they reveal slips of the annotator.
 
-All are None without a label. Sizes are in mm, so that resampling changes little; counts of planes are counts. Few of
-these numbers are wrong by themselves: a case is compared with the same structure in the other cases.
+All are None without a label. Sizes are in mm, so resampling changes little; planes are counted. Few values are wrong by
+themselves: a case is compared with the same structure in the other cases.
 """
 
 import math
@@ -19,11 +19,11 @@ from auvseg.shapes import MaskArray
 _EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 _HALF_OF_25 = 12
 _MAX_LABELLED = 1 << 23
-"""Voxels in which parts are counted: of larger boxes every n-th row and column is looked at."""
+"""Most voxels in which parts are counted; larger boxes are subsampled, every n-th row and column."""
 
 
 def parts(case: MeasureInput) -> float | None:
-    """Number of connected parts (26 neighbours) of the whole structure."""
+    """Number of connected components (26 neighbours) of the whole structure."""
     sizes = case.once(_part_sizes)
     return float(sizes.size) if sizes.size else None
 
@@ -68,9 +68,9 @@ def compactness(case: MeasureInput) -> float | None:
 
 
 def raggedness(case: MeasureInput) -> float | None:
-    """Mean of 1 - Dice between the structure's outlines on planes that follow each other, in [0, 1].
+    """Mean of 1 - Dice between the structure on consecutive planes, in [0, 1].
 
-    None for a single plane. A plane left out in between counts as nothing in common.
+    None for a single plane. A skipped plane counts as no overlap.
     """
     structure = structure_of(case)
     if structure is None or len(structure.areas) < 2:
@@ -83,10 +83,10 @@ def raggedness(case: MeasureInput) -> float | None:
 
 
 def roughness(case: MeasureInput) -> float | None:
-    """Length of the structure's outlines in its planes over that of the smoothed outlines, above 0; smooth is about 1.
+    """Length of the outlines in the planes over that of the smoothed outlines, above 0; about 1 if smooth.
 
-    Lengths are counted in pixel sides. Smoothed: what most of the 5×5 pixels around a pixel say (a median filter). None
-    where nothing so thin is left of the structure.
+    Lengths are counted in pixel sides. Smoothing is a 5×5 median filter. None if the filter removes the whole, thin
+    structure.
     """
     structure = structure_of(case)
     if structure is None:
@@ -99,7 +99,7 @@ def roughness(case: MeasureInput) -> float | None:
 
 
 def abruptness(case: MeasureInput) -> float | None:
-    """Mean area of the first and the last plane over the largest area, in (0, 1]: most organs taper off."""
+    """Mean area of the first and the last plane over the largest area, in (0, 1]; low for organs that taper off."""
     structure = structure_of(case)
     if structure is None:
         return None
@@ -108,7 +108,7 @@ def abruptness(case: MeasureInput) -> float | None:
 
 
 def share(case: MeasureInput) -> float | None:
-    """Logarithm of the structure's volume over that of everything else that is labelled; None where nothing else is."""
+    """Logarithm of the structure's volume over that of all other labelled structures; None if there are no others."""
     others = _others(case)
     if others is None or not case.volume_voxels:
         return None
@@ -116,7 +116,7 @@ def share(case: MeasureInput) -> float | None:
 
 
 def contact(case: MeasureInput) -> float | None:
-    """Share of the structure's surface, by voxel faces, behind which lies another labelled structure; in [0, 1]."""
+    """Share of the structure's voxel faces that touch another labelled structure, in [0, 1]."""
     structure = structure_of(case)
     if structure is None:
         return None
@@ -127,25 +127,25 @@ def contact(case: MeasureInput) -> float | None:
 
 
 def offset_z_mm(case: MeasureInput) -> float | None:
-    """How far the structure's centre lies above that of everything else labelled, in mm; of the image if alone.
+    """Height of the structure's centre above that of all other labels, in mm; above the image's centre if alone.
 
-    With its sign, and an axis at a time: the distance alone is the same for two structures that were swapped.
+    Signed, one axis at a time: the plain distance would be the same for two structures that were swapped.
     """
     return _offset_mm(case, 0)
 
 
 def offset_y_mm(case: MeasureInput) -> float | None:
-    """The same towards the front: anterior is positive."""
+    """The same offset towards the front: anterior is positive."""
     return _offset_mm(case, 1)
 
 
 def offset_x_mm(case: MeasureInput) -> float | None:
-    """The same towards the patient's right."""
+    """The same offset towards the patient's right."""
     return _offset_mm(case, 2)
 
 
 def _part_sizes(case: MeasureInput) -> Int64[np.ndarray, "N"]:
-    """Voxels of every connected part; of a large box some rows and columns are left out, the same share of each."""
+    """Voxels of every connected part; in a large box rows and columns are subsampled alike."""
     structure = structure_of(case)
     if structure is None:
         return np.zeros(0, dtype=np.int64)
@@ -166,7 +166,7 @@ def _touching(mask: MaskArray, others: MaskArray, axis: int) -> int:
 
 
 def _others(case: MeasureInput) -> Weighted | None:
-    """Voxels and centre in mm of everything labelled but this class and what is to be ignored."""
+    """Voxels and centre in mm of everything labelled except this class and the ignore label."""
     not_theirs = {*case.values, case.whole.ignore_value}
     return _united([found for value, found in case.whole.once(centroids_mm).items() if value not in not_theirs])
 

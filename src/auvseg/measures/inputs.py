@@ -1,7 +1,7 @@
-"""What a measure may look at: one class of one case, its map, its label and the image around it.
+"""Inputs of a measure: one class of one case with its map, its label and the image.
 
-What does not depend on the class stands in a `WholeCase` that all classes share, and is computed once. Nothing here
-copies a volume for a class: a structure is looked at in its bounding box.
+Whatever does not depend on the class is in a `WholeCase`, which all classes share, and is computed once. No volume is
+copied for a class: a structure is viewed in its bounding box.
 """
 
 import math
@@ -27,10 +27,10 @@ OwnT = TypeVar("OwnT", bound="_Remembering")
 
 
 class _Remembering:
-    """Remembers what was computed of it."""
+    """Caches what is computed from it."""
 
     def once(self: OwnT, compute: Callable[[OwnT], T]) -> T:
-        """What a function makes of this; computed for the first measure that asks, then remembered."""
+        """Return the result of a function of this object; computed on the first call, then cached."""
         known: dict[Any, Any] = self.__dict__.setdefault("_known", {})
         if compute not in known:
             known[compute] = compute(self)
@@ -40,14 +40,14 @@ class _Remembering:
 
 @dataclass(frozen=True, eq=False)
 class WholeCase(_Remembering):
-    """What all classes of a case share.
+    """The data that all classes of a case share.
 
     Attributes:
-        image: (D, H, W) intensities in [0, 1], normalised as the run's configuration says.
-        label: (D, H, W) label values; None where there is none or it must not be used.
+        image: (D, H, W) intensities in [0, 1], normalised as configured.
+        label: (D, H, W) label values; None if there is no label or it must not be used.
         spacing_mm: voxel size along (D, H, W).
         ignore_value: nnU-Net's ignore label.
-        axes_mm: of a sheared grid the steps along D, H and W; None where they are perpendicular.
+        axes_mm: steps along D, H and W of a sheared grid; None if the axes are perpendicular.
     """
 
     image: ImageArray
@@ -58,12 +58,12 @@ class WholeCase(_Remembering):
 
     @property
     def voxel_mm3(self) -> float:
-        """Volume of a voxel."""
+        """Volume of a voxel, in mm³."""
         return math.prod(self.spacing_mm) if self.axes_mm is None else abs(float(np.linalg.det(self.axes_mm)))
 
     @property
     def faces_mm2(self) -> tuple[float, float, float]:
-        """Areas of a voxel's faces across D, H and W."""
+        """Areas of a voxel's faces across D, H and W, in mm²."""
         if self.axes_mm is None:
             depth, height, width = (self.voxel_mm3 / step for step in self.spacing_mm)
         else:
@@ -92,13 +92,13 @@ class WholeCase(_Remembering):
 
 @dataclass(frozen=True, eq=False)
 class MeasureInput(_Remembering):
-    """Everything that is known of one class of one case.
+    """One class of one case, as measures see it.
 
     Attributes:
         class_map: the foundation model's map of the class; its planes are the scored ones.
-        whole: what all classes of the case share.
-        values: the label values of the class; empty where no label is used.
-        volume_voxels: voxels of the class in the whole case; None where no label is used.
+        whole: data shared by all classes of the case.
+        values: label values of the class; empty if no label is used.
+        volume_voxels: voxels of the class in the whole case; None if no label is used.
     """
 
     class_map: ClassMap
@@ -113,7 +113,7 @@ class MeasureInput(_Remembering):
 
     @property
     def has_map(self) -> bool:
-        """Whether the extractor made a map: `none` makes maps without a pixel."""
+        """Whether there is a map: the extractor `none` makes maps without pixels."""
         return self.class_map.logits.numel() > 0
 
     @property
@@ -123,16 +123,16 @@ class MeasureInput(_Remembering):
 
     @property
     def odds(self) -> Float[Tensor, "D h w"]:
-        """(D, h, w) logits of the class against everything else: above 0 is the model's own mask."""
+        """(D, h, w) logits of the class against everything else; above 0 is the model's own mask."""
         return self.class_map.logits if self.class_map.odds is None else self.class_map.odds
 
     @cached_property
     def probabilities(self) -> Float[Tensor, "D h w"]:
-        """(D, h, w) sigmoid of `odds`, in [0, 1]; computed once for all measures."""
+        """(D, h, w) sigmoid of `odds`, in [0, 1]; cached."""
         return torch.sigmoid(self.odds)
 
     def ignored(self, index: int) -> Bool[np.ndarray, "H W"] | None:
-        """Where the label of a plane is to be ignored; None where nothing is, or without a label."""
+        """Mask of ignored voxels on a plane; None if nothing is ignored, or without a label."""
         if self.whole.label is None or self.whole.ignore_value is None:
             return None
         found = self.whole.label[index] == self.whole.ignore_value
@@ -140,7 +140,7 @@ class MeasureInput(_Remembering):
 
     @cached_property
     def box(self) -> Region | None:
-        """The tight box around the class in the whole volume; None without a label, or where the label lacks it."""
+        """The tight box around the class in the whole volume; None without a label, or if the label lacks the class."""
         found = [self.whole.boxes[value] for value in self.values if value in self.whole.boxes]
         if not found:
             return None
@@ -150,16 +150,16 @@ class MeasureInput(_Remembering):
 
 
 MeasureFunction = Callable[[MeasureInput], float | None]
-"""Computes one measure; None means that it is not defined for this input."""
+"""Computes one measure; None if it is not defined for this input."""
 
 
 def is_class(label: Int32[np.ndarray, "..."], values: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
-    """Where a label, or a part of one, has one of the values."""
+    """Mask the voxels of a label that have one of the values."""
     return label == values[0] if len(values) == 1 else np.isin(label, values)
 
 
 def grown(box: Region, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Region:
-    """A box with so many more voxels on either side of each axis, cut at the volume's borders."""
+    """Grow a box by a number of voxels on either side of each axis, clipped to the volume."""
     first, second, third = (
         slice(max(part.start - more, 0), min(part.stop + more, size))
         for part, more, size in zip(box, margin, shape, strict=True)

@@ -1,4 +1,4 @@
-"""The matrix from which S of a class map and its planes' shares are both made: computed once a class."""
+"""The core of a class map: the matrix from which both S and the shares of its planes are computed."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from auvseg.measures.unfolding import Unfolding
 
 @dataclass(frozen=True)
 class MapCore:
-    """What is kept of a map.
+    """The core of a map.
 
     Attributes:
-        core: (n, n) the Gram matrix of the map's shorter side, of which `fold` leaves parts empty,
-            or with energy `singular` a triangle T with TᵀT that matrix; where the map is.
-        unfolding: the matrix that the map became.
-        depth: planes of the map.
-        dtype: of the map.
+        core: (n, n) Gram matrix of the map's shorter side, parts of which `fold` leaves empty; with energy `singular`
+            a triangle T such that TᵀT is that matrix. On the map's device.
+        unfolding: how the map becomes a matrix.
+        depth: number of planes.
+        dtype: type of the map.
     """
 
     core: Float64[Tensor, "n n"]
@@ -31,21 +31,21 @@ class MapCore:
     dtype: torch.dtype
 
     def scale(self, options: ScaleOptions) -> float:
-        """S, as `semantic_scale` gives it: NaN where the map has none."""
+        """S, as in `semantic_scale`; NaN if the map has none."""
         found = scale_of(shares(self.core, options.energy), torch.nan)
         return float(found.to(torch.promote_types(self.dtype, torch.float32)))
 
     def gram(self, options: ScaleOptions) -> Float64[Tensor, "n n"]:
-        """The Gram matrix whole, on the processor; whatever the energy, its eigenvalues are σ²."""
+        """The full Gram matrix, on the CPU; its eigenvalues are σ² whatever the energy."""
         core = self.core.cpu()
         return core.T @ core if options.energy == "singular" else core.tril() + core.tril(-1).T
 
 
 def core_of(maps: Float[Tensor, "D H W"], options: ScaleOptions) -> MapCore:
-    """The core of one map.
+    """Compute the core of one map.
 
     Args:
-        maps: logits or probabilities, as `options.on` says.
+        maps: logits or probabilities, according to `options.on`.
         options: the variant of S.
 
     Raises:
@@ -58,10 +58,10 @@ def core_of(maps: Float[Tensor, "D H W"], options: ScaleOptions) -> MapCore:
 
 @dataclass(frozen=True)
 class CoreOf:
-    """For `MeasureInput.once`: the core of a class's map in one variant of S."""
+    """Function for `MeasureInput.once`: the core of a class map in one variant of S."""
 
     options: ScaleOptions
 
     def __call__(self, case: MeasureInput) -> MapCore:
-        """The core of the class's map."""
+        """Compute the core of the class map."""
         return core_of(case.class_map.logits if self.options.on == "logits" else case.probabilities, self.options)

@@ -1,8 +1,7 @@
-"""Sums over the pixels of every plane of a class map: all that the companions need, in one walk through the map.
+"""Per-plane sums over a class map: everything that the companion measures need, in one pass.
 
-On a processor a map is walked through plane by plane, which stays in the cache, with NumPy, which compares and counts
-in a fraction of PyTorch's time; on an accelerator in large parts. Sums are in float64, and none depends on how many
-threads there are.
+On a CPU the map is processed plane by plane, which stays in the cache, with NumPy, which compares and counts much
+faster than PyTorch; on an accelerator in large parts. Sums are in float64 and do not depend on the number of threads.
 
 Shapes: D planes, h, w the map's grid, n planes of a part.
 """
@@ -20,15 +19,15 @@ STABILITY_OFFSET = 2.0
 """Logit offset of the stability score."""
 
 _DEVICE_PART = 1 << 24
-"""Pixels that are looked at together on an accelerator."""
+"""Pixels that are processed together on an accelerator."""
 
 _MAX_LOGIT = 80.0
-"""Where e^-z comes near the smallest numbers of float32, which take many times as long to compute with."""
+"""Beyond this, e^-z approaches the denormal numbers of float32, which are many times slower."""
 
 
 @dataclass(frozen=True)
 class MapSums:
-    """Of each plane of the logits of the class against everything else.
+    """Sums for each plane, over the logits of the class against everything else.
 
     Attributes:
         inside: (D,) pixels of the model's own mask (logit > 0).
@@ -46,7 +45,7 @@ class MapSums:
 
 
 def map_sums(case: MeasureInput) -> MapSums:
-    """The sums of a class's map; `MeasureInput.once` keeps them."""
+    """Compute the sums of a class map; `MeasureInput.once` caches them."""
     odds = case.odds
     if odds.device.type == "cpu":
         found = np.stack([_sums_of_plane(plane) for plane in odds.numpy()], axis=1)
@@ -58,7 +57,7 @@ def map_sums(case: MeasureInput) -> MapSums:
 
 
 def total(values: Shaped[Tensor, "*n h w"]) -> Float64[Tensor, "*n"]:
-    """Sums over rows and columns in float64, the same whatever the number of threads: a row is never divided."""
+    """Sum over rows and columns in float64; a row is never divided, so the number of threads does not matter."""
     return values.sum(-1, dtype=torch.float64).sum(-1)
 
 
@@ -78,7 +77,7 @@ def _sums_of_plane(logits: Float32[np.ndarray, "h w"]) -> Float64[np.ndarray, "5
 
 
 def _sums_on_device(logits: Float32[Tensor, "n h w"]) -> Float64[Tensor, "5 n"]:
-    """The same of several planes at once."""
+    """The same for several planes at once."""
     inside = logits > 0
     distance = logits.abs().clamp_max_(_MAX_LOGIT)
     odds = torch.exp(-distance)

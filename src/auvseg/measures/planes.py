@@ -1,11 +1,10 @@
-"""What each plane of a class map contributes: where a case's numbers come from, for a person who looks at it.
+"""Contribution of each plane to the measures of a case, for display.
 
 The semantic perception scale is a sum over directions, and every direction is spread over the planes:
 
     S = Σ_d s_d,    s_d = Σ_j u_dj² · (-p_j log p_j) / log r,    Z = U Σ Vᵀ with a plane a row,  Σ_d u_dj² = 1
 
-so that S is divided among the planes without a rest (ours, not the paper's). The companions are simply taken a plane at
-a time.
+so S is divided among the planes without a remainder (ours, not the paper's). Companions are computed plane by plane.
 
 Shapes: D scored planes, h, w the map's grid, H, W the volume's, r directions.
 """
@@ -29,11 +28,11 @@ from auvseg.measures.structure import structure_of
 
 @dataclass(frozen=True)
 class PlaneShares:
-    """Where S comes from.
+    """Spectrum of a map, and how S is divided among its planes.
 
     Attributes:
-        spectrum: (r,) the distribution p_j, descending; NaN where the map has no scale.
-        scale: (D,) what each plane contributes to S; NaN where the map has no scale, or where its rows are no planes.
+        spectrum: (r,) distribution p_j, descending; NaN if the map has no scale.
+        scale: (D,) contribution of each plane to S; NaN if the map has no scale, or if its rows are not planes.
     """
 
     spectrum: Float64[np.ndarray, "r"]
@@ -44,7 +43,7 @@ def scale_by_plane(found: MapCore, options: ScaleOptions) -> PlaneShares:
     """Divide S among the planes.
 
     Args:
-        found: the core of a map in this variant of S.
+        found: core of a map in this variant of S.
         options: the variant.
     """
     gram = found.gram(options)
@@ -66,9 +65,9 @@ def scale_by_plane(found: MapCore, options: ScaleOptions) -> PlaneShares:
 
 
 def own_mask(case: MeasureInput) -> UInt8[np.ndarray, "D bytes"]:
-    """The model's own mask (logit > 0) on the volume's grid: (D, ceil(H·W / 8)) bits, a plane a row.
+    """The model's own mask (logit > 0) on the volume's grid: (D, ceil(H·W / 8)) packed bits, one row per plane.
 
-    `MeasureInput.once` keeps it: a measure and whoever shows the case need the same.
+    `MeasureInput.once` caches it, since both a measure and the view of the case need it.
     """
     shape = case.whole.image.shape[1:]
     # Plane by plane: a whole structure upsampled at once can be larger than everything else in memory.
@@ -82,12 +81,12 @@ def _on_volume(plane: Float[Tensor, "h w"], shape: tuple[int, ...]) -> Float[Ten
 
 
 def unpack_plane(bits: UInt8[np.ndarray, "bytes"], height: int, width: int) -> Bool[np.ndarray, "H W"]:
-    """A plane of `own_mask`."""
+    """Unpack one plane of `own_mask`."""
     return np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
 
 
 def overlaps(case: MeasureInput) -> tuple[tuple[int, int], ...]:
-    """On every scored plane: voxels in both masks, the label's and the model's, and the sum of both masks' voxels.
+    """Count, per scored plane, the voxels in both the label and the model's mask, and the sum of both masks' voxels.
 
     Voxels of nnU-Net's ignore label do not count. Empty without a label.
     """

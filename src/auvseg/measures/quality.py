@@ -1,10 +1,10 @@
 """Image quality without a reference: noise, blur, thick slices, ghosts, spikes, shading, blank and clipped parts.
 
-All are measured on the normalised image, and none looks at the label: they are the same for every class of a case and
-computed once. What is measured within planes is measured on at most `VOXELS` of them, evenly spaced, so that a
-thousand-plane CT takes seconds. No number says what is good: a case is compared with the cohort, scanned alike.
+All work on the normalised image without the label, so they are the same for every class of a case and computed once.
+In-plane measures use evenly spaced planes, at most `VOXELS` in all, so a thousand-plane CT takes seconds. No value is
+good or bad by itself: a case is compared with the cohort, scanned alike.
 
-Each returns None where the planes are too small for it or hold no variation at all.
+Each returns None if the planes are too small or hold no variation at all.
 """
 
 import math
@@ -18,20 +18,20 @@ from auvseg.measures.inputs import MeasureInput, WholeCase
 from auvseg.measures.trivial import MINIMUM_SIDE, noise_of_plane
 
 VOXELS = 1 << 23
-"""Voxels that the in-plane measures look at: 32 planes of a CT, every plane of a small MRI."""
+"""Most voxels that the in-plane measures use: 32 planes of a CT, every plane of a small MRI."""
 
 _MIN_SIDE = 8
-"""Rows and columns below which a plane has no spectrum worth the name."""
+"""Fewest rows and columns for which a plane has a usable spectrum."""
 
 _FINE = (0.2, 0.35)
 _COARSE = (0.05, 0.15)
-"""Spatial frequencies in cycles a voxel; the finest are left out, since noise rules there."""
+"""Spatial frequencies in cycles a voxel; the finest are left out, since noise dominates there."""
 
 _BLOCKS = 6
 """Blocks along each axis for the shading of an image."""
 
 _DARK = 0.05
-"""Below this the image is taken for air, which no coil shades."""
+"""Voxels below this are taken for air and left out."""
 
 
 def noise(case: MeasureInput) -> float | None:
@@ -67,7 +67,7 @@ def through_plane(case: MeasureInput) -> float | None:
 def anisotropy(case: MeasureInput) -> float | None:
     """Logarithm of the mean second difference along the rows' axis over that along the columns'.
 
-    A ghosting or moving patient changes one of the two axes, whichever the phase was encoded along.
+    Ghosting and motion change only one of the two axes, the phase-encoding direction.
     """
     return case.whole.once(_anisotropy)
 
@@ -75,13 +75,13 @@ def anisotropy(case: MeasureInput) -> float | None:
 def spike(case: MeasureInput) -> float | None:
     """Logarithm of the largest spectral coefficient of any plane over the geometric mean of its neighbours.
 
-    A single wrong point of k-space is a stripe pattern over the whole plane.
+    A single wrong point in k-space makes a stripe pattern over the whole plane.
     """
     return case.whole.once(_spike)
 
 
 def shading(case: MeasureInput) -> float | None:
-    """Coefficient of variation of the mean intensities of 6×6×6 blocks, air left out: a coil's bias field raises it."""
+    """Coefficient of variation of the mean intensities of 6×6×6 blocks, without air; a coil's bias field raises it."""
     return case.whole.once(_shading)
 
 
@@ -96,7 +96,7 @@ def clipped(case: MeasureInput) -> float | None:
 
 
 def some_planes(whole: WholeCase) -> Float32[np.ndarray, "P H W"]:
-    """Evenly spaced planes of the image, at most `VOXELS` in all and at least one."""
+    """Return evenly spaced planes of the image, at most `VOXELS` voxels in all and at least one plane."""
     depth, height, width = whole.image.shape
     return whole.image[_evenly(depth, max(VOXELS // (height * width), 1))]
 
@@ -113,9 +113,9 @@ def _noise_by_plane(whole: WholeCase) -> Float64[np.ndarray, "D"] | None:
 
 
 def _spectra(whole: WholeCase) -> Float32[np.ndarray, "P H K"] | None:
-    """Magnitude of the 2D spectrum of each of some planes, its mean removed and its edges faded out by a Hann window.
+    """Magnitude of the 2D spectrum of sampled planes, after removing the mean and applying a Hann window.
 
-    Without the window the jump from one border to the opposite one would fill the axes of k-space.
+    Without the window the jump between opposite borders would fill the axes of k-space.
     """
     planes = some_planes(whole)
     _, height, width = planes.shape
@@ -178,7 +178,7 @@ def _isolation(magnitude: Float32[np.ndarray, "H K"]) -> float | None:
     size = 7
     around = ndimage.uniform_filter(logarithm, size, mode="nearest") * (size * size)
     inner = ndimage.uniform_filter(logarithm, 3, mode="nearest") * 9
-    # The Hann window spreads a point over its 3×3 neighbours: they are left out of what it is compared with.
+    # The Hann window spreads a point over its 3×3 neighbours, so it is compared with points farther away.
     return float((logarithm - (around - inner) / (size * size - 9)).max())
 
 

@@ -2,10 +2,10 @@
 
     p_j = σ_j² / Σ_k σ_k²           S = -Σ_j p_j log p_j / log r,   r = min(rows, columns) of the unfolded map
 
-The squared singular values of a matrix are the eigenvalues of its Gram matrix: one product in float64 and one small
-symmetric eigenproblem replace the SVD. The gradient is written out (`spectrum.py`), so that no eigenvector is
-differentiated. The paper's ε in the denominator is taken to its limit 0: a map without energy has no scale, so nothing
-is ever divided by 0, and `S` does not depend on the map's unit. Sums over classes, and AUV, are not here.
+The squared singular values of a matrix are the eigenvalues of its Gram matrix, so one product in float64 and one small
+symmetric eigenproblem replace the SVD. The gradient is analytic (`spectrum.py`); no eigenvector is differentiated. The
+paper's ε in the denominator is taken to its limit 0: a map without energy has no scale, so there is no division by 0
+and `S` does not depend on the map's unit. Sums over classes and AUV are not computed here.
 
 Shapes: D depth, H height, W width; "*maps" any leading axes, such as batch and class; r directions; n = r.
 """
@@ -35,25 +35,25 @@ def semantic_scale(
     """How evenly the singular-value energy of every map is spread, in [0, 1] (METHOD section 2).
 
     0: one direction holds all energy; 1: all r directions hold the same. A map whose row axis has length 1 (D = 1 with
-    `D_HW`) is a plane and unfolds into its two other axes, H×W. Where a single row or a single column is all there
-    is, one direction holds all energy: scale 0.
+    `D_HW`) is a plane and unfolds into its two other axes, H×W. If there is only a single row or column, one direction
+    holds all energy: scale 0.
 
     Args:
         maps: (…, D, H, W) class maps of any floating type and layout.
-        unfold: which axis becomes the rows, the other two the columns.
+        unfold: the axis that becomes the rows; the other two become the columns.
         energy: `squared` singular values (the paper), or `singular` values plus 1e-6 (the authors' code); the latter
             depends on the maps' unit and takes about three times as long.
         centre: remove from every column its mean over the rows first (`D_HW`: from every pixel its mean along depth).
             The rows are then observations and the columns variables, so that the energies are the variances of a
             principal component analysis of the depth rows: the paper's motivation; its equations and code do not
             centre. One direction is lost, so that S stays below 1 where rows are the shorter side.
-        missing: what a map without a scale gets: one that is zero throughout (an absent class), has no energy left
-            after centring, or holds a value that is not finite (in float64: whose square is not).
+        missing: value for a map without a scale: one that is zero throughout (an absent class), has no energy left
+            after centring, or holds a value that is not finite (in float64: whose square is not finite).
 
     Returns:
-        (…) float32, or float64 for float64 maps. Differentiable once; a missing map gets a gradient of zero. Computed
-        in float64 whatever the maps' type, outside autocast, in blocks: beside one r×r matrix a map, the extra memory
-        is a few megabytes (or one float64 map, where rows outnumber columns).
+        (…) float32, or float64 for float64 maps. Differentiable once; a missing map gets a gradient of zero. Always
+        computed in float64, outside autocast, in blocks: apart from one r×r matrix per map, the extra memory is a few
+        megabytes (or one float64 map if rows outnumber columns).
 
     Raises:
         ValueError: fewer than three axes, an empty axis, a type that is not floating, or an unknown name.
@@ -73,7 +73,7 @@ def semantic_scale(
 def energy_spectrum(
     maps: Shaped[Tensor, "..."], *, unfold: Unfold = "D_HW", energy: Energy = "squared", centre: bool = False
 ) -> Float64[Tensor, "..."]:
-    """The distribution `p_j` behind `semantic_scale`: (…, r), descending, summing to 1.
+    """Compute the distribution `p_j` behind `semantic_scale`: (…, r), descending, summing to 1.
 
     Arguments and errors are those of `semantic_scale`. A map without a scale is NaN throughout. No gradient.
     """
@@ -84,7 +84,7 @@ def energy_spectrum(
 
 
 def each_map(maps: Shaped[Tensor, "*maps D H W"]) -> Iterator[tuple[int, ...]]:
-    """The index of every map. Views by index spare the copy that `flatten` makes of `logits[:, 1:]`."""
+    """Yield the index of every map. Indexing gives views; `flatten` would copy `logits[:, 1:]`."""
     return itertools.product(*map(range, maps.shape[:-3]))
 
 
@@ -112,7 +112,7 @@ def _cores(
 def map_cores(
     maps: Float[Tensor, "*maps D H W"], unfolding: Unfolding, energy: Energy, centre: bool
 ) -> Float64[Tensor, "*maps n n"]:
-    """The core (`spectrum.fold`) of every map, without gradient.
+    """Compute the core (`spectrum.fold`) of every map, without gradient.
 
     Raises:
         ValueError: the values are not floating.
@@ -123,7 +123,7 @@ def map_cores(
 
 
 class _Scale(torch.autograd.Function):
-    """`S` of every map, keeping for the gradient the maps themselves and one r×r matrix each."""
+    """`S` of every map; keeps the maps and one r×r matrix each for the gradient."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, unfolding: Unfolding, energy: Energy, centre: bool, missing: float) -> Tensor:
@@ -146,7 +146,7 @@ class _Scale(torch.autograd.Function):
     @staticmethod
     def _gradient(ctx: Any, maps: Tensor, slope: Tensor, present: Tensor, gradient: Tensor) -> Tensor:
         result = torch.empty(maps.shape, dtype=maps.dtype, device=maps.device)
-        # Set to 0, not multiplied by it: neither the map nor what comes from above need be finite where S is missing.
+        # Set to 0, not multiplied by 0: where S is missing, the map and the incoming gradient may not be finite.
         for index, usable in zip(each_map(maps), present.flatten().tolist(), strict=True):
             if not usable:
                 result[index].zero_()
@@ -159,7 +159,7 @@ class _Scale(torch.autograd.Function):
 
 
 class _Final(torch.autograd.Function):
-    """Passes a gradient on, and refuses to be differentiated; `once_differentiable` would silently give no gradient."""
+    """Passes a gradient on but cannot be differentiated; `once_differentiable` would silently give no gradient."""
 
     @staticmethod
     def forward(ctx: Any, result: Tensor, maps: Tensor, gradient: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Energies of an unfolded map without its SVD: from its Gram matrix, or from a triangular factor of that.
+"""Energies of an unfolded map without an SVD: from its Gram matrix or a triangular factor of it.
 
     squared:    G = Z Zᵀ = U Λ Uᵀ                   λ_j = σ_j²
     singular:   Zᵀ = Q T,  T = · Σ Uᵀ               σ_j + 1e-6
@@ -28,7 +28,7 @@ _EPSILON = torch.finfo(torch.float64).eps
 def fold(core: Float64[Tensor, "n n"], block: Float64[Tensor, "n k"], energy: Energy) -> None:
     """Add a block of columns, in place, to the core of its map: the Gram matrix or the triangle; zero at first.
 
-    Of the Gram matrix only the lower triangle is made, as far as two products can.
+    Only the lower triangle of the Gram matrix is computed, as far as two products allow.
     """
     if energy == "singular":
         core.copy_(torch.linalg.qr(torch.cat([core, block.T]), mode="r").R)
@@ -55,8 +55,8 @@ def shares_and_slope(
 
         A = U diag(g) Uᵀ,   g_j = -(log p_j + H) / (T log r) · (dv_j/dσ_j) / σ_j,   p_j = v_j / T,   T = Σ v_j
 
-    with v = σ² or σ + 1e-6 and H the entropy. This is a function of the spectrum alone: nothing is divided by a
-    difference of eigenvalues, so that equal ones do no harm. Along a direction without energy the slope is 0 for
+    with v = σ² or σ + 1e-6 and H the entropy. This is a function of the spectrum alone: there is no division by a
+    difference of eigenvalues, so equal ones are harmless. Along a direction without energy the slope is 0 for
     `squared`, since σ log σ vanishes; for `singular` the subgradient 0 is taken.
     """
     usable, core = _usable(core, energy)
@@ -83,12 +83,12 @@ def scale_of(p: Float64[Tensor, "*m n"], missing: float) -> Float64[Tensor, "*m"
 
 
 def _largest_entropy(p: Float64[Tensor, "*m n"]) -> float:
-    # With one direction the entropy is 0 whatever divides it.
+    # With one direction the entropy is 0 whatever the divisor.
     return math.log(max(p.shape[-1], 2))
 
 
 def _usable(core: Float64[Tensor, "*m n n"], energy: Energy) -> tuple[Bool[Tensor, "*m"], Float64[Tensor, "*m n n"]]:
-    """Which maps have finite energy, and the cores with zeros for the others: LAPACK refuses what is not finite."""
+    """Mask the maps with finite energy, and zero the cores of the others: LAPACK refuses values that are not finite."""
     total = core.diagonal(dim1=-2, dim2=-1).sum(-1) if energy == "squared" else core.square().sum((-2, -1))
     usable = total.isfinite() & (total > 0)
     return usable, torch.where(usable[..., None, None], core, 0.0)

@@ -1,7 +1,7 @@
-"""One labelled structure in its bounding box: the parts of the case that geometry and boundary look at.
+"""One labelled structure in its bounding box: input of the geometry and boundary measures.
 
-A structure's box is cut out of the volume, not copied from it, with a margin in which its surroundings lie. What takes
-long on a box of millions of voxels looks at evenly spaced planes of it, `VOXELS` at most.
+The box is a view of the volume, not a copy, with a margin for the surroundings. Slow measures use evenly spaced planes
+of the box, at most `VOXELS` in all.
 """
 
 import math
@@ -28,7 +28,7 @@ Weighted = tuple[int, Float64[np.ndarray, "3"]]
 
 
 class Plane(NamedTuple):
-    """One plane of a structure: its mask, the image there, and how many of the 5×5 pixels around each it holds."""
+    """One plane of a structure: its mask, the image there, and the mask's pixel count in each 5×5 neighbourhood."""
 
     mask: Bool[np.ndarray, "h w"]
     image: Float32[np.ndarray, "h w"]
@@ -36,7 +36,7 @@ class Plane(NamedTuple):
 
     @property
     def near(self) -> Bool[np.ndarray, "h w"]:
-        """Where a pixel of the structure is at most two pixels away, the structure itself among them."""
+        """Mask the pixels at most two pixels from the structure, including the structure itself."""
         return self.around > 0
 
 
@@ -45,7 +45,7 @@ class Structure:
     """A class of a case, within its bounding box and a margin.
 
     Attributes:
-        mask: (d, h, w) where the class is.
+        mask: (d, h, w) mask of the class.
         image: (d, h, w) normalised intensities there, a view.
         label: (d, h, w) label values there, a view.
         box: the tight box around the class, in the whole volume.
@@ -62,7 +62,7 @@ class Structure:
 
     @cached_property
     def areas(self) -> Int64[np.ndarray, "D"]:
-        """Voxels on each plane between the first and the last that hold the structure; 0 on a plane left out."""
+        """Voxels of the structure on each plane from the first to the last that contain it; 0 on a skipped plane."""
         return np.asarray(np.count_nonzero(self.mask[self.inner[0]], axis=(1, 2)))
 
     @cached_property
@@ -80,7 +80,7 @@ class Structure:
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
-        """Evenly spaced planes between the first and the last; those that hold nothing are left out."""
+        """Evenly spaced planes between the first and the last, without empty ones."""
         first, stop = self.inner[0].start, self.inner[0].stop
         step = max(math.ceil((stop - first) * self.mask[0].size / VOXELS), 1)
         indices = range(first + (stop - first - 1) % step // 2, stop, step)
@@ -91,14 +91,14 @@ class Structure:
         )
 
     def on_plane(self, index: int) -> Bool[np.ndarray, "h w"]:
-        """The structure on a plane of the volume, within the rows and columns of its box; nothing beyond its planes."""
+        """The structure on a plane of the volume, within the rows and columns of its box; empty beyond its planes."""
         depth, rows, columns = self.inner
         inside = depth.start <= (own := index - self.box[0].start + depth.start) < depth.stop
         return self.mask[own, rows, columns] if inside else np.zeros_like(self.mask[0, rows, columns])
 
 
 def structure_of(case: MeasureInput) -> Structure | None:
-    """The structure of a class; None without a label, or where the label lacks the class. Cut out once a class."""
+    """Cut out the structure of a class; None without a label, or if the label lacks the class. Cached per class."""
     return case.once(_structure)
 
 
@@ -115,9 +115,9 @@ def _structure(case: MeasureInput) -> Structure | None:
 
 
 def neighbours(mask: Bool[np.ndarray, "h w"], reach: int) -> UInt8[np.ndarray, "h w"]:
-    """Voxels of the mask in the square of side `2 reach + 1` around every pixel, the pixel itself among them.
+    """Count the mask's pixels in the square of side `2 reach + 1` around every pixel, itself included.
 
-    A reach of at most 7, whose square holds no more than a byte can count.
+    `reach` is at most 7, so that the count fits into a byte.
     """
     height, width = mask.shape
     padded = np.zeros((height + 2 * reach, width + 2 * reach), dtype=np.uint8)
@@ -138,7 +138,7 @@ def centroids_mm(whole: WholeCase) -> dict[int, Weighted]:
         return found
     width = whole.label.shape[2]
     for index, plane in enumerate(whole.label):
-        # Most of a plane is background, which nobody asks for.
+        # Most of a plane is background, which is not needed.
         where = np.flatnonzero(plane)
         if not where.size:
             continue

@@ -1,7 +1,7 @@
 """Trivial measures: the size of a structure and the noise of its image.
 
-They are printed beside every claim (METHOD section 9): where volume alone ranks the cases as well as a foundation
-model does, a user must see it.
+They are printed beside every claim (METHOD section 9): users must see it if volume alone ranks the cases as well as a
+foundation model.
 """
 
 import math
@@ -24,15 +24,15 @@ def volume_ml(case: MeasureInput) -> float | None:
 
 
 def slices(case: MeasureInput) -> float | None:
-    """Number of planes that hold the labelled structure, also where only some were scored; None without a label."""
+    """Number of planes that contain the labelled structure, scored or not; None without a label."""
     return float(case.class_map.planes_total) if case.has_label else None
 
 
 def snr(case: MeasureInput) -> float | None:
     """Mean normalised intensity inside the structure over the standard deviation of the noise in its planes.
 
-    Inside the whole image where there is no label. The noise is Immerkær's estimate (`noise_standard_deviation`). None
-    where no noise is measurable or the planes are smaller than the 3×3 kernel.
+    Without a label the whole image is used. The noise is Immerkær's estimate (`noise_standard_deviation`). None if no
+    noise is measurable or the planes are smaller than the 3×3 kernel.
     """
     image = case.whole.image
     if min(image.shape[1:]) < MINIMUM_SIDE:
@@ -53,7 +53,7 @@ def snr(case: MeasureInput) -> float | None:
 
 
 def noise_of_plane(whole: WholeCase, index: int) -> float:
-    """`noise_standard_deviation` of a plane of the image, computed for the first class that asks."""
+    """`noise_standard_deviation` of a plane of the image, cached for all classes."""
     known: dict[int, float] = whole.once(_noise_by_plane)
     if index not in known:
         known[index] = noise_standard_deviation(whole.image[index])
@@ -61,7 +61,7 @@ def noise_of_plane(whole: WholeCase, index: int) -> float:
 
 
 def _noise_by_plane(whole: WholeCase) -> dict[int, float]:
-    """Planes' noise, as far as it is known."""
+    """Cache of the planes' noise."""
     return {}
 
 

@@ -1,8 +1,8 @@
-"""How a class map becomes a matrix (METHOD section 2), and how that matrix is walked through in float64.
+"""Unfold a class map into a matrix (METHOD section 2) and iterate over it in float64 blocks.
 
 The rows are one axis of the map, the columns the other two. A Gram matrix or a triangular factor of it, over whichever
-side of the matrix is shorter, is a sum over blocks of the longer side; `Unfolding.blocks` yields these one at a
-time, so that a map is never held twice. Nothing here knows energies, entropy or gradients: see `spectrum.py`.
+side of the matrix is shorter, is a sum over blocks of the longer side; `Unfolding.blocks` yields these one at a time,
+so a map is never held twice. Energies, entropy and gradients are in `spectrum.py`.
 
 Shapes: D, H, W depth, height, width of a map or of a tile of it; R, A, B the rows and the two parts of the columns;
 n = min(R, A·B); k the length of a block.
@@ -45,8 +45,8 @@ class Unfolding:
     def of(cls, shape: Sequence[int], name: Unfold) -> "Unfolding":
         """The unfolding of a (D, H, W) map.
 
-        A row axis of length 1 is no direction at all: the map is then a plane, and its first other axis gives the rows.
-        So (1, H, W) unfolds into H×W by its default.
+        If the row axis has length 1, the map is a plane and the first of its other axes becomes the rows. So (1, H, W)
+        unfolds into H×W by default.
         """
         row = _ROW_AXIS[name]
         first, second = (axis for axis in range(3) if axis != row)
@@ -61,15 +61,15 @@ class Unfolding:
 
     @property
     def by_rows(self) -> bool:
-        """Whether the Gram matrix is that of the rows (the usual case), so that columns can come in any order."""
+        """Whether the Gram matrix is that of the rows (the usual case), so columns can come in any order."""
         return self.rows <= self.columns
 
     def blocks(self, piece: Float[Tensor, "D H W"], *, centre: bool) -> Iterator[tuple[slice, Float64[Tensor, "n k"]]]:
         """Yield the matrix of a map, or of a tile with all its rows, in float64 and block by block.
 
-        A block holds some columns, or all rows transposed where those are the longer side. Centring removes from every
-        column its mean over the rows. The first row is taken off before the mean is, which changes nothing but the
-        rounding: a map that is constant along its rows' axis is left with exactly no energy, however large its values.
+        A block holds some columns, or all rows transposed if rows are the longer side. Centring removes from every
+        column its mean over the rows. The first row is subtracted before the mean, which only affects rounding: a map
+        that is constant along the row axis ends up with exactly zero energy, however large its values.
 
         Yields:
             The part of axis A that the block holds, and the block.
@@ -79,8 +79,8 @@ class Unfolding:
         step = max(1, elements // (view.shape[0] * view.shape[2])) if self.by_rows else view.shape[1]
         for start in range(0, view.shape[1], step):
             part = slice(start, start + step)
-            # Named in `to`, the layout makes conversion and reordering one pass; a float64 map is returned as it is,
-            # so it needs the second call, and must not be changed in place.
+            # The layout in `to` makes conversion and reordering one pass. A float64 map is returned unchanged, so it
+            # needs the second call and must not be modified in place.
             slab = view[:, part].to(torch.float64, memory_format=torch.contiguous_format).contiguous()
             block = slab.reshape(view.shape[0], -1)
             if centre:
@@ -89,13 +89,13 @@ class Unfolding:
             yield part, block if self.by_rows else block.T
 
     def place(self, block: Float64[Tensor, "n k"], part: slice, target: Float[Tensor, "D H W"]) -> None:
-        """Write a block back to where `blocks` took it from, in the target's own type."""
+        """Write a block back to its place in the map, in the target's own type."""
         view = target.permute(self.order)[:, part]
         view.copy_((block if self.by_rows else block.T).reshape(view.shape))
 
 
 def check_variant(shape: Sequence[int], unfold: str, energy: str) -> None:
-    """Refuse shapes and names that have no scale.
+    """Raise on shapes and names that have no scale.
 
     Raises:
         ValueError: fewer than three axes, an empty axis among the last three, or an unknown name.
@@ -111,10 +111,10 @@ def check_variant(shape: Sequence[int], unfold: str, energy: str) -> None:
 
 
 def check_floating(maps: Shaped[Tensor, "..."]) -> None:
-    """Refuse tensors that are no maps.
+    """Raise on tensors that are not floating-point maps.
 
     Raises:
         ValueError: the values are integers, booleans or complex.
     """
     if not maps.is_floating_point():
-        raise ValueError(f"maps must be of a floating type, not {maps.dtype}; logits and probabilities are")
+        raise ValueError(f"maps must be of a floating type, as logits and probabilities are, not {maps.dtype}")

@@ -1,4 +1,4 @@
-"""The report: look at the suspicious cases, decide, and feed the decision back."""
+"""The HTML report: inspect suspicious cases, give verdicts, export them."""
 
 from auvseg.report.build import ReportDone, write_report
 from auvseg.report.ranked_run import ReportOptions

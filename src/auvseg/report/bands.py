@@ -1,4 +1,4 @@
-"""Where the cohort's spectra lie, so that one case's can be held against them.
+"""Percentile bands of the cohort's singular spectra, for comparison with a single case.
 
 Shapes: r directions.
 """
@@ -12,19 +12,19 @@ from auvseg.report.payload import numbers
 from auvseg.scoring.view import CaseView
 
 MAX_DIRECTIONS = 32
-"""Of a spectrum: the rest holds next to nothing."""
+"""Directions of a spectrum that are kept; the rest holds almost no energy."""
 
 PERCENTILES = (5, 50, 95)
 
 
 class SpectrumBands:
-    """Takes the views of a run one by one; keeps of each its first directions alone."""
+    """Collects the views of a run one by one; keeps only the first directions of each spectrum."""
 
     def __init__(self) -> None:
         self._shares: dict[int, list[NDArray[np.float32]]] = {}
 
     def take(self, view: CaseView) -> None:
-        """Count a case in."""
+        """Add a case."""
         for class_id, one in view.classes.items():
             share = np.zeros(MAX_DIRECTIONS, dtype=np.float32)
             share[: len(one.spectrum)] = one.spectrum[:MAX_DIRECTIONS]
@@ -32,7 +32,7 @@ class SpectrumBands:
                 self._shares.setdefault(class_id, []).append(share)
 
     def percentiles(self) -> dict[int, tuple[Float32[np.ndarray, "r"], ...]]:
-        """The `PERCENTILES` of every direction's share of the energy, by class id; none of fewer than `MIN_CASES`."""
+        """Return the `PERCENTILES` of every direction's energy share, by class id, for at least `MIN_CASES` cases."""
         return {
             class_id: tuple(np.percentile(np.stack(shares), PERCENTILES, axis=0).astype(np.float32))
             for class_id, shares in sorted(self._shares.items())
@@ -40,7 +40,7 @@ class SpectrumBands:
         }
 
     def payload(self) -> dict[str, dict[str, list[float | None]]]:
-        """The same as the page reads it."""
+        """Return the percentiles in the page's format."""
         return {
             str(class_id): {"low": numbers(low), "middle": numbers(middle), "high": numbers(high)}
             for class_id, (low, middle, high) in self.percentiles().items()

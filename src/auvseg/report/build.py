@@ -1,4 +1,4 @@
-"""A report: one folder, opened from disk in any browser, with no server, no network and nothing to install."""
+"""Build a report: one folder that opens from disk in any browser, without server, network or installation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,21 +19,21 @@ from auvseg.scoring.table import load_run
 from auvseg.scoring.view import read_view
 
 OnStep = Callable[[int, int, str], None]
-"""Told how many of how many cases are done, and which was the last."""
+"""Called with (done, total, case id)."""
 
 
 @dataclass(frozen=True)
 class ReportDone:
-    """What was written.
+    """A finished report.
 
     Attributes:
         index: the page to open.
-        cases: cases in it, the most suspicious of `total`.
-        total: cases of the run.
-        with_images: how many of them can be looked at.
-        without_images: case and reason of every case whose images were wanted and could not be had.
-        no_order: why the cases could not be ranked, in a sentence; empty where they were.
-        key: where the pseudonyms are; None without any.
+        cases: number of cases in the report, the most suspicious of `total`.
+        total: number of cases of the run.
+        with_images: number of cases shown with images.
+        without_images: case and reason for every case whose images were requested but not available.
+        no_order: why the cases could not be ranked, in one sentence; empty if they were.
+        key: file with the key of pseudonyms; None without pseudonyms.
     """
 
     index: Path
@@ -47,7 +47,7 @@ class ReportDone:
 
 @dataclass
 class _Gathered:
-    """What the first page needs of every case, kept while one after the other goes by."""
+    """Data of all cases for the first page, collected case by case."""
 
     why: dict[str, str] = field(default_factory=dict)
     thumbnails: list[str] = field(default_factory=list)
@@ -68,14 +68,14 @@ def write_report(
     options: ReportOptions | None = None,
     on_step: OnStep | None = None,
 ) -> ReportDone:
-    """Make the report of a run.
+    """Write the report of a run.
 
     Args:
-        run_folder: of `auvseg score`.
+        run_folder: run folder of `auvseg score`.
         output: a new or empty folder, or an earlier report.
-        dataset: where the images are; None shows numbers and thumbnails alone.
-        options: how.
-        on_step: told of every case.
+        dataset: data set with the images; None shows only numbers and thumbnails.
+        options: report options.
+        on_step: called after every case.
 
     Raises:
         RunError: there is no run, or the output folder holds something else.
@@ -117,7 +117,7 @@ def write_report(
 
 
 def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportFolder, gathered: _Gathered) -> None:
-    """Write one case's page, and keep what the first page needs of it."""
+    """Write the page of one case, and collect its data for the first page."""
     view = read_view(prepared.run.folder, case, masks=images.wants(case))
     sentences = prepared.explainer.sentences(case, lambda: view.classes if view else None)
     classes = prepared.cohort.classes
@@ -137,7 +137,7 @@ def _add_case(prepared: Prepared, case: str, images: CaseImages, folder: ReportF
 
 
 def _spectrum_bands(prepared: Prepared) -> SpectrumBands:
-    """Where the spectra of the whole run lie, whatever part of it is shown."""
+    """Compute the spectrum bands of the whole run, whatever part of it is shown."""
     bands = SpectrumBands()
     for case in prepared.sample:
         view = read_view(prepared.run.folder, case, masks=False)

@@ -1,4 +1,4 @@
-"""What the page of one case shows beside the cohort's columns: sentences, planes, spectra, neighbours, and the images.
+"""Data of one case's page: sentences, planes, spectra, similar cases and images.
 
 Axes: D scored planes, r directions.
 """
@@ -29,15 +29,15 @@ def case_payload(
     view: CaseView | None,
     privacy: Privacy,
 ) -> dict[str, Any]:
-    """One case without its images.
+    """Build the data of one case, without images.
 
     Args:
-        case_id: the case.
-        classes: of the data set.
-        sentences: of `auvseg.cohort.explainer`.
-        similar: by class id, the most similar clean cases.
-        view: what was kept of it while it was scored; None where nothing was.
-        privacy: how ids and sentences are cleaned.
+        case_id: id of the case.
+        classes: classes of the data set.
+        sentences: from `auvseg.cohort.reasons.Explainer`.
+        similar: most similar clean cases, by class id.
+        view: view data of the case; None if there are none.
+        privacy: cleans ids and sentences.
     """
     views = {} if view is None else view.classes
     return {
@@ -54,9 +54,9 @@ def case_payload(
 def volume_payload(
     volume: Volume, classes: Sequence[ClassDef], view: CaseView | None, *, whole: bool
 ) -> dict[str, Any] | None:
-    """The images of one case: intensities, label and the model's own masks of the region that is shown.
+    """Build the images of one case: intensities, label and the model's own masks of the shown region.
 
-    None where there is no structure to show, and the whole image was not asked for.
+    None if there is no structure to show and the whole image was not requested.
     """
     region = region_of(volume, classes, view, whole=whole)
     if region is None:
@@ -79,14 +79,14 @@ _READ_TIMEOUT_S = 600.0
 
 
 class CaseImages:
-    """Asked for one case after the other, in the order of `wanted`; none is kept.
+    """Reads the images of one case after the other, in the order of `wanted`; none is kept.
 
     Args:
         prepared: the run.
         wanted: case ids.
 
     Attributes:
-        without: case and reason of every case that was asked for and has none.
+        without: case and reason for every requested case without images.
     """
 
     def __init__(self, prepared: Prepared, wanted: Sequence[str]) -> None:
@@ -94,7 +94,7 @@ class CaseImages:
         self._prepared = prepared
         self._facts = {case.case_id: case for case in prepared.cases}
         cases = {} if prepared.dataset is None else {case.case_id: case for case in prepared.dataset.cases}
-        # Without any data set that is said once, not of every case.
+        # A missing data set is reported once, not for every case.
         self._wanted = frozenset(wanted if prepared.dataset is not None else ())
         self._cases = {case_id: cases[case_id] for case_id in wanted if case_id in cases}
         self._outcomes = self._read()
@@ -106,20 +106,20 @@ class CaseImages:
         self._outcomes.close()
 
     def wants(self, case_id: str) -> bool:
-        """Whether a case is to be shown with its images."""
+        """Whether a case is shown with its images."""
         return case_id in self._wanted
 
     def of(self, case_id: str, view: CaseView | None) -> dict[str, Any] | None:
-        """The images of a case as the page reads them; None where they are not wanted or cannot be had.
+        """Return the images of a case in the page's format; None if not requested or not available.
 
         Args:
-            case_id: the case.
-            view: what was kept of it.
+            case_id: id of the case.
+            view: view data of the case.
         """
         if not self.wants(case_id):
             return None
         if case_id not in self._cases:
-            self.without.append((case_id, "the data set has no such case any more"))
+            self.without.append((case_id, "the case is no longer in the data set"))
             return None
         loaded = next(self._outcomes)
         volume = loaded.volume
@@ -132,7 +132,7 @@ class CaseImages:
         prepared = self._prepared
         payload = volume_payload(volume, prepared.cohort.classes, view, whole=prepared.options.whole_image)
         if payload is None:
-            self.without.append((case_id, "it holds no structure to show the surroundings of; see --whole-image"))
+            self.without.append((case_id, "it has no structure to centre the view on; use --whole-image"))
         return payload
 
     def _read(self) -> Generator[LoadedCase, None, None]:
@@ -148,9 +148,9 @@ class CaseImages:
 
 
 def _changed(facts: AboutCase, case: Case, loaded: LoadedCase) -> bool:
-    """Whether the files are others than those that were scored.
+    """Whether the files have changed since they were scored.
 
-    Of several channels an extractor may have hashed all or one of them, so they are not compared.
+    With several channels this is not checked, because an extractor may have hashed one or all of them.
     """
     before, now = facts.inputs, loaded.inputs
     if before.label_sha256 is not None and before.label_sha256 != now.label_sha256:

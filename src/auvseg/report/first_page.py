@@ -1,4 +1,4 @@
-"""What went wrong or looks wrong, as rows: unscored cases, warnings of the reader, findings of `auvseg check`."""
+"""Data of the first page: problems (unscored cases, reader warnings, findings of `auvseg check`) and provenance."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from auvseg.review.of_run import fingerprint
 from auvseg.scoring.record import AboutCase
 
 MAX_SHOWN = 5000
-"""Rows of the page; the rest is counted."""
+"""Most problems on the page; the rest is counted."""
 
 
 def problems_of(
@@ -25,17 +25,18 @@ def problems_of(
     privacy: Privacy,
     usual: Mapping[int, Held] | None = None,
 ) -> dict[str, Any]:
-    """Every problem that is known, the worst first.
+    """Collect all known problems, worst first.
 
     Args:
-        cases: of the run.
-        table: its scores table.
-        findings: of `auvseg check --json`: `case_id`, `severity`, `kind`, `message`, `advice`.
-        privacy: how ids and sentences are cleaned.
-        usual: of `auvseg.cohort.deviation.usually_held`, where the table is a part of the run's; None: of the table.
+        cases: cases of the run.
+        table: scores table of the run.
+        findings: findings of `auvseg check --json`: `case_id`, `severity`, `kind`, `message`, `advice`.
+        privacy: cleans ids and sentences.
+        usual: result of `auvseg.cohort.compared.usually_held` if the table is only a part of the run; None: computed
+            from the table.
 
     Returns:
-        `rows` with `case`, `severity` (`error`, `warning`), `what`, `advice`, and `more`, how many rows are not shown.
+        `rows` with `case`, `severity` (`error`, `warning`), `what`, `advice`, and `more`, the number of rows not shown.
     """
     rows = []
     for one in cases:
@@ -56,7 +57,7 @@ def problems_of(
 
 
 def _row(privacy: Privacy, case_id: str, severity: str, what: str, advice: str = "") -> dict[str, str]:
-    """A row; `what` and `advice` are clean already."""
+    """Make a row; `what` and `advice` are cleaned already."""
     return {
         "case": privacy.case(case_id) if case_id else "",
         "severity": severity if severity in ("error", "warning") else "warning",
@@ -74,16 +75,16 @@ _SETTINGS = ("precision", "max_slices")
 def first_page(
     prepared: Prepared, files: Sequence[str], why: Mapping[str, str], bands: SpectrumBands, *, has_thumbnails: bool
 ) -> dict[str, Any]:
-    """Everything that the page holds from the beginning.
+    """Build the data that the page loads at start.
 
     Args:
         prepared: the run.
-        files: name of every case's file, in the cohort's order.
+        files: file name of every case, in the cohort's order.
         why: by case id, the sentence that says why it stands out.
-        bands: of the whole run.
-        has_thumbnails: whether there is any.
+        bands: spectrum bands of the whole run.
+        has_thumbnails: whether there are thumbnails.
     """
-    # Cases without a score come last, and would be missing where there are too many: the reader did not ask for that.
+    # Cases without a score come last and would be cut off if there are too many, which the user did not ask for.
     shown = None if prepared.options.top is None else set(prepared.cohort.order)
     mine = [case for case in prepared.cases if shown is None or case.case_id in shown]
     return {
@@ -103,7 +104,7 @@ def first_page(
 
 
 def title_of(prepared: Prepared) -> str:
-    """What stands above the page: the data set's name, where that may be shown."""
+    """Return the title of the page: the data set's name, if it may be shown."""
     if prepared.dataset is None or prepared.options.pseudonymize:
         return "auvseg report"
     return f"{prepared.dataset.name} – auvseg report"
@@ -115,7 +116,7 @@ def _provenance(prepared: Prepared) -> list[tuple[str, str]]:
     if prepared.options.pseudonymize:
         source = "hidden"
     else:
-        source = "not there any more" if dataset is None else f"{dataset.name} ({dataset.layout})"
+        source = "no longer available" if dataset is None else f"{dataset.name} ({dataset.layout})"
     rows = [
         ("data set", source),
         ("auvseg", str(setup["auvseg"])),

@@ -1,9 +1,9 @@
-"""The report's folder on disk: what belongs to it, what is written when, and what an earlier report left behind.
+"""Write the report's folder and clean up after an earlier report.
 
-OUTPUT/report.json       says that this folder is a report, and may be written again
-OUTPUT/cases/000000.js   a case each, loaded when it is looked at: browsers read no other files from a disk
+OUTPUT/report.json       marks the folder as a report that may be overwritten
+OUTPUT/cases/000000.js   one case each, loaded on demand; a script, because browsers load no other files from disk
 OUTPUT/thumbs/0.js       a hundred thumbnails each
-OUTPUT/index.html        the cohort; written last, so that it never names a file that is not there
+OUTPUT/index.html        the cohort; written last, so that it never refers to a missing file
 """
 
 import contextlib
@@ -27,16 +27,16 @@ class ReportFolder:
     """A new or empty folder, or an earlier report.
 
     Args:
-        path: where.
+        path: path of the folder.
 
     Raises:
-        RunError: there is something else.
+        RunError: the folder contains something else.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written: set[Path] = set()
-        foreign = "holds something that is no report; choose a new folder with -o"
+        foreign = "contains something other than a report; choose a new folder with -o"
         if is_ours(path, MARKER, foreign) and not _is_report(path / MARKER):
             raise RunError(f"{path} {foreign}")
 
@@ -46,11 +46,11 @@ class ReportFolder:
         return self.path / "index.html"
 
     def begin(self) -> None:
-        """Say whose folder this is, before anything is in it: an interrupted report can be made again."""
+        """Mark the folder as a report before anything else, so that an interrupted report can be made again."""
         atomic.write_text(self.path / MARKER, json.dumps({"auvseg": __version__, "report_version": 1}) + "\n")
 
     def write_case(self, name: str, payload: str) -> None:
-        """Write one case's file; `payload` is JSON."""
+        """Write the file of one case; `payload` is JSON."""
         self._write(Path("cases", f"{name}.js"), f'auvseg.receive("{name}",{payload});\n')
 
     def write_thumbnails(self, chunks: Sequence[str]) -> None:
@@ -59,9 +59,9 @@ class ReportFolder:
             self._write(Path("thumbs", f"{number}.js"), f"auvseg.thumbs({number},{chunk});\n")
 
     def finish(self, page: str) -> None:
-        """Write the page, then delete what an earlier report wrote and this one does not have.
+        """Write the page, then delete files of an earlier report that this one does not have.
 
-        A report with pseudonyms would otherwise be passed on with the case files of one without.
+        Otherwise a report with pseudonyms could be passed on with case files of one without.
         """
         atomic.write_text(self.index, page)
         for name, pattern in _OURS.items():
@@ -75,8 +75,8 @@ class ReportFolder:
         atomic.clear_left_overs(self.path)
 
     def _write(self, relative: Path, text: str) -> None:
-        # Not flushed to the disk one by one: ten thousand of them would take longer than everything else, and the page
-        # that names them is written last.
+        # Not synced one by one: for ten thousand files that would take longer than everything else, and the page that
+        # refers to them is written last.
         path = self.path / relative
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which sound-looking cases resemble a case most: what it should have looked like."""
+"""Find the most similar unsuspicious cases, as examples of how a case should look."""
 
 from collections.abc import Sequence
 
@@ -8,32 +8,32 @@ import scipy
 from jaxtyping import Float64, Int64
 
 SHOWN = 3
-"""Neighbours a structure."""
+"""Neighbours per structure."""
 
 _CLEAN = 0.5
-"""The less suspicious half of the cohort passes for clean."""
+"""The less suspicious half of the cohort counts as clean."""
 
 _MANY_PAIRS = 1_000_000
-"""So many distances are computed at once; for more, a tree pays for its import."""
+"""Up to this many distances are computed at once; beyond, a tree is worth its import."""
 
 _ALIKE = ("volume_ml", "extent_mm", "slices", "elongation", "offset_x_mm", "offset_y_mm", "offset_z_mm", "snr")
-"""What makes two structures of one class alike: size, shape and place, not how well they are drawn."""
+"""Measures that make two structures of a class similar: size, shape and position, not the quality of the label."""
 
 
 def similar_clean_cases(
     table: pd.DataFrame, z: pd.DataFrame, suspicion: pd.Series, asked: Sequence[str] | None = None
 ) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The most similar cases of the less suspicious half, for every structure that was scored of the cases asked for.
+    """Find the most similar cases in the less suspicious half, for every scored structure of the given cases.
 
     Args:
         table: a scores table.
-        z: of `auvseg.cohort.compared.z_scores`: too large is not like too small.
-        suspicion: by case, high = suspicious; a case without one is never called clean.
+        z: result of `auvseg.cohort.compared.z_scores`, signed: too large is not similar to too small.
+        suspicion: by case, high = suspicious; a case without a value never counts as clean.
         asked: the cases whose neighbours are wanted; None: all.
 
     Returns:
-        By case and class id, at most `SHOWN` other cases, the nearest first: Euclidean distance of the robust z of
-        what makes structures alike. Empty where none of those was measured.
+        By case and class id, at most `SHOWN` other cases, nearest first, by Euclidean distance of the robust z of size,
+        shape and position. Empty if none of these was measured.
     """
     ok = (table["status"] == "ok").to_numpy()
     scored, z = table[ok], z.loc[ok, [name for name in _ALIKE if name in z.columns]].fillna(0.0)
@@ -62,7 +62,7 @@ def similar_clean_cases(
 def _nearest(
     places: Float64[np.ndarray, "N M"], among: Float64[np.ndarray, "C M"], count: int
 ) -> Int64[np.ndarray, "N count"]:
-    """Which of the candidates lie nearest to each place, the nearest first."""
+    """Return the candidates nearest to each point, nearest first."""
     if len(places) * len(among) <= _MANY_PAIRS:
         distances = np.square(places[:, None] - among).sum(axis=-1)
         return np.argsort(distances, axis=1, kind="stable")[:, :count]

@@ -1,6 +1,6 @@
-"""The one HTML page: the template with its styles and scripts inside, and a policy that lets nothing else run or load.
+"""Render the HTML page: the template with inlined styles and scripts, and a policy that blocks everything else.
 
-Scripts are allowed by their hash, the report's own case files by their place, and no request goes anywhere.
+Scripts are allowed by hash and the report's own case files by location; no network request is made.
 """
 
 import base64
@@ -34,7 +34,7 @@ SCRIPTS = (
     "review_panel.js",
     "app.js",
 )
-"""In the order in which they run."""
+"""Scripts in the order in which they run."""
 
 _SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 
@@ -43,13 +43,13 @@ STYLES = ("vendor/tabulator.min.css", "report.css")
 
 @dataclass(frozen=True)
 class Page:
-    """What varies from page to page.
+    """Variable content of a page.
 
     Attributes:
-        title: of the page.
-        data: the first page's data, as `as_json` writes it.
-        inline_cases: by name, data of cases that are part of the page itself.
-        inline_thumbs: all thumbnails, where they are part of the page itself.
+        title: title of the page.
+        data: data of the first page, as written by `as_json`.
+        inline_cases: by name, data of cases that are embedded in the page.
+        inline_thumbs: all thumbnails, if they are embedded in the page.
     """
 
     title: str
@@ -59,13 +59,13 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML."""
+    """Render the page as HTML."""
     scripts = [_within(asset(name)) for name in SCRIPTS]
     hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(asset("index.html.j2")).render(
         page=page,
-        # A folder's name may hold what is no text.
+        # A folder name may contain undecodable bytes.
         title=page.title.encode("utf-8", "replace").decode("utf-8"),
         scripts=scripts,
         styles=[_within(asset(name)) for name in STYLES],
@@ -78,13 +78,13 @@ def render(page: Page) -> str:
 
 
 def asset(name: str) -> str:
-    """The text of a file that comes with auvseg."""
+    """Return the text of a file that ships with auvseg."""
     folder = resources.files("auvseg.report") / "assets"
     return folder.joinpath(*name.split("/")).read_text(encoding="utf-8")
 
 
 def _within(text: str) -> str:
-    """A script or style without anything that would end its element, or ask for another file."""
+    """Strip everything from a script or style that would end its element or request another file."""
     text = _SOURCE_MAP.sub("", text)
     return text.replace("</script", r"<\/script").replace("</style", r"<\/style")
 

@@ -1,6 +1,6 @@
-"""Numbers and text as a page can hold them.
+"""Convert numbers and text for the page.
 
-Numbers are rounded to four digits: a page is for looking; `scores.csv` has them all.
+Numbers are rounded to four digits; `scores.csv` has them in full.
 """
 
 import json
@@ -13,19 +13,19 @@ from jaxtyping import Float
 
 
 def numbers(values: Sequence[float] | Float[np.ndarray, "N"]) -> list[float | None]:
-    """Values as JSON has them: four digits, missing ones null."""
+    """Convert values for JSON: four digits, missing ones null."""
     return [float(f"{value:.4g}") if math.isfinite(value) else None for value in map(float, values)]
 
 
 def exact(values: Sequence[float] | Float[np.ndarray, "N"]) -> list[float | None]:
-    """The same without rounding, for numbers that are compared with each other: ties must stay what they are."""
+    """Convert values for JSON without rounding, for numbers that are compared: rounding must not create ties."""
     return [value if math.isfinite(value) else None for value in map(float, values)]
 
 
 def as_json(content: Any) -> str:
-    """Compact JSON that can stand inside a page or a script whatever its strings hold.
+    """Write compact JSON that is safe to embed in a page or script, whatever its strings contain.
 
-    No `<`, `>` or `&` is left, so nothing ends an element or begins one, and no line separator of Unicode's, which
+    `<`, `>` and `&` are escaped, so nothing can start or end an element, and so are Unicode line separators, which
     older scripts take for the end of a line.
     """
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,6 +1,6 @@
-"""Pictures for a page: thumbnails, and the part of a volume around its structures, small enough to travel.
+"""Pictures for a page: thumbnails, and the region of a volume around its structures, small enough to share.
 
-Nothing of the file's header and nothing far from the structures: a head CT shows a face.
+Headers and everything far from the structures are left out: a head CT shows the face.
 
 Axes: D, H, W of the volume in the canonical orientation, d, h, w of what is shown of it.
 """
@@ -24,10 +24,10 @@ from auvseg.report.palette import colour_of
 from auvseg.scoring.view import CaseView, ClassView, Thumbnail
 
 MAX_VOXELS = 128
-"""Along any axis of what is shown."""
+"""Most voxels along any axis of the shown region."""
 
 _MARGIN_MM = 25.0
-"""Around the structures."""
+"""Margin around the structures."""
 
 _GREY_LEVELS = 65535
 
@@ -37,12 +37,12 @@ _COLOURS = np.array([(0, 0, 0), *(tuple(bytes.fromhex(colour_of(n)[1:])) for n i
 
 @dataclass(frozen=True)
 class Region:
-    """What is shown of a volume.
+    """The shown region of a volume.
 
     Attributes:
         low: first voxel along D, H, W.
-        high: the one after the last.
-        step: every so many voxels one is shown.
+        high: one after the last voxel.
+        step: every how many voxels one is shown.
     """
 
     low: tuple[int, int, int]
@@ -50,13 +50,13 @@ class Region:
     step: tuple[int, int, int]
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The part of an array that is shown."""
+        """Crop an array to the region."""
         first, second, third = (slice(*part) for part in zip(self.low, self.high, self.step, strict=True))
         return array[first, second, third]
 
 
 def thumbnail_picture(picture: Thumbnail) -> UInt8[np.ndarray, "t u 3"]:
-    """A thumbnail in grey with the structures' outlines in their colours."""
+    """Draw a grey thumbnail with coloured outlines of the structures."""
     rgb = np.repeat(picture.image[..., None], 3, axis=-1)
     outline = _outline(picture.label)
     rgb[outline] = _COLOURS[picture.label[outline]]
@@ -64,23 +64,23 @@ def thumbnail_picture(picture: Thumbnail) -> UInt8[np.ndarray, "t u 3"]:
 
 
 def thumbnail_uri(picture: Thumbnail) -> str:
-    """A thumbnail with the structures' outlines, as a `data:` URI."""
+    """Return a thumbnail with outlines of the structures as a `data:` URI."""
     content = io.BytesIO()
     Image.fromarray(thumbnail_picture(picture)).save(content, format="WEBP", quality=70, method=2)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
 def region_of(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None, *, whole: bool) -> Region | None:
-    """The part of a volume to show: the structures and 25 mm around them.
+    """Return the region of a volume to show: the structures and 25 mm around them.
 
     Args:
         volume: the case.
         classes: the structures.
-        view: its masks of the model stand for the label of a case that has none; None where nothing was kept.
+        view: view data, whose model masks replace the label of an unlabelled case; None if there are none.
         whole: show everything.
 
     Returns:
-        None where there is no structure, and so nothing that could be shown without everything else.
+        The region; None if there is no structure.
     """
     shape = volume.image.shape
     low, high = [0, 0, 0], list(shape)
@@ -98,9 +98,9 @@ def region_of(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None
 
 
 def image_payload(volume: Volume, region: Region) -> dict[str, Any]:
-    """Intensities of the region as the page reads them: whole numbers, the scale and offset that undo it, compressed.
+    """Encode the region's intensities for the page: compressed integers with the scale and offset to decode them.
 
-    Where voxels are left out, each stands for the mean of those around it.
+    If voxels are skipped, each shown one is the mean of those around it.
     """
     part = _averaged(volume.image, region)
     low, high = float(part.min()), float(part.max())
@@ -122,7 +122,7 @@ def image_payload(volume: Volume, region: Region) -> dict[str, Any]:
 
 
 def label_payload(volume: Volume, classes: Sequence[ClassDef], region: Region) -> str | None:
-    """Which class every voxel of the region has, by its position among the data set's from 1; None without a label."""
+    """Encode the class of every voxel of the region, as its position in the data set from 1; None without a label."""
     if volume.label is None:
         return None
     part = region.of(volume.label)
@@ -133,7 +133,7 @@ def label_payload(volume: Volume, classes: Sequence[ClassDef], region: Region) -
 
 
 def mask_payloads(view: CaseView, shape: tuple[int, int, int], region: Region) -> dict[str, str]:
-    """The model's own mask of every class on the region's grid, by class id; 0 where none was scored.
+    """Encode the model's own mask of every class on the region's grid, by class id; 0 on planes without a score.
 
     A mask that does not fit the volume's grid is left out.
     """
@@ -146,7 +146,7 @@ def mask_payloads(view: CaseView, shape: tuple[int, int, int], region: Region) -
 
 
 def model_mask(view: ClassView, shape: tuple[int, int, int]) -> Bool[np.ndarray, "D H W"] | None:
-    """The model's own mask of one class on a volume's grid; None where it is of another grid."""
+    """Return the model's own mask of one class on a volume's grid; None if it has another grid."""
     depth, height, width = shape
     bits = (len(view.planes), -(-height * width // 8))
     if view.mask.shape != bits or view.mask.dtype != np.uint8 or not np.isin(view.planes, np.arange(depth)).all():
@@ -159,7 +159,7 @@ def model_mask(view: ClassView, shape: tuple[int, int, int]) -> Bool[np.ndarray,
 
 
 def packed_bytes(content: bytes) -> str:
-    """Compressed (deflate with zlib's header, which browsers undo by themselves), as text."""
+    """Compress (deflate with zlib header, which browsers can decode) and encode as text."""
     return base64.b64encode(zlib.compress(content, 6)).decode("ascii")
 
 
@@ -185,7 +185,7 @@ def _averaged(image: Float32[np.ndarray, "D H W"], region: Region) -> Float32[np
 
 
 def _outline(label: UInt8[np.ndarray, "t u"]) -> Bool[np.ndarray, "t u"]:
-    """Pixels of a structure with a neighbour that is not of it."""
+    """Mask the pixels of a structure with a neighbour outside it."""
     padded = np.pad(label, 1, mode="edge")
     middle = padded[1:-1, 1:-1]
     differs = [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]

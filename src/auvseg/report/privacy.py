@@ -1,4 +1,4 @@
-"""What leaves the machine in a report: no absolute path, and with pseudonyms no case id and no name of a file."""
+"""Clean text for a report: no absolute paths, and with pseudonyms no case ids and no file names."""
 
 import contextlib
 import re
@@ -9,28 +9,27 @@ from pathlib import Path
 
 _NAME = r"[^\s\\/:*?\"'<>|;,]+"
 _ABSOLUTE = re.compile(rf"(?<![\w.\\/])(?:[A-Za-z]:)?[\\/]{{1,2}}(?:{_NAME}[\\/])*({_NAME})")
-"""A path from the root of a file system; its last part alone is kept."""
+"""A path from the root of a file system; only its last part is kept."""
 
 _ENDINGS = "nii gz img hdr mha mhd raw nrrd nhdr dcm npz npy csv tsv json png jpg jpeg tif tiff bmp zip"
 _FILE = re.compile(rf"{_NAME}\.(?:{'|'.join(_ENDINGS.split())})\b", re.IGNORECASE)
 _BEFORE_A_COLON = re.compile(r"^(?:\S+|[^:]*\.[A-Za-z]\w{0,4}): ")
-"""What a reader's message begins with: the file that it is about."""
+"""A file name at the start of a reader's message."""
 _UID = re.compile(r"\b\d+(?:\.\d+){4,}\b")
 """DICOM's identifiers; a version has fewer parts."""
 
 _SHORT = 5
-"""A name of fewer characters is looked for between others' boundaries alone: `1` is in every number."""
+"""Shorter names are replaced only as whole words, since `1` is part of many numbers."""
 
 
 @dataclass(frozen=True)
 class Privacy:
-    """How text is cleaned.
+    """Cleans text.
 
     Attributes:
-        folders: each is cut off where a path begins with it, spaces in it or not.
-        pseudonyms: by case id; None where ids may be shown.
-        others: names that stand for nobody in the report and must not be in it either, with pseudonyms: cases that were
-            not scored, files of the data set.
+        folders: folders that are stripped from the start of paths, with or without spaces.
+        pseudonyms: pseudonyms by case id; None if ids may be shown.
+        others: with pseudonyms, further names that must not appear: unscored cases, files of the data set.
     """
 
     folders: tuple[str, ...] = ()
@@ -41,7 +40,7 @@ class Privacy:
     def of(
         cls, folders: Sequence[Path], pseudonyms: Mapping[str, str] | None = None, others: Iterable[str] = ()
     ) -> "Privacy":
-        """Clean of these folders, of the home folder and, with pseudonyms, of names."""
+        """Create a cleaner for these folders, the home folder and, with pseudonyms, names."""
         home: list[Path] = []
         with contextlib.suppress(RuntimeError):  # a container's user may have none
             home.append(Path.home())
@@ -49,11 +48,11 @@ class Privacy:
         return cls(tuple(sorted(one for one in known if len(one) > 1)), pseudonyms, frozenset(others))
 
     def case(self, case_id: str) -> str:
-        """What a case is called in the report."""
+        """Return the name of a case in the report."""
         return case_id if self.pseudonyms is None else self.pseudonyms.get(case_id, "another case")
 
     def text(self, words: str) -> str:
-        """A sentence without absolute paths, and with pseudonyms instead of names."""
+        """Clean a sentence: strip absolute paths, and replace names by pseudonyms."""
         if self._folder is not None:
             words = self._folder.sub(lambda found: "" if found.group(1) else "the folder", words)
         words = _ABSOLUTE.sub(r"\1", words)
@@ -75,10 +74,10 @@ class Privacy:
 
 
 class _Names:
-    """Replaces many names in a text: one look-up a place and length, however many names there are.
+    """Replaces many names in a text, with one look-up per position and length, however many names there are.
 
     Args:
-        instead: what stands for each name.
+        instead: replacement by name.
     """
 
     def __init__(self, instead: Mapping[str, str]) -> None:
@@ -88,7 +87,7 @@ class _Names:
         self._lengths = sorted((length for length in self._by_length if length), reverse=True)
 
     def replaced(self, text: str) -> str:
-        """The text with every name replaced; of names that begin at one place the longest."""
+        """Replace every name in the text; of names that start at one position the longest."""
         parts, start, at = [], 0, 0
         while at < len(text):
             length = self._length_at(text, at)

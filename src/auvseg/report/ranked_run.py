@@ -1,4 +1,4 @@
-"""What is asked of a report."""
+"""Rank a run for a report, and prepare what all its cases share."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,18 +29,18 @@ from auvseg.scoring.run import Run
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """How a report is made.
+    """Options of a report.
 
     Attributes:
-        by: what cases are ranked by: `AUV` or a measure; None takes `default_measure`.
-        images: so many cases, the most suspicious first, are shown with their images; the others with numbers and a
+        by: what cases are ranked by: `AUV` or a measure; None: the `default_measure`.
+        images: number of cases, most suspicious first, that are shown with images; the others have numbers and a
             thumbnail.
-        top: only so many cases, the most suspicious first; None: all that a page stays fast with
+        top: number of cases in the report, most suspicious first; None: as many as a page can show fast
             (`auvseg.report.ranked_run.MAX_CASES` and `MAX_ROWS`).
         single_file: everything in `index.html`.
         pseudonymize: `case-0001` and so on instead of case ids; the key stays in the run folder.
-        whole_image: show whole planes, not only what is around the structures. A head shows a face.
-        findings: of `auvseg check --json`.
+        whole_image: show whole planes, not only the region around the structures. A head scan then shows the face.
+        findings: findings of `auvseg check --json`.
         bench: folder of `auvseg bench detect`, for `by="combined"`.
     """
 
@@ -55,7 +55,7 @@ class ReportOptions:
 
 
 MAX_NUMBERS = 1_500_000
-"""On one page; beyond that it would open slowly. The less important measures are left to the table on disk."""
+"""Most rows on one page; with more it would open slowly. Less important measures are only in the table on disk."""
 
 FIRST_MEASURES = (
     "outlier",
@@ -68,7 +68,7 @@ FIRST_MEASURES = (
     "confidence",
     "stability",
 )
-"""What a person looks at first, and the last to be left out."""
+"""The most important measures, which are left out last."""
 
 _STATUS = ("ok", "absent", "failed")
 
@@ -77,16 +77,16 @@ _KEYS = frozenset({"case", "subset", "class_id", "class", "status", "reason"})
 
 @dataclass(frozen=True)
 class RankedRun:
-    """A run, ready to be shown.
+    """A ranked run.
 
     Attributes:
         table: the scores table with `AUV` of every structure, sorted by case and class.
         by: what cases are ranked by.
-        no_order: why they cannot be ranked, in a sentence; empty where they are.
-        order: case ids, the most suspicious first; those without a score last. By id where they cannot be ranked.
-        suspicion: by case, high = suspicious; missing for a case without a score, and where they cannot be ranked.
-        behind: by case, the class that puts it where it stands.
-        classes: the data set's.
+        no_order: why they cannot be ranked, in one sentence; empty if they are.
+        order: case ids, most suspicious first; those without a score last; by id if cases cannot be ranked.
+        suspicion: by case, high = suspicious; missing for a case without a score, or if cases cannot be ranked.
+        behind: by case, the class that decides its rank.
+        classes: classes of the data set.
     """
 
     table: pd.DataFrame
@@ -107,7 +107,7 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
         by: `AUV`, or a measure of the table.
 
     Raises:
-        UsageError: `by` is no measure of this run.
+        UsageError: `by` is not a measure of this run.
     """
     criterion = _criterion(table, by)
     table = table.reset_index(drop=True)
@@ -139,10 +139,10 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
 
 
 def _criterion(table: pd.DataFrame, by: str) -> Criterion:
-    """What the run is ranked by: a page can show measures alone."""
+    """Find what the run is ranked by; a page can only show measures."""
     if by.upper() != AUV and by not in MEASURES:
         known = [name for name in (AUV, *MEASURES) if name in table.columns]
-        raise UsageError(f"cannot rank by {by!r} here, which is no measure; {did_you_mean(by, known)}")
+        raise UsageError(f"cannot rank a report by {by!r}, which is not a measure; {did_you_mean(by, known)}")
     return find_criterion(table, by, to="rank")
 
 
@@ -152,7 +152,7 @@ def _suspicion(table: pd.DataFrame, criterion: Criterion) -> pd.Series:
 
 
 def shown_measures(cohort: RankedRun) -> tuple[list[str], int]:
-    """The measures on the page, the important ones first, and how many are left out to keep it fast."""
+    """Return the measures on the page, most important first, and how many are left out to keep it fast."""
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     first = [cohort.by, *FIRST_MEASURES]
     ordered = sorted(dict.fromkeys(there), key=lambda name: first.index(name) if name in first else len(first))
@@ -161,11 +161,11 @@ def shown_measures(cohort: RankedRun) -> tuple[list[str], int]:
 
 
 def cohort_payload(cohort: RankedRun, privacy: Privacy, why: Mapping[str, str]) -> dict[str, Any]:
-    """Everything that the first page shows of cases and structures.
+    """Build what the first page shows of cases and structures.
 
     Args:
         cohort: the run.
-        privacy: how ids and sentences are cleaned.
+        privacy: cleans ids and sentences.
         why: by case id, the sentence that says why it stands out.
     """
     table = cohort.table
@@ -200,7 +200,7 @@ def cohort_payload(cohort: RankedRun, privacy: Privacy, why: Mapping[str, str]) 
 
 
 def measure_facts(name: str) -> dict[str, str]:
-    """What the page says of a measure."""
+    """Return the page's description of a measure."""
     if name == AUV:
         summary = "aleatoric uncertainty value: S against the same structure in the cohort"
         return {"name": name, "group": "scale", "suspicious": "high", "summary": summary}
@@ -209,7 +209,7 @@ def measure_facts(name: str) -> dict[str, str]:
 
 
 def _own_columns(cohort: RankedRun, privacy: Privacy) -> dict[str, list[str]]:
-    """The data set's own columns (site, scanner), a value a case; none with pseudonyms: they may name a patient."""
+    """Return the data set's own columns (site, scanner) by case; none with pseudonyms: they may identify patients."""
     if privacy.pseudonyms is not None:
         return {}
     names = [name for name in cohort.table if name not in _KEYS and name not in MEASURES and name != AUV]
@@ -218,26 +218,26 @@ def _own_columns(cohort: RankedRun, privacy: Privacy) -> dict[str, list[str]]:
 
 
 MAX_CASES, MAX_ROWS = 10_000, 150_000
-"""Of a report where nobody says how many: the page opens and filters in two seconds, and its file is below 15 MB."""
+"""Default number of cases: the page opens and filters in two seconds, and its file is below 15 MB."""
 
 _SAMPLED = 1000
-"""Views that say where the cohort's spectra lie; more do not move a percentile that anybody would see."""
+"""Number of views for the spectrum bands; more would not change the percentiles visibly."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the cases of a report share.
+    """Data that all cases of a report share.
 
     Attributes:
         run: what was scored, and how.
-        cases: all that it holds.
-        dataset: where the images are; None where it is gone.
-        cohort: what is shown; with `top` a part of the run.
-        privacy: how ids and sentences are cleaned.
-        explainer: knows the whole run.
-        similar: by case and class id the most similar clean cases of the whole run.
-        sample: cases that others are compared with, from the most to the least suspicious.
-        options: how the report is made.
+        cases: all cases of the run.
+        dataset: data set with the images; None if it is gone.
+        cohort: the cases shown; with `top` a part of the run.
+        privacy: cleans ids and sentences.
+        explainer: explainer of the whole run.
+        similar: by case and class id, the most similar clean cases of the whole run.
+        sample: cases for the spectrum bands, from most to least suspicious.
+        options: options of the report.
     """
 
     run: Run
@@ -258,10 +258,10 @@ def prepare(
 
     Args:
         run: what was scored, and how.
-        table: its scores table.
-        cases: what else is known of them.
-        dataset: where the images are; None where it is gone.
-        options: how the report is made.
+        table: scores table of the run.
+        cases: cases of the run.
+        dataset: data set with the images; None if it is gone.
+        options: options of the report.
 
     Raises:
         UsageError: the run cannot be ranked as asked.
@@ -285,7 +285,7 @@ def prepare(
 
 
 def _fast(cohort: RankedRun) -> int:
-    """How many cases a page stays fast with."""
+    """Return the number of cases that a page can show fast."""
     rows_a_case = len(cohort.table) / max(len(cohort.order), 1)
     return max(min(MAX_CASES, int(MAX_ROWS / max(rows_a_case, 1.0))), 1)
 
@@ -309,7 +309,7 @@ def _privacy(run: Run, cases: Sequence[AboutCase], dataset: Dataset | None, opti
 def _names_of(
     dataset: Dataset | None, cases: Sequence[AboutCase], findings: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """What sentences may call a case or its files by."""
+    """Return the names of a case and its files that sentences may contain."""
     yield from (str(one.get("case_id") or "") for one in findings)
     spoken_of = {one.case_id for one in cases if one.reason or one.warnings}
     spoken_of |= {str(one.get("case_id")) for one in findings}
@@ -322,6 +322,6 @@ def _names_of(
 def _file_names(case: Case) -> Iterator[str]:
     for path in (*case.images, *([] if case.label is None else [case.label])):
         yield path.name
-        # A DICOM series is a folder, and its reader names the file that is wrong.
+        # A DICOM series is a folder; its reader names single files in messages.
         if path.is_dir():
             yield from (one.name for one in path.iterdir())

@@ -1,4 +1,4 @@
-"""What people decided after looking: verdict files of the report, agreement between raters, one table out of many."""
+"""Reviews: verdict files of the report, agreement between raters, merging of several reviews."""
 
 from auvseg.review.merge import Agreement, Merged, kappa, merge
 from auvseg.review.verdicts import Decision, Review, read_review, write_review

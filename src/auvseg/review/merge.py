@@ -1,10 +1,10 @@
-"""How far raters agree beyond chance: Cohen's κ for two, Fleiss' for more.
+"""Agreement between raters beyond chance (Cohen's κ for two, Fleiss' κ for more), and merging of their reviews.
 
     κ = (p_o - p_e) / (1 - p_e)
 
-with p_o the observed agreement of pairs of raters and p_e the one expected by chance: from each rater's own habits for
-Cohen (Educational and Psychological Measurement 20, 1960), from everybody's together for Fleiss (Psychological Bulletin
-76, 1971).
+with p_o the observed agreement of pairs of raters and p_e the agreement expected by chance: from each rater's own
+verdict frequencies for Cohen (Educational and Psychological Measurement 20, 1960), from the pooled ones for Fleiss
+(Psychological Bulletin 76, 1971).
 
 Shapes: N cases that all raters judged, R raters; verdicts are whole numbers.
 """
@@ -23,20 +23,20 @@ from auvseg.review.verdicts import Decision, Review, Verdict, decided
 
 _DRAWS = 2000
 _MIN_CASES = 5
-"""An interval of fewer cases says nothing."""
+"""An interval from fewer cases is meaningless."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far raters agree.
+    """Agreement of raters.
 
     Attributes:
         name: `Cohen's κ` or `Fleiss' κ`.
-        value: in [-1, 1], 0 is chance; NaN where all verdicts are the same, or there is no case.
-        low: of the 95 % interval, by drawing cases; NaN with fewer than five cases.
-        high: its other end.
-        cases: that all raters judged.
-        equal: of them, how many all judged alike.
+        value: in [-1, 1], 0 is chance; NaN if all verdicts are the same, or there is no case.
+        low: lower end of the 95 % interval, by bootstrapping cases; NaN with fewer than five cases.
+        high: upper end of the interval.
+        cases: number of cases that all raters judged.
+        equal: how many of them all raters judged alike.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Agreement:
 
 
 def kappa(verdicts: Int[np.ndarray, "N R"], seed: int = 0) -> Agreement:
-    """Agreement of two or more raters over the cases that all of them judged.
+    """Compute the agreement of two or more raters over the cases that all of them judged.
 
     Args:
-        verdicts: one row a case, one column a rater.
-        seed: of the drawn cases.
+        verdicts: one row per case, one column per rater.
+        seed: seed of the bootstrap.
 
     Raises:
         ValueError: fewer than two raters.
     """
     cases, raters = verdicts.shape
     if raters < 2:
-        raise ValueError("agreement takes two raters")
+        raise ValueError("agreement needs at least two raters")
     name, compute = ("Cohen's κ", _cohen) if raters == 2 else ("Fleiss' κ", _fleiss)
     equal = int((verdicts == verdicts[:, :1]).all(axis=1).sum())
     value = compute(verdicts) if cases else math.nan
@@ -96,9 +96,9 @@ class Conflict:
     """One case on which raters differ.
 
     Attributes:
-        case_id: the case.
-        verdicts: by rater, in the raters' order; None for one without a verdict.
-        merged: what stands in the merged review.
+        case_id: id of the case.
+        verdicts: one per rater, in the raters' order; None without a verdict.
+        merged: verdict in the merged review.
     """
 
     case_id: str
@@ -108,17 +108,17 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Merged:
-    """What came of it.
+    """A merged review.
 
     Attributes:
-        review: the verdict of most raters for every case; `unsure` where none has more voices than another. Notes are
-            joined, each with its rater's name; `judged_by` says whose verdicts they are.
-        raters: in the order of the files, told apart by a number where two have one name.
-        agreement: over the cases that all raters judged.
+        review: majority verdict for every case; `unsure` on a tie. Notes are joined, each with its rater's name;
+            `judged_by` names the raters with a verdict.
+        raters: names in the order of the files; equal names are numbered.
+        agreement: agreement over the cases that all raters judged.
         conflicts: every case on which two raters differ, by case id.
-        alone: case and rater of every verdict that one rater gave alone, by case id: nobody agreed or disagreed.
-        judged: cases that anybody gave a verdict on.
-        one_run: whether all reviews that say so were made in the report of the same files.
+        alone: case and rater of every verdict that only one rater gave, by case id.
+        judged: number of cases with any verdict.
+        one_run: whether all reviews with a fingerprint belong to the same files.
     """
 
     review: Review
@@ -134,14 +134,14 @@ def merge(reviews: Sequence[Review], seed: int = 0) -> Merged:
     """Merge the reviews of two or more raters.
 
     Args:
-        reviews: one a rater.
-        seed: of the agreement's interval.
+        reviews: one per rater.
+        seed: seed of the agreement's interval.
 
     Raises:
         UsageError: fewer than two reviews.
     """
     if len(reviews) < 2:
-        raise UsageError("merging takes the reviews of at least two raters")
+        raise UsageError("merging needs the reviews of at least two raters")
     raters = _names(reviews)
     names: tuple[Verdict, ...] = get_args(Verdict)
     cases = sorted({case for review in reviews for case in review.decisions})

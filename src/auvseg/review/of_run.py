@@ -1,4 +1,4 @@
-"""What a review belongs to: the files of the cases that were looked at, under the names that the report showed."""
+"""Match a review to its run: fingerprint of the reviewed files, and case ids behind pseudonyms."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ from auvseg.scoring.table import load_cases
 
 
 def fingerprint(cases: Iterable[AboutCase], pseudonyms: Mapping[str, str] | None = None) -> str:
-    """16 hexadecimal digits that a report writes into the reviews made in it.
+    """Compute the fingerprint that a report writes into its reviews: 16 hexadecimal digits.
 
-    The same files scored otherwise keep their review: a person judged the files. A report with pseudonyms has another
-    fingerprint than one without, so that a browser never mixes ids into a review that is passed on.
+    It depends on the files, not on how they were scored, because the rater judged the files. A report with pseudonyms
+    has another fingerprint than one without, so a browser never mixes ids into a review that is passed on.
 
     Args:
-        cases: of the run, in any order.
-        pseudonyms: by case id, where the report has them.
+        cases: cases of the run, in any order.
+        pseudonyms: pseudonyms by case id, if the report has them.
     """
     files = sorted(
         [
@@ -35,11 +35,11 @@ def fingerprint(cases: Iterable[AboutCase], pseudonyms: Mapping[str, str] | None
 
 @dataclass(frozen=True)
 class ReviewOfRun:
-    """What a review says of a run's cases.
+    """A review of a run.
 
     Attributes:
-        review: by the run's own case ids.
-        remark: what a person should know before using it; empty where there is nothing.
+        review: the review, by the run's own case ids.
+        remark: what to know before using it; empty if nothing.
     """
 
     review: Review
@@ -47,14 +47,14 @@ class ReviewOfRun:
 
 
 def read_review_of(path: Path, run_folder: Path) -> ReviewOfRun:
-    """Read a review and put the run's ids in the place of pseudonyms.
+    """Read a review and replace pseudonyms by the run's ids.
 
     Args:
-        path: what a report exported, or `auvseg review merge` wrote.
-        run_folder: of the scores.
+        path: file that a report exported or `auvseg review merge` wrote.
+        run_folder: folder of the run.
 
     Raises:
-        UsageError: the file is no review.
+        UsageError: the file is not a review.
         RunError: there is no run, or its key of pseudonyms is damaged.
     """
     review, cases, key = read_review(path), load_cases(run_folder), read_key(run_folder)
@@ -65,7 +65,7 @@ def read_review_of(path: Path, run_folder: Path) -> ReviewOfRun:
     if not review.run or (covered and review.run == fingerprint(cases, by_case)):
         return ReviewOfRun(review.named(key), "")
     remark = (
-        f"{path} was made in a report of other files: of another run, or before cases came or changed; "
-        "a verdict about a label that was mended since is an old one"
+        f"{path} was made in a report of other files: of another run, or before cases were added or changed; "
+        "verdicts on labels that were fixed since are outdated"
     )
     return ReviewOfRun(review.named(key), remark)

@@ -1,8 +1,7 @@
-"""Who is behind a pseudonym: `pseudonyms.csv` in the run folder, never in a report.
+"""The key of pseudonyms: `pseudonyms.csv` in the run folder, never in a report.
 
-A pseudonym is drawn once and kept: a report that is made again, or of a run that has grown, calls a case what it was
-called before, so that a review of the earlier report stays true. The order is drawn too, for pseudonyms in the ids'
-order would tell whoever has a list of the ids who is who.
+A pseudonym is drawn once and kept, so reviews of earlier reports stay valid when a report is made again or the run has
+grown. The order is random: pseudonyms in the order of the ids would reveal them to anybody with a list of ids.
 """
 
 import csv
@@ -20,14 +19,14 @@ _DIGITS = 4
 
 
 def pseudonyms_of(run_folder: Path, case_ids: Iterable[str]) -> dict[str, str]:
-    """A pseudonym for every case: those of the key, and new ones, which are written into it.
+    """Return a pseudonym for every case; new ones are added to the key.
 
     Args:
-        run_folder: of the scores.
-        case_ids: of the run.
+        run_folder: folder of the run.
+        case_ids: case ids of the run.
 
     Returns:
-        By case id `case-0001` and so on; another word where an id of the run begins like that.
+        `case-0001` and so on, by case id; another word if an id of the run begins like that.
 
     Raises:
         RunError: the key is damaged.
@@ -47,7 +46,7 @@ def pseudonyms_of(run_folder: Path, case_ids: Iterable[str]) -> dict[str, str]:
 
 
 def read_key(run_folder: Path) -> dict[str, str]:
-    """Case ids by pseudonym; empty where no report of the run had pseudonyms.
+    """Read case ids by pseudonym; empty if no report of the run had pseudonyms.
 
     Raises:
         RunError: the key is damaged.
@@ -62,7 +61,7 @@ def read_key(run_folder: Path) -> dict[str, str]:
         rows = [("", "")]
     found = dict(rows)
     if not all(name and case for name, case in rows) or not len(rows) == len(found) == len(set(found.values())):
-        raise RunError(f"{key} is damaged; restore it, or delete it to give up who is who and draw new pseudonyms")
+        raise RunError(f"{key} is damaged; restore it, or delete it to lose the old pseudonyms and draw new ones")
     return found
 
 

@@ -1,8 +1,8 @@
-"""Verdict files, as the report exports them: JSON, or CSV with the columns case, verdict, note and rater.
+"""Read and write verdict files of the report: JSON, or CSV with the columns case, verdict, note and rater.
 
-A merged review is a CSV with one column more, `judged_by`: who gave a verdict on the case.
+A merged review is a CSV with an additional column `judged_by`: the raters who gave a verdict on the case.
 
-They come from a browser and pass through people's hands, so nothing in them is believed before it was looked at.
+The files come from a browser and pass through people's hands, so they are untrusted and fully validated.
 """
 
 import csv
@@ -20,7 +20,7 @@ from auvseg.files.text import parse_json
 from auvseg.wording import counted
 
 Verdict = Literal["keep", "exclude", "fix", "unsure"]
-"""`keep`: sound; `exclude`: not to be learnt from; `fix`: the label has to be mended first; `unsure`."""
+"""`keep`: sound; `exclude`: do not train on it; `fix`: correct the label first; `unsure`."""
 
 FORMAT = 1
 
@@ -31,12 +31,12 @@ _MAX_NAME = 200
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided of one case.
+    """Decision on one case.
 
     Attributes:
-        verdict: None where there is only a note.
-        note: in the rater's words.
-        judged_by: of a merged review, the raters who gave a verdict, by name; else empty.
+        verdict: the verdict; None if there is only a note.
+        note: free text of the rater.
+        judged_by: in a merged review, names of the raters who gave a verdict; else empty.
     """
 
     verdict: Verdict | None
@@ -45,19 +45,18 @@ class Decision:
 
     @property
     def alone(self) -> bool:
-        """Whether it is one rater's verdict in a review that several made."""
+        """Whether only one rater gave a verdict, in a merged review."""
         return len(self.judged_by) == 1
 
 
 @dataclass(frozen=True)
 class Review:
-    """One file.
+    """Content of one verdict file.
 
     Attributes:
-        rater: who decided; the file's name where it does not say.
-        decisions: by case id.
-        run: fingerprint (`auvseg.review.of_run`) of the report that it was made in; empty where the file does not
-            say, as CSV files do not.
+        rater: name of the rater; the file's name if none is given.
+        decisions: decisions by case id.
+        run: fingerprint (`auvseg.review.of_run`) of the report it was made in; empty if the file has none, as in CSV.
     """
 
     rater: str
@@ -65,39 +64,39 @@ class Review:
     run: str = ""
 
     def named(self, ids: Mapping[str, str]) -> "Review":
-        """The same with other ids, such as the cases behind pseudonyms; what has no other id keeps its own."""
+        """Return the review with other case ids, such as those behind pseudonyms; ids without a new one stay."""
         return replace(self, decisions={ids.get(case, case): one for case, one in self.decisions.items()})
 
 
 _Row = tuple[str, str, str, str]
-"""Case, verdict, note and who judged, as they stand in a file."""
+"""Case, verdict, note and raters, as in the file."""
 
 _AND = " + "
-"""Between the names of several raters."""
+"""Separator between the names of raters."""
 
 
 def read_review(path: Path) -> Review:
     """Read a file that the report exported.
 
     Raises:
-        UsageError: it cannot be read, is no review, or a row of it is wrong; says which.
+        UsageError: it cannot be read, is not a review, or a row is wrong; the message names the row.
     """
     try:
         if path.stat().st_size > _MAX_FILE:
-            raise UsageError(f"{path} is larger than any review; is it another file?")
+            raise UsageError(f"{path} is too large for a review; is it another file?")
         text = path.read_bytes().decode("utf-8-sig", "surrogatepass")  # a carriage return in a note is part of it
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text in UTF-8; export the review again") from None
+        raise UsageError(f"{path} is not UTF-8 text; export the review again") from None
     run, rater, rows = _from_json(path, text) if text.lstrip().startswith(("{", "[")) else _from_csv(path, text)
     decisions: dict[str, Decision] = {}
     for number, (case, verdict, note, judged_by) in enumerate(rows, start=1):
         if not case:
-            raise UsageError(f"{path}, decision {number}: it names no case")
+            raise UsageError(f"{path}, decision {number}: the case is missing")
         if verdict and verdict not in get_args(Verdict):
             known = ", ".join(get_args(Verdict))
-            raise UsageError(f"{path}, decision {number} ({case}): the verdict {verdict!r} is none of {known}")
+            raise UsageError(f"{path}, decision {number} ({case}): the verdict {verdict!r} is not one of {known}")
         if case in decisions:
             raise UsageError(f"{path}, decision {number}: {case} is decided twice")
         raters = tuple(one for one in judged_by.split(_AND) if one)
@@ -106,13 +105,13 @@ def read_review(path: Path) -> Review:
 
 
 def write_review(path: Path, review: Review) -> None:
-    """Write a review as CSV, which `read_review` and spreadsheets read; no cell of it is computed."""
+    """Write a review as CSV for `read_review` and spreadsheets; no cell can be read as a formula."""
     rows = [
         (case, one.verdict or "", one.note, review.rater, _AND.join(one.judged_by))
         for case, one in sorted(review.decisions.items())
     ]
     text = rows_as_csv([("case", "verdict", "note", "rater", "judged_by"), *rows])
-    # A lone surrogate is no text, but an id may hold one: a file's name need not be in UTF-8.
+    # An id may hold a lone surrogate, since a file name need not be UTF-8.
     atomic.write_bytes(path, text.encode("utf-8", "surrogatepass"))
 
 
@@ -127,14 +126,14 @@ def _from_json(path: Path, text: str) -> tuple[str, str, list[_Row]]:
         ]
         return _text(content.get("run", "")), _text(content.get("rater", "")), rows
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"{path} is no review that the report exported") from None
+        raise UsageError(f"{path} is not a review exported by the report") from None
 
 
 def _from_csv(path: Path, text: str) -> tuple[str, str, list[_Row]]:
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         if not {"case", "verdict"} <= set(reader.fieldnames or ()):
-            raise UsageError(f"{path} is no review: a CSV file needs the columns case and verdict")
+            raise UsageError(f"{path} is not a review: a CSV file needs the columns case and verdict")
         rows = list(reader)
     except csv.Error as problem:
         raise UsageError(f"{path} is damaged: {problem}") from None
@@ -163,7 +162,7 @@ def _text(value: Any) -> str:
 
 
 def decided(reviews: Iterable[Review]) -> set[str]:
-    """Cases of which somebody has a verdict."""
+    """Return the cases that have a verdict."""
     return {case for review in reviews for case, one in review.decisions.items() if one.verdict is not None}
 
 
@@ -171,24 +170,24 @@ _GOES = {"exclude": True, "fix": True, "keep": False}
 
 
 def apply_verdicts(selection: Selection, decisions: Mapping[str, Decision]) -> Selection:
-    """The selection after the verdicts.
+    """Apply verdicts to a selection.
 
     Args:
-        selection: by a measure.
-        decisions: by case id, of one review or a merged one.
+        selection: selection by a measure.
+        decisions: decisions by case id, of one review or a merged one.
 
     Raises:
-        UsageError: no verdict is about a training case of this run, or nothing would be kept.
+        UsageError: no verdict concerns a training case of this run, or nothing would be kept.
     """
     training = {*selection.kept, *selection.removed}
     goes = {case: _GOES[one.verdict] for case, one in decisions.items() if one.verdict in _GOES}
     known = {case: gone for case, gone in goes.items() if case in training}
     if decisions and not training & set(decisions):
-        raise UsageError("the review is about none of this run's training cases; is it of another run?")
+        raise UsageError("the review covers none of this run's training cases; is it of another run?")
     removed = {case for case in training if known.get(case, case in selection.removed)}
     kept = tuple(case for case in sorted(training) if case not in removed)
     if not kept:
-        raise UsageError("the review and the measure together keep no case at all")
+        raise UsageError("review and measure together would keep no case")
     decided = selection.decisions.copy()
     for case, gone in known.items():
         rows = decided["case"] == case
@@ -197,8 +196,8 @@ def apply_verdicts(selection: Selection, decisions: Mapping[str, Decision]) -> S
     strange = len(set(goes) - training)
     notes = [f"decided by review: {counted(len(known), 'case')}; by {selection.rule.by}: {len(training) - len(known)}"]
     if alone := sum(decisions[case].alone for case in known):
-        notes.append(f"{alone} of these {counted(len(known), 'verdict')} are one rater's alone")
-    doubts = [f"verdicts about cases that are no training cases of this run: {strange}"] if strange else []
+        notes.append(f"{alone} of these {counted(len(known), 'verdict')} come from one rater only")
+    doubts = [f"verdicts on cases that are not training cases of this run: {strange}"] if strange else []
     return replace(
         selection,
         kept=kept,

@@ -88,8 +88,8 @@ def test_labels_that_were_not_hashed_are_no_copies():
     ("values", "expected"),
     [
         ([{0, 1}, {2}], []),
-        ([{0, 1}, {1}], ["no case holds 'core' (2)"]),
-        ([{0}], ["no case holds 'whole' (1, 2)", "no case holds 'core' (2)"]),
+        ([{0, 1}, {1}], ["no case contains 'core' (2)"]),
+        ([{0}], ["no case contains 'whole' (1, 2)", "no case contains 'core' (2)"]),
         ([None, {0, 2}], []),
         # Where no label could be read there is nothing to conclude.
         ([None, None], []),

@@ -133,4 +133,4 @@ def test_without_declared_classes_only_negative_values_are_wrong(folder):
     assert check(folder.dataset(*cases, classes=None)).findings == ()
     cases = (folder.case("a", 1, label=with_value(folder.label(1), -1)),)
     (found,) = check(folder.dataset(*cases, classes=None)).findings
-    assert (found.kind, found.message) == ("unexpected_label", "label values -1 are no class numbers")
+    assert (found.kind, found.message) == ("unexpected_label", "label values -1 are not class numbers")

@@ -145,11 +145,11 @@ def test_grey_levels_of_a_picture_are_no_class_numbers(values, rules, expected):
 
 def test_a_value_that_an_unsigned_type_held_is_named():
     (problem,) = problems(label(1, -1, dtype=np.int8), SILENT)
-    assert problem.message == "label values -1 are no class numbers; stored as int8, -1 may be 255 of an unsigned type"
+    assert problem.message == "label values -1 are not class numbers; stored as int8, -1 may be 255 of an unsigned type"
     (problem,) = problems(label(1, -56, dtype=np.int8), LabelRules(frozenset({0, 1, 200}), None))[:1]
     assert "-56 may be 200" in problem.message
     (problem,) = problems(label(1, -7, dtype=np.int8), SILENT)
-    assert problem.message == "label values -7 are no class numbers"
+    assert problem.message == "label values -7 are not class numbers"
 
 
 def test_values_that_are_rounded_are_counted_and_shares_are_told_from_resampled_labels():

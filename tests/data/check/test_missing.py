@@ -50,7 +50,7 @@ def test_many_are_told_once_with_their_count(tmp_path):
     for name in NAMES[:4]:
         (tmp_path / f"{name}_label.nii").unlink()
     ((found,), absent) = missing_files(dataset(tmp_path))
-    assert found.message.startswith(f"2 of 6 labels in {tmp_path.name} are there")
+    assert found.message.startswith(f"2 of 6 labels in {tmp_path.name} exist")
     assert (found.kind, found.case_id, found.cases) == (Kind.MISSING_FILE, "", ("c0", "c1", "c2", "c3"))
     assert len(absent) == 4
 
@@ -58,7 +58,7 @@ def test_many_are_told_once_with_their_count(tmp_path):
 def test_a_folder_that_is_missing_is_told_once(tmp_path):
     write(tmp_path, "images/{}.nii")
     ((found,), _) = missing_files(dataset(tmp_path, "images/{}.nii", "labels/{}.nii"))
-    assert found.message.startswith("labels is missing: 0 of 6 labels are there")
+    assert found.message.startswith("labels is missing: 0 of 6 labels exist")
 
 
 @pytest.mark.parametrize("there", ["Labels", "label", "labels_"])
@@ -79,7 +79,7 @@ def test_the_name_under_which_a_file_is_there_is_told(tmp_path, there):
     assert f"for c0.nii there is {there.format('c0')}, and 1 more likewise" in found.message
     write(tmp_path, "{}.nii", names=NAMES[1:2])
     ((found,), _) = missing_files(dataset(tmp_path))
-    assert found.message == f"the file does not exist; {there.format('c0')} is there"
+    assert found.message == f"the file does not exist; {there.format('c0')} exists"
 
 
 def test_a_path_of_another_machine_is_told_what_of_it_is_here_and_not_taken(tmp_path):
@@ -91,7 +91,7 @@ def test_a_path_of_another_machine_is_told_what_of_it_is_here_and_not_taken(tmp_
         table.write_text("\n".join(["id,image,label", *rows]))
         known = read_dataset(table)
         ((found,), absent) = missing_files(known)
-        assert found.message.startswith("0 of 6 images are where they are said to be; for ")
+        assert found.message.startswith("0 of 6 images are where the description says; for ")
         assert "there is images/c0.nii, and 5 more likewise" in found.message
         assert found.advice == "write the path as it is here: images/c0.nii"
         assert len(absent) == 6

@@ -90,7 +90,7 @@ def test_files_that_nnunet_v1_split_by_channel_are_taken_and_noted(describe, tou
     assert [path.name for path in dataset.cases[0].images] == ["a_0000.nii.gz", "a_0001.nii.gz"]
     assert [path.name for path in dataset.cases[1].images] == ["b.nii.gz"]
     (note,) = dataset.notes
-    assert note.startswith("1 images are one file a channel")
+    assert note.startswith("1 images have one file per channel")
 
 
 def test_equal_names_in_several_folders_get_ids_of_their_own(describe):

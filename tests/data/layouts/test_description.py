@@ -8,7 +8,7 @@ from auvseg.errors import DatasetError
 
 @pytest.mark.parametrize("text", ['{"labels": {}, "labels": {}}', '{"dataset": {"a": 1, "b": 2, "a": 3}}'])
 def test_a_key_that_stands_there_twice_is_refused_since_one_would_vanish(describe, text):
-    with pytest.raises(DatasetError, match=r"dataset.json: the key '(labels|a)' stands there twice"):
+    with pytest.raises(DatasetError, match=r"dataset.json: the key '(labels|a)' occurs twice"):
         load_json(describe(text))
 
 

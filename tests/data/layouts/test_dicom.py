@@ -112,9 +112,7 @@ def test_several_series_and_nothing_that_says_which_is_a_row_with_the_way_out(tm
     write_series(tmp_path / "p" / "t1", VOXELS, scan)
     write_series(tmp_path / "p" / "t2", VOXELS, replace(scan, series=generate_uid()))
     (case,) = read_dataset(tmp_path).cases
-    assert case.problem.startswith(
-        "its study has 2 series, and no label says which is meant (t1, t2); name one in a table"
-    )
+    assert case.problem.startswith("its study has 2 series, and no label refers to one (t1, t2); state it in a table")
     with pytest.raises(CaseError, match="p: its study has 2 series"):
         load_volume(case)
 
@@ -126,7 +124,7 @@ def test_a_label_says_which_series_is_meant_and_the_others_are_noted(tmp_path):
     structures(tmp_path / "p" / "rt.dcm", scan, "liver")
     dataset = read_dataset(tmp_path)
     assert dataset.cases[0].images == (tmp_path / "p" / "thin",)
-    assert dataset.notes == ("1 series without a label beside one with: thick ignored",)
+    assert dataset.notes == ("1 series without a label in a study with a labelled one: thick ignored",)
 
 
 def test_two_labels_of_one_series_are_a_row(tmp_path):
@@ -145,7 +143,7 @@ def test_a_structure_set_that_names_no_series_belongs_to_the_only_one_in_its_spa
     structures(tmp_path / "p" / "stray.dcm", Scan(), "liver")
     dataset = read_dataset(tmp_path)
     assert dataset.cases[0].label == tmp_path / "p" / "rt.dcm"
-    assert dataset.notes == ("1 labels refer to no series, or to several, that are here: stray.dcm ignored",)
+    assert dataset.notes == ("1 labels refer to none or several of the series found: stray.dcm ignored",)
 
 
 def test_files_that_are_no_images_are_counted(tmp_path):
@@ -184,7 +182,7 @@ def test_a_series_spread_over_folders_is_read_from_the_folder_above_or_refused(t
     np.testing.assert_array_equal(load_volume(case).image, VOXELS[:, ::-1, ::-1] - 1024)
     write_series(tmp_path / "p" / "b", VOXELS, Scan(), names=list("wxyz"))
     assert [case.problem.split(";")[0] for case in read_dataset(tmp_path).cases] == [
-        "its files lie in several folders, beside those of other series",
+        "its files lie in several folders, mixed with other series",
         "",
     ]
 

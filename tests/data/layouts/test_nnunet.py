@@ -91,7 +91,7 @@ def test_hidden_files_are_noted_and_no_cases(raw):
 
 def test_another_number_of_cases_than_declared_is_found(raw):
     (found,) = read_dataset(raw(numTraining=7)).findings
-    assert "numTraining 7, there are 1" in found.message
+    assert "numTraining is 7, but there are 1" in found.message
     assert found.advice == 'write "numTraining": 1'
 
 

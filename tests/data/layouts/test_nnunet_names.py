@@ -51,8 +51,8 @@ def test_json_files_beside_tiffs_state_the_voxel_size_and_are_not_reported(endin
         ("{c}.nii.gz", "without the channel suffix _0000", "case_000_0000.nii.gz"),
         ("{c}.{k:04d}.nii.gz", "without _ before", "case_000_0000.nii.gz"),
         ("{c}-{k:04d}.nii.gz", "without _ before", "case_000_0000.nii.gz"),
-        ("{c}_{k}.nii.gz", "without four digits", "case_000_0000.nii.gz"),
-        ("{c}_ch{k}.nii.gz", "without four digits", "case_000_0000.nii.gz"),
+        ("{c}_{k}.nii.gz", "without a four-digit channel", "case_000_0000.nii.gz"),
+        ("{c}_ch{k}.nii.gz", "without a four-digit channel", "case_000_0000.nii.gz"),
         ("{c}_image.nii.gz", "with a word", "case_000_0000.nii.gz"),
         ("{c}_image_{k:04d}.nii.gz", "with a word", "case_000_0000.nii.gz"),
         ("{c}_{k:04d}.NII.GZ", "without the ending .nii.gz", "case_000_0000.nii.gz"),
@@ -66,7 +66,7 @@ def test_images_of_one_mistake_find_their_labels_and_are_told_once(images, words
     assert notes == []
     assert found.kind == Kind.MISNAMED_FILE
     assert found.cases == tuple(CASES)
-    assert found.message.startswith("0 of 12 images in imagesTr are named as nnU-Net wants; 12 ")
+    assert found.message.startswith("0 of 12 images in imagesTr follow nnU-Net's naming; 12 ")
     assert words in found.message
     assert found.advice.endswith(f" to {right}, and the others likewise")
 
@@ -90,7 +90,7 @@ def test_labels_of_one_mistake_find_their_images_and_are_told_once(labels, words
     assert sorted(cases) == CASES
     assert all(len(case.images) == channels and case.label is not None for case in cases.values())
     assert notes == []
-    assert found.message.startswith("0 of 12 labels in labelsTr are named as nnU-Net wants; 12 ")
+    assert found.message.startswith("0 of 12 labels in labelsTr follow nnU-Net's naming; 12 ")
     assert words in found.message
 
 
@@ -98,7 +98,7 @@ def test_numbered_cases_of_one_name_are_no_channels_of_one_case():
     names = [f"PID_{number:04d}.nii.gz" for number in range(5)]
     cases, (found,), _ = arranged(names, names)
     assert sorted(cases) == [name.removesuffix(".nii.gz") for name in names]
-    assert "nnU-Net takes their own last digits for it" in found.message
+    assert "nnU-Net takes their last digits for it" in found.message
     assert found.advice.startswith("rename PID_0000.nii.gz to PID_0000_0000.nii.gz")
 
 

@@ -43,6 +43,4 @@ def test_the_folder_above_the_data_sets_names_one_of_them(touch, describe, refus
 
 
 def test_dicom_without_an_image_is_told_so(touch, refusal):
-    assert "hold no image of CT, MR or PET, 1 DICOM files cannot be parsed: 1.DCM" in refusal(
-        touch("patient/study/1.DCM")
-    )
+    assert "hold no CT, MR or PET image, 1 DICOM files cannot be parsed: 1.DCM" in refusal(touch("patient/study/1.DCM"))

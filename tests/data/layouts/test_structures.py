@@ -127,7 +127,7 @@ def test_a_label_of_this_series_in_another_space_is_a_row_of_its_own_kind(tmp_pa
     dataset = read_dataset(tmp_path / "cases.csv")
     (found,) = check_dataset(dataset, num_workers=0).findings
     assert (found.kind, found.severity) == (Kind.OTHER_FRAME_OF_REFERENCE, "error")
-    assert "another frame of reference than its image" in found.message
+    assert "another frame of reference than the image" in found.message
     with pytest.raises(CaseError, match="another frame of reference"):
         load_volume(dataset.cases[0])
 
@@ -233,7 +233,7 @@ def test_a_row_may_choose_segments_and_name_their_class(tmp_path, slicer):
 def test_labels_that_name_nothing_are_taken_by_value_where_values_mean_the_same_everywhere(slicer):
     dataset = slicer((LABEL, LIVER_FIRST), (LABEL, []))
     assert dataset.notes == (
-        "1 labels name no structures (c1): their values are taken as in the others, 1 liver, 2 tumour",
+        "1 labels name no structures (c1): their values are read as in the others, 1 liver, 2 tumour",
     )
     assert held(dataset, 1) == {"liver": 18, "tumour": 6}
 
@@ -241,7 +241,7 @@ def test_labels_that_name_nothing_are_taken_by_value_where_values_mean_the_same_
 def test_labels_that_name_nothing_are_refused_where_values_do_not_say_which_is_which(slicer):
     dataset = slicer((LABEL, LIVER_FIRST), (SWAPPED, TUMOUR_FIRST), (LABEL, []))
     assert ("c2", "unnamed_label") in kinds(dataset)
-    with pytest.raises(CaseError, match="c2: its label names no structures, those of other cases do"):
+    with pytest.raises(CaseError, match="c2: its label names no structures, unlike those of other cases"):
         load_volume(dataset.cases[2])
 
 
@@ -276,7 +276,7 @@ def test_declared_classes_win_and_what_contradicts_them_is_found(slicer, files, 
     dataset = slicer(files, (LABEL, LIVER_FIRST), description=NAMED)
     assert [found for case, found in kinds(dataset) if case == "c0"] == kind
     if expected is None:
-        with pytest.raises(CaseError, match=r"'spleen' in its label, and 'tumour' in the data set|are called 'liver'"):
+        with pytest.raises(CaseError, match=r"'spleen' in its label, but 'tumour' in the data set|are called 'liver'"):
             load_volume(dataset.cases[0])
     else:
         assert held(dataset, 0) == expected

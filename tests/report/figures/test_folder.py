@@ -68,7 +68,7 @@ def test_a_folder_of_the_users_is_refused(drawn, tmp_path):
 
 
 def test_wrong_wishes_are_refused_before_anything_is_drawn(drawn, tmp_path):
-    for wish, words in (({"cases": ("nobody",)}, "no case 'nobody'"), ({"measures": ("x",)}, "no figure of 'x'")):
+    for wish, words in (({"cases": ("nobody",)}, "no case 'nobody'"), ({"measures": ("x",)}, "cannot draw 'x'")):
         with pytest.raises(UsageError, match=words):
             draw(drawn, tmp_path / "new", **wish)
     with pytest.raises(UsageError, match="not gif"):

@@ -33,7 +33,7 @@ def test_an_axial_plane_has_the_front_up_and_the_right_on_the_left(drawn):
 
 def test_only_the_surroundings_of_structures_are_shown(drawn, tmp_path):
     empty = dataclasses.replace(drawn.dataset, classes=())
-    with pytest.raises(UsageError, match="ask for the whole image"):
+    with pytest.raises(UsageError, match="show the whole image"):
         planes(drawn.folder, empty, IDS[3])
     assert planes(drawn.folder, empty, IDS[3], whole_image=True).axes[0].images[0].get_array().shape == (40, 48)
 

@@ -37,7 +37,7 @@ def test_every_scored_plane_has_its_bar(drawn):
     first = figure.axes[0]
     assert [round(bar.get_x() + bar.get_width() / 2) for bar in first.patches] == view.planes.tolist()
     assert np.allclose([bar.get_height() for bar in first.patches], view.scale)
-    assert first.get_title(loc="left") == "liver: what each plane contributes to S"
+    assert first.get_title(loc="left") == "liver: contribution to S"
 
 
 @pytest.mark.parametrize("draw", [spectrum, contributions])

@@ -1,1 +1,1 @@
-"""Every problem of a data set, as findings; one bad file never stops the run."""
+"""Check a data set and report all problems as findings; one bad file never stops the run."""

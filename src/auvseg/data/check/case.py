@@ -23,12 +23,12 @@ from auvseg.errors import ReadError, SeriesError
 
 
 def grid_problems(image: Header, other: Header, what: Literal["label", "channel"]) -> Iterator[Problem]:
-    """How the grid of a label or a further channel differs from the first channel's.
+    """Compare the grid of a label or a further channel with that of the first channel.
 
     Args:
-        image: the first channel's header.
-        other: the other file's.
-        what: what the other file is, for the messages.
+        image: header of the first channel.
+        other: header of the other file.
+        what: name of the other file in messages.
     """
     spatial, own = image.shape[:3], other.shape[:3]
     if spatial != own:
@@ -45,7 +45,7 @@ def grid_problems(image: Header, other: Header, what: Literal["label", "channel"
 
 
 def _with_spacing_of(image: Header, other: Header) -> Header:
-    """The other header as if its voxels were as large as the image's, so that only the rest can differ."""
+    """Return the other header with the image's spacing, so that only the rest can differ."""
     affine = other.affine.copy()
     affine[:3, :3] *= np.divide(image.spacing_mm, other.spacing_mm)
     return Header(other.shape, affine, image.spacing_mm, other.axcodes, other.dtype)
@@ -61,14 +61,14 @@ _MIN_VOXELS_TO_COMPARE = 1000
 
 @dataclass(frozen=True)
 class CheckTask:
-    """One case to look at.
+    """One case to check.
 
     Attributes:
         case: the case.
-        rules: what the data set says of its labels.
-        channel_count: channels that the data set declares; 1 where it does not say.
-        modality: how the data set says that intensities are to be read.
-        skipped: files of the case that are left alone: missing, or known to take the reader with them.
+        rules: what the data set declares about labels.
+        channel_count: channels that the data set declares; 1 if it declares none.
+        modality: modality that the data set declares.
+        skipped: files of the case that are not opened: missing, or known to crash the reader.
     """
 
     case: Case
@@ -80,15 +80,15 @@ class CheckTask:
 
 @dataclass(frozen=True)
 class CaseCheck:
-    """What was found in one case, and what the whole data set must be judged by.
+    """Findings of one case, and the facts that checks across cases need.
 
     Attributes:
-        findings: the case's own problems.
-        image_sha256: file name and hash of the voxels as decoded, one an image that could be read.
-        label_sha256: hash of the label's voxels; None where it could not be read, or is so small that another may be
-            equal by chance.
-        label_values: values in the label; None where it could not be read as one.
-        image_header: of the first image that could be read; None where none could.
+        findings: problems of the case.
+        image_sha256: file name and hash of the decoded voxels, for every image that could be read.
+        label_sha256: hash of the label's voxels; None if it could not be read, or is so small that labels may be equal
+            by chance.
+        label_values: values in the label; None if it could not be read as a label.
+        image_header: header of the first readable image; None if there is none.
     """
 
     findings: tuple[Finding, ...]
@@ -99,7 +99,7 @@ class CaseCheck:
 
 
 class _Image(NamedTuple):
-    """What is remembered of an image that was read: its voxels are not."""
+    """Facts about an image, without its voxels."""
 
     name: str
     header: Header
@@ -108,14 +108,14 @@ class _Image(NamedTuple):
 
 
 class FileTask(NamedTuple):
-    """One file, to be read and forgotten."""
+    """One file to read and discard."""
 
     path: Path
     part: Part
 
 
 def read_only(task: FileTask) -> str:
-    """Read a file for the sake of what that does to the process; what is wrong with the file is not asked here."""
+    """Read a file only to see whether it crashes the process; other problems are ignored here."""
     try:
         read_array(task.path, part=task.part)
     except ReadError as error:
@@ -124,7 +124,7 @@ def read_only(task: FileTask) -> str:
 
 
 def check_case(task: CheckTask) -> CaseCheck:
-    """Read a case's files one by one and list everything that is wrong with them."""
+    """Read the files of a case one by one and report all their problems."""
     if task.case.problem:
         refused = Problem(task.case.problem_kind, task.case.problem).at(task.case.case_id, "")
         return CaseCheck((refused,), (), None, None, None)
@@ -168,7 +168,7 @@ def _check_images(task: CheckTask, findings: list[Finding]) -> list[_Image]:
 def _check_label(
     task: CheckTask, path: Path, images: list[_Image], findings: list[Finding]
 ) -> tuple[str | None, frozenset[int] | None]:
-    """Hash and values of the label, each None where there is none to speak of."""
+    """Return hash and values of the label, each None if not available."""
     raw = _read(task, path, "label", findings, images[0].header if images else None)
     if raw is None:
         return None, None
@@ -188,7 +188,7 @@ def _check_label(
 
 
 def _likeness(raw: RawArray, content_sha256: str, images: list[_Image]) -> str:
-    """In words, how the label is like one of the images; empty if it is like none."""
+    """Say how the label resembles one of the images; empty if it does not."""
     if content_sha256 in (image.content_sha256 for image in images):
         return "the label holds the same voxels as the image"
     sample = sample_of(raw.array)
@@ -197,7 +197,7 @@ def _likeness(raw: RawArray, content_sha256: str, images: list[_Image]) -> str:
 
 
 def _own_notes(raw: RawArray) -> list[Problem]:
-    """What the reader noticed; that pictures have no size is said once, of the whole data set."""
+    """Return the reader's notes, except that pictures have no size, which is reported once per data set."""
     return [note for note in raw.header.notes if note.kind != Kind.PIXELS_ONLY]
 
 
@@ -209,7 +209,7 @@ def _read(
     try:
         return read_array(path) if part == "image" else read_label(path, task.case.label_values, image)
     except OSError as error:
-        # The system's own text names the whole path: of a name that is too long, of a folder without permission.
+        # The system's own text may name the whole path (name too long, no permission for a folder).
         problem = Problem(Kind.UNREADABLE, error.strerror or type(error).__name__)
     except ReadError as error:
         kind = Kind.UNUSABLE_SERIES if isinstance(error, SeriesError) else _why_unread(path)
@@ -225,6 +225,6 @@ def _why_unread(path: Path) -> Kind:
         if not is_supported(path) and not is_dicom_source(path):
             return Kind.UNSUPPORTED_FORMAT
     except OSError:
-        # A name that is too long is no missing file; what the reader said stands.
+        # A name that is too long is not a missing file; keep the reader's message.
         pass
     return Kind.UNREADABLE

@@ -1,4 +1,4 @@
-"""Check a data set: every problem of every case, and of all cases together, as findings.
+"""Check a data set: report all problems in each case and across cases.
 
 One bad file never stops the run.
 """
@@ -27,7 +27,7 @@ Checked = Sequence[tuple[Case, CaseCheck]]
 
 
 def duplicate_ids(cases: Iterable[Case]) -> Iterator[Finding]:
-    """Ids that are equal, also where only case or composition of letters differs, which file systems do not see."""
+    """Report equal ids, also if only case or Unicode composition differs, which some file systems ignore."""
     by_id: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_id[unicodedata.normalize("NFC", case.case_id).casefold()].append(case)
@@ -43,7 +43,7 @@ def duplicate_ids(cases: Iterable[Case]) -> Iterator[Finding]:
 
 
 def _listed_again(same: Sequence[Case]) -> Problem:
-    """One case that a description lists several times."""
+    """Report a case that a description lists several times."""
     subsets = sorted({case.subset for case in same})
     if len(subsets) > 1:
         return Problem(Kind.SPLIT_OVERLAP, f"it is listed for {' and for '.join(subsets)}")
@@ -51,13 +51,13 @@ def _listed_again(same: Sequence[Case]) -> Problem:
 
 
 def duplicate_images(checked: Checked) -> Iterator[Finding]:
-    """Images of several cases whose voxels are the same, whatever format or compression holds them."""
+    """Report images of several cases with the same voxels, whatever their format or compression."""
     found = [(digest, case.case_id, file) for case, check in checked for file, digest in check.image_sha256]
     yield from _copies(found, Kind.DUPLICATE_IMAGE, "the same voxels as the image of {}")
 
 
 def duplicate_labels(checked: Checked) -> Iterator[Finding]:
-    """Labels of several cases that are the same and too large to be so by chance."""
+    """Report labels of several cases that are equal and too large to be so by chance."""
     found = [
         (check.label_sha256, case.case_id, case.label.name)
         for case, check in checked
@@ -71,7 +71,7 @@ def _copies(found: Iterable[tuple[str, str, str]], kind: Kind, message: str) -> 
     for digest, case_id, file in found:
         by_content[digest].append((case_id, file))
     for same in by_content.values():
-        # A few ids are enough to name the others, and thousands of empty images would take their square.
+        # A few ids are enough; naming all of thousands of empty images would be quadratic.
         ids = sorted({case_id for case_id, _ in same})
         for case_id, file in same if len(ids) > 1 else ():
             others = [other for other in ids[:_MAX_COMPARED] if other != case_id]
@@ -79,17 +79,17 @@ def _copies(found: Iterable[tuple[str, str, str]], kind: Kind, message: str) -> 
 
 
 def missing_classes(classes: Sequence[ClassDef] | None, checked: Checked) -> Iterator[Finding]:
-    """Declared classes that no label holds; nothing where no label could be read."""
+    """Report declared classes that no label contains; nothing if no label could be read."""
     read = [check.label_values for _, check in checked if check.label_values is not None]
     seen = frozenset[int]().union(*read)
     for one in classes or ():
         if read and seen.isdisjoint(one.values):
             values = ", ".join(map(str, one.values))
-            yield Problem(Kind.CLASS_NEVER_PRESENT, f"no case holds {one.name!r} ({values})").at("", "")
+            yield Problem(Kind.CLASS_NEVER_PRESENT, f"no case contains {one.name!r} ({values})").at("", "")
 
 
 def mixed_orientations(checked: Checked) -> Iterator[Finding]:
-    """Images whose stored axes point elsewhere than those of most images."""
+    """Report images whose stored axes point in other directions than those of most images."""
     ids: dict[str, list[str]] = defaultdict(list)
     for case, check in checked:
         if check.image_header is not None:
@@ -102,10 +102,10 @@ def mixed_orientations(checked: Checked) -> Iterator[Finding]:
 
 
 def default_geometries(checked: Checked) -> Iterator[Finding]:
-    """Headers that nobody filled in: voxels of 1 mm along the scanner's axes, origin 0.
+    """Report headers with default geometry: 1 mm voxels along the scanner's axes, origin 0.
 
-    A data set of 1 mm voxels may well have such headers, and pictures have no others, so they count only where other
-    cases have another spacing (as in LiTS, where twenty are unset). Where the reader says so, that is enough.
+    A data set of 1 mm voxels may have such headers, and pictures have no others, so they count only if other cases have
+    another spacing (as in LiTS, where twenty are unset), or if the reader says so.
     """
     headers = [(case, check.image_header) for case, check in checked if check.image_header is not None]
     unset = [
@@ -116,12 +116,12 @@ def default_geometries(checked: Checked) -> Iterator[Finding]:
     ]
     if unset and any(not np.allclose(header.spacing_mm, 1.0) for _, header in headers):
         for case_id in unset:
-            message = "the header holds no geometry (spacing 1×1×1 mm, origin 0), those of other cases do"
+            message = "the header has default geometry (spacing 1×1×1 mm, origin 0), unlike those of other cases"
             yield Problem(Kind.DEFAULT_GEOMETRY, message).at(case_id, "")
 
 
 def pictures(checked: Checked) -> Iterator[Finding]:
-    """Images that are pictures, whose pixels have no size."""
+    """Report images that are pictures, whose pixels have no physical size."""
     ids = sorted(
         case.case_id
         for case, check in checked
@@ -129,7 +129,7 @@ def pictures(checked: Checked) -> Iterator[Finding]:
     )
     if ids:
         images = f"{len(ids)} of {len(checked)} images are pictures without a size in mm ({some_of(ids)})"
-        yield Problem(Kind.PIXELS_ONLY, f"{images}: 1 mm a pixel is assumed").at("", "")
+        yield Problem(Kind.PIXELS_ONLY, f"{images}: 1 mm per pixel is assumed").at("", "")
 
 
 COHORT_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
@@ -139,7 +139,7 @@ COHORT_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     default_geometries,
     pictures,
 )
-"""The checks that need nothing but what the cases returned."""
+"""The checks across cases, which need only the results of the cases."""
 
 
 READ_TIMEOUT_S = 600.0
@@ -153,18 +153,18 @@ def check_dataset(
     splits: Path | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> CheckReport:
-    """Look for every problem of every case; nothing stops at the first problem.
+    """Report all problems in all cases; one bad file never stops the run.
 
     Args:
-        dataset: what to look at.
-        num_workers: cases read at the same time, each in a process of its own; 0 reads them in this process, where a
-            damaged file may end it.
-        timeout_s: a case that takes longer is reported; None waits for ever.
+        dataset: the data set.
+        num_workers: cases read in parallel, each in its own process; 0 reads them in this process, which a damaged file
+            may crash.
+        timeout_s: cases that take longer are reported; None waits forever.
         splits: nnU-Net's splits_final.json; None takes the one beside the images, or in `nnUNet_preprocessed`, if any.
         progress: called with (done, total, case id) after every case.
 
     Returns:
-        The report; the same whatever the number of workers and the order of the cases.
+        The report; independent of the number of workers and the order of the cases.
     """
     cases = sorted(dataset.cases, key=lambda case: (case.case_id, case.subset, [str(path) for path in case.images]))
     missing, absent = missing_files(dataset)
@@ -206,7 +206,7 @@ def _declared_values(dataset: Dataset) -> frozenset[int] | None:
 def _crashes(
     pool: IsolatedPool, outcome: Outcome[CheckTask, CaseCheck], checked: list[tuple[Case, CaseCheck]]
 ) -> Iterator[Finding]:
-    """Find out which files of a case took the reader with them, and look at the others once more."""
+    """Find out which files of a case crash the reader, and check the others again."""
     case = outcome.item.case
     files = [FileTask(path, "image") for path in case.images]
     files += [FileTask(case.label, "label")] if case.label is not None else []

@@ -1,6 +1,6 @@
-"""What is wrong with one image file: further axes, NaN, nothing to see, intensities that cannot be what they claim.
+"""Check one image file: extra axes, NaN, constant images, implausible intensities.
 
-One pass, plane by plane, so that a large volume costs one plane beside itself.
+One pass, plane by plane, so a large volume needs only one extra plane of memory.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ _MAX_WITHOUT_BONE = 1000.0
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one pass over the voxels tells.
+    """Facts about an image's voxels, from one pass.
 
     Attributes:
-        not_finite: voxels that are NaN or infinite.
-        ranges: lowest and highest finite value of every channel, in order; (inf, -inf) where there is none.
-        content_sha256: hash of shape and values, whatever the type on disk, the format or the compression.
+        not_finite: number of voxels that are NaN or infinite.
+        ranges: lowest and highest finite value of every channel, in order; (inf, -inf) if there is none.
+        content_sha256: hash of shape and values, independent of type on disk, format and compression.
     """
 
     not_finite: int
@@ -38,12 +38,12 @@ class ImageFacts:
 
 
 def planes(array: NDArray[Any]) -> NDArray[Any]:
-    """The array as (plane, y, x) without a copy where it is stored like a NIfTI; further axes become planes."""
+    """View the array as (plane, y, x), without a copy if it is stored like a NIfTI; further axes become planes."""
     return array.reshape(*array.shape[:2], -1, order="F").transpose()
 
 
 def content_sha256(array: NDArray[Any]) -> str:
-    """Sha256 of shape and values: equal values are equal whatever type holds them."""
+    """Hash shape and values with SHA-256, independent of their type."""
     digest = hashlib.sha256(repr(array.shape).encode())
     for plane in planes(array):
         digest.update(_as_bytes(plane))
@@ -51,15 +51,15 @@ def content_sha256(array: NDArray[Any]) -> str:
 
 
 def _as_bytes(plane: NDArray[Any]) -> bytes:
-    # float64 holds every float32 and every integer that occurs; adding zero makes -0.0 and 0.0 one value.
+    # float64 holds every float32 and every integer that occurs; adding zero turns -0.0 into 0.0.
     return np.add(plane, 0.0, dtype=np.float64).tobytes()
 
 
 def image_facts(array: NDArray[Any]) -> ImageFacts:
-    """Look at every voxel once.
+    """Collect facts in one pass over the voxels.
 
     Args:
-        array: as stored, three axes and perhaps a fourth of channels.
+        array: the stored array, with three axes and possibly a fourth of channels.
     """
     digest = hashlib.sha256(repr(array.shape).encode())
     channels = array.shape[3] if array.ndim > 3 else 1
@@ -70,7 +70,7 @@ def image_facts(array: NDArray[Any]) -> ImageFacts:
         finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
         not_finite += plane.size - finite.size
         if finite.size:
-            # The planes of one channel follow each other; those of further axes repeat the channels.
+            # Planes of one channel are consecutive; along further axes the channels repeat.
             channel = number // array.shape[2] % channels
             low[channel] = min(low[channel], float(finite.min()))
             high[channel] = max(high[channel], float(finite.max()))
@@ -80,13 +80,13 @@ def image_facts(array: NDArray[Any]) -> ImageFacts:
 def image_problems(
     raw: RawArray, facts: ImageFacts, *, channel_count: int, modality: Modality | None
 ) -> Iterator[Problem]:
-    """Every problem of one image file.
+    """Report all problems of one image file.
 
     Args:
         raw: the file.
-        facts: of its voxels.
-        channel_count: channels that this one file should hold.
-        modality: how the data set says that intensities are to be read.
+        facts: facts about its voxels.
+        channel_count: number of channels that this file should hold.
+        modality: modality that the data set declares.
     """
     yield from _axis_problems(raw, channel_count)
     if facts.not_finite:
@@ -124,11 +124,11 @@ def _unlikely_range(low: float, high: float, dtype: np.dtype[Any], modality: Mod
 
 
 def _unlikely_hu(low: float, high: float) -> str | None:
-    """What keeps a range from being Hounsfield units: air is -1000, fat -100, water 0, bone 300 to 2000."""
+    """Say why a range cannot be Hounsfield units: air is -1000, fat -100, water 0, bone 300 to 2000."""
     if high > _MAX_HU:
-        return f"up to {high:g}, which is no Hounsfield unit: negative values may have wrapped"
+        return f"up to {high:g}, too high for Hounsfield units: negative values may have wrapped"
     if low >= 0 and high > _MAX_WITHOUT_BONE:
         return f"{low:g} to {high:g} without a negative value: air is -1000 HU, so an offset may be missing"
     if (low, high) == (0.0, 255.0):
-        return "0 to 255, as after windowing to eight bits: these are no Hounsfield units"
+        return "0 to 255, as after windowing to eight bits: not Hounsfield units"
     return None

@@ -1,6 +1,6 @@
-"""What is wrong with one label file: values that are no classes, no foreground or background, a type too narrow.
+"""Check one label file: unexpected values, no foreground or background, a type that is too narrow.
 
-Whether it lies on the image's grid is for `check_grid`.
+Its grid is checked in `check_case`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,23 +19,23 @@ from auvseg.data.volume import label_axes
 
 _MAX_VALUES_NAMED = 8
 _MAX_VALUES_OF_A_LABEL = 1000
-"""More values than any data set has classes: where none are declared, such a label is an image."""
+"""More values than any data set has classes: if no classes are declared, such a label is an image."""
 
 _SPATIAL = 3
 _SURROUNDS = 0.5
-"""A value with a larger share of the border than this is around everything else."""
+"""A value with a larger share of the border than this surrounds everything else."""
 
 _WHITE = (255, 65535)
-"""The largest value of pictures, which also is a usual value for voxels that nobody labelled."""
+"""The largest value of pictures, also a usual value for unlabelled voxels."""
 
 
 @dataclass(frozen=True)
 class LabelRules:
-    """What the data set says of its labels.
+    """What the data set declares about labels.
 
     Attributes:
-        declared: every value that may occur, with background and ignore; None where only the labels can tell.
-        ignore_value: the value that stands for "not labelled", or None.
+        declared: every allowed value, background and ignore included; None if the data set declares none.
+        ignore_value: value for unlabelled voxels, or None.
     """
 
     declared: frozenset[int] | None
@@ -44,15 +44,15 @@ class LabelRules:
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What one pass over the voxels tells.
+    """Facts about a label's voxels, from one pass.
 
     Attributes:
-        not_finite: voxels that are NaN or infinite.
-        not_whole: voxels of finite values that are no whole numbers.
+        not_finite: number of voxels that are NaN or infinite.
+        not_whole: number of voxels with finite values that are not whole numbers.
         example: one of those values.
-        rounded: voxels of values so near to whole numbers that they are taken for them.
+        rounded: number of voxels with values close enough to whole numbers to be rounded.
         rounded_example: one of those values.
-        foreground: voxels that are not 0.
+        foreground: number of voxels that are not 0.
         values: the whole numbers that occur.
     """
 
@@ -71,7 +71,7 @@ class LabelFacts:
 
 
 def label_facts(array: NDArray[Any]) -> LabelFacts:
-    """Look at every voxel once."""
+    """Collect facts in one pass over the voxels."""
     not_finite = fractions = rounded = foreground = 0
     example = rounded_example = float("nan")
     values: set[int] = set()
@@ -94,7 +94,7 @@ def label_facts(array: NDArray[Any]) -> LabelFacts:
 
 
 def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iterator[Problem]:
-    """Every problem of one label file, by itself."""
+    """Report all problems of one label file by itself."""
     if (axes := label_axes(raw)) is not None:
         yield Problem(Kind.TOO_MANY_AXES, *axes)
     if facts.not_finite:
@@ -105,12 +105,12 @@ def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Itera
         message = f"values such as {facts.example:.4g} in {share:.2g} % of the voxels"
         yield Problem(Kind.SOFT_LABEL if soft else Kind.NON_INTEGER_LABEL, message)
     if not facts.is_label:
-        # The values that were rounded would be reported as classes.
+        # Otherwise the rounded values would be reported as classes.
         return
     if facts.rounded:
         where = f"{100 * facts.rounded / raw.array.size:.2g} % of the voxels"
         what = f"values such as {facts.rounded_example:.10g} in {where} are rounded"
-        yield Problem(Kind.ROUNDED_LABEL, f"{what}; nnU-Net cuts off what follows the point")
+        yield Problem(Kind.ROUNDED_LABEL, f"{what}; nnU-Net truncates them instead")
     yield from _value_problems(raw, facts, rules)
     yield from _type_problems(np.dtype(raw.header.dtype), raw.array.dtype, facts.values, rules)
 
@@ -118,13 +118,13 @@ def label_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Itera
 def _type_problems(
     stored: np.dtype[Any], read: np.dtype[Any], values: frozenset[int], rules: LabelRules
 ) -> Iterator[Problem]:
-    """A type on disk that cannot hold what the data set declares, or cannot tell apart what the label holds."""
+    """Report a type on disk that cannot hold the declared values, or cannot distinguish the label's values."""
     if stored.kind == "f":
         limit, largest = exact_below(stored), max(values, key=abs)
         if abs(largest) >= limit:
-            what = f"it holds {largest}, and {stored} does not tell whole numbers from {limit} on apart"
+            what = f"it holds {largest}, but {stored} cannot distinguish whole numbers from {limit} on"
             yield Problem(Kind.INDISTINCT_LABEL, what)
-    # A scaled file holds other values than its type.
+    # With a scale factor, values are not limited by the type.
     elif (
         stored.kind in "iu"
         and stored == read
@@ -141,7 +141,7 @@ def _value_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iter
     if rules.declared is not None:
         strange, why = values - rules.declared, "not declared"
     else:
-        strange, why = frozenset(filter(_is_no_class_number, values)), "no class numbers"
+        strange, why = frozenset(filter(_is_no_class_number, values)), "not class numbers"
     if background is not None:
         yield background
         strange -= {_at_the_border(raw.array)[0]} if background.kind is Kind.BACKGROUND_NOT_ZERO else set()
@@ -152,7 +152,7 @@ def _value_problems(raw: RawArray, facts: LabelFacts, rules: LabelRules) -> Iter
     elif rules.declared is None:
         yield from _undeclared_problems(raw.array, values)
     if not values - {0, rules.ignore_value}:
-        rest = "background" if rules.ignore_value not in values else "background or to be ignored"
+        rest = "background" if rules.ignore_value not in values else "background or ignored"
         yield Problem(Kind.EMPTY_LABEL, f"the label is all {rest}")
 
 
@@ -167,7 +167,7 @@ def _named(values: Iterable[int]) -> str:
 
 
 def _wrapped(raw: RawArray, strange: Iterable[int], rules: LabelRules) -> str:
-    """What to add where negative values are what an unsigned type held, such as 255 read as -1."""
+    """Say if negative values come from an unsigned type, such as 255 read as -1; else empty."""
     dtype = np.dtype(raw.header.dtype)
     if dtype.kind != "i":
         return ""
@@ -178,11 +178,11 @@ def _wrapped(raw: RawArray, strange: Iterable[int], rules: LabelRules) -> str:
 
 
 def _undeclared_problems(array: NDArray[Any], values: frozenset[int]) -> Iterator[Problem]:
-    """Values that are class numbers and hardly meant as such."""
+    """Report values that are possible class numbers but hardly meant as such."""
     rest = sorted(values - {0, max(values)})
     if max(values) in _WHITE and len(values) <= _MAX_VALUES_NAMED and max(values) - 1 not in values:
         counted = rest == list(range(1, len(rest) + 1)) and rest
-        what = "a value for what is not labelled?" if counted else "the grey levels of a picture, not class numbers?"
+        what = "a value for unlabelled voxels?" if counted else "the grey levels of a picture, not class numbers?"
         yield Problem(Kind.GREY_LEVELS, f"the label holds {_named(values)}: {what}")
     if len(values) >= MIN_VALUES and (rough := roughness(array)) > ROUGH:
         message = f"{len(values)} different values, and {100 * rough:.0f} % of neighbouring voxels differ"
@@ -190,7 +190,7 @@ def _undeclared_problems(array: NDArray[Any], values: frozenset[int]) -> Iterato
 
 
 def _background_problem(array: NDArray[Any], facts: LabelFacts, rules: LabelRules) -> Problem | None:
-    """What is odd about the background of a label: not there, or another value than 0."""
+    """Report a label's odd background: missing, or another value than 0."""
     if array.ndim > _SPATIAL or not facts.foreground:
         return None
     value, share = _at_the_border(array)
@@ -210,9 +210,9 @@ def _background_problem(array: NDArray[Any], facts: LabelFacts, rules: LabelRule
 
 
 def _at_the_border(array: NDArray[Any]) -> tuple[int, float]:
-    """The most frequent value on the outer faces, and its share of them; of an axis of length 1 both are all there is.
+    """Return the most frequent value on the outer faces and its share of them; axes of length 1 have no faces.
 
-    Without any other axis the label is its border.
+    If all axes have length 1, the whole label is its border.
     """
     faces = [array.take(end, axis) for axis, length in enumerate(array.shape) if length > 1 for end in (0, -1)]
     values, counts = np.unique(np.concatenate([face.ravel() for face in faces] or [array.ravel()]), return_counts=True)

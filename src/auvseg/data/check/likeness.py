@@ -1,6 +1,6 @@
-"""Whether a label is an image after all: its values follow the intensities, or change from voxel to voxel.
+"""Detect labels that are images: their values follow the intensities, or change from voxel to voxel.
 
-A copy of the image itself is found by its hash; this is for what was rescaled, windowed, inverted or cast.
+An exact copy of the image is found by its hash; this finds rescaled, windowed, inverted or cast copies.
 """
 
 from typing import Any
@@ -13,31 +13,31 @@ from auvseg.data.check.image import planes
 
 _SAMPLED = 20_000
 MIN_VALUES = 32
-"""Fewer values may be structures that were cut out by thresholds, and follow the intensities rightly."""
+"""Labels with fewer values may be structures segmented by thresholds, which rightly follow the intensities."""
 
 _MIN_TO_COMPARE = 100
 _FOLLOWS = 0.95
-"""Rank correlation; of the parcellations and organs in use, none comes near."""
+"""Rank correlation of an image copy; no parcellation or organ label in use comes close."""
 
 ROUGH = 0.6
-"""Of this roughness are images; labels reach a third, where structures are a few voxels large."""
+"""Roughness of images; labels reach a third of it, if structures are a few voxels large."""
 
 
 def sample_of(array: NDArray[Any]) -> Float64[np.ndarray, " N"]:
-    """Voxels at places that depend on the shape alone, as float64; of several channels those of the first."""
+    """Sample voxels at positions that depend on the shape alone, as float64; from the first of several channels."""
     shape = array.shape[:3]
     places = np.random.default_rng(0).integers(0, np.prod(shape), _SAMPLED)
     return array.reshape(*shape, -1)[..., 0][np.unravel_index(places, shape)].astype(np.float64)
 
 
 def likeness(label: Float64[np.ndarray, " N"], image: Float64[np.ndarray, " N"]) -> str:
-    """In words, how a label follows an image of the same shape; empty if it does not.
+    """Say how a label follows an image of the same shape; empty if it does not.
 
     Args:
-        label: its sample.
-        image: the image's.
+        label: sample of the label.
+        image: sample of the image.
     """
-    # At both ends windowing makes one value of many.
+    # Windowing merges many values into one at both ends.
     inside = np.isfinite(label) & np.isfinite(image) & (label > label.min()) & (label < label.max())
     values = len(np.unique(label[inside]))
     if values < MIN_VALUES or np.count_nonzero(inside) < _MIN_TO_COMPARE:
@@ -49,7 +49,7 @@ def likeness(label: Float64[np.ndarray, " N"], image: Float64[np.ndarray, " N"])
 
 
 def roughness(label: NDArray[Any]) -> float:
-    """The share of neighbours in a plane that differ, of those that are not both background."""
+    """Share of in-plane neighbours that differ, among those that are not both background."""
     pairs = different = 0
     for plane in planes(label):
         for one, other in ((plane[:, :-1], plane[:, 1:]), (plane[:-1], plane[1:])):
@@ -59,6 +59,6 @@ def roughness(label: NDArray[Any]) -> float:
 
 
 def _ranks(values: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-    """Ranks, equal values having the middle of theirs."""
+    """Ranks; ties get their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

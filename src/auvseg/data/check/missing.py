@@ -1,4 +1,4 @@
-"""Which files of a data set are not there, told once a folder, with the name that they are there under, if they are."""
+"""Find missing files, reported once per folder, with the name under which they exist, if any."""
 
 from collections import Counter, defaultdict
 from functools import cache
@@ -12,9 +12,9 @@ from auvseg.data.layouts.description import is_there
 from auvseg.data.layouts.naming import clean_id, folded, near_folder, some_of, stem
 
 _FEW = 3
-"""So many missing files of a folder are told one by one."""
+"""Up to this many missing files of a folder are reported one by one."""
 _CHANNEL = "_0000"
-_ADVICE = "name the files as they are called, or rename them"
+_ADVICE = "use the names of the existing files, or rename them"
 
 _Part = Literal["image", "label"]
 
@@ -29,8 +29,8 @@ def missing_files(dataset: Dataset) -> tuple[list[Finding], frozenset[Path]]:
     """Look for every file that the data set names; no file is opened.
 
     Returns:
-        A finding a missing file; one for all that a folder lacks where they are more than a few, or there under other
-        names, with the counts. And the files, which nobody need look for again.
+        One finding per missing file, or one per folder with counts if many files are missing or exist under other
+        names; and the missing files themselves.
     """
     named: Counter[tuple[Path, _Part]] = Counter()
     missing: dict[tuple[Path, _Part], list[_Missing]] = defaultdict(list)
@@ -61,7 +61,7 @@ def _files(dataset: Dataset) -> list[tuple[Case, _Part, Path]]:
 def _one_of(file: _Missing) -> Finding:
     what, advice = Reason.MISSING.in_words()
     if file.near:
-        what, advice = f"{what}; {clean_id(file.near)} is there", _advice(file.near)
+        what, advice = f"{what}; {clean_id(file.near)} exists", _advice(file.near)
     return Problem(Kind.MISSING_FILE, what, advice).at(file.case_id, file.path.name)
 
 
@@ -71,14 +71,14 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
     near = sorted((file.path.name, file.near) for file in files if file.near)
     advice = Kind.MISSING_FILE.advice
     if is_there(folder):
-        message = f"{there} in {name} are there; missing: {some_of(names)}"
+        message = f"{there} in {name} exist; missing: {some_of(names)}"
     else:
-        message = f"{name} is missing: {there} are there"
-        advice = f"restore {name}, or take the cases out of the data set"
+        message = f"{name} is missing: {there} exist"
+        advice = f"restore {name}, or remove the cases"
         if not near and (other := clean_id(near_folder(folder))):
             message, advice = f"{message}; the folder {other} is", f"rename {other} to {name}"
     if near and "/" in near[0][1]:
-        message = f"{there} are where they are said to be"
+        message = f"{there} are where the description says"
     if near:
         count = f", and {len(near) - 1} more likewise" if len(near) > 1 else ""
         message = f"{message}; for {clean_id(near[0][0])} there is {clean_id(near[0][1])}{count}"
@@ -87,19 +87,19 @@ def _all_of(folder: Path, part: _Part, files: list[_Missing], named: int) -> Fin
 
 
 def _advice(near: str) -> str:
-    """What to do where a file is there under another name, or at another place below the data set's folder."""
+    """Say what to do if a file exists under another name, or elsewhere below the data set's folder."""
     return f"write the path as it is here: {clean_id(near)}" if "/" in near else _ADVICE
 
 
 class _Near:
-    """Under which name a missing file may be there."""
+    """Finds the name under which a missing file may exist."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._names = cache(_names_in)
 
     def of(self, path: Path) -> str:
-        """A name beside the missing one, or a path below the data set's folder; empty where there is none."""
+        """Return a name beside the missing one, or a path below the data set's folder; empty if there is none."""
         by_name, by_stem = self._names(path.parent)
         own = stem(path.name)
         candidates = [
@@ -111,7 +111,7 @@ class _Near:
         return next((names[0] for names in candidates if len(names) == 1), "") or self._tail(path)
 
     def _tail(self, path: Path) -> str:
-        """The longest end of a path, of another machine perhaps, that is there below the data set's folder."""
+        """Return the longest tail of a path, perhaps of another machine, that exists below the data set's folder."""
         parts = Path(str(path).replace("\\", "/")).parts
         for start in range(1, len(parts)):
             tail = Path(*parts[start:])
@@ -121,7 +121,7 @@ class _Near:
 
 
 def _names_in(folder: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """The files of a folder by name and by name without ending, capital letters and composition aside."""
+    """Index the files of a folder by name and by name without ending, ignoring case and Unicode composition."""
     by_name: dict[str, list[str]] = defaultdict(list)
     by_stem: dict[str, list[str]] = defaultdict(list)
     try:

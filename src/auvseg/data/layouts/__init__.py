@@ -1,1 +1,1 @@
-"""One reader a layout, each with `recognises(path)` and `read(path)`, which makes a `Dataset` of it."""
+"""One reader per layout: `recognises(path)` tells whether it applies, `read(path)` returns a `Dataset`."""

@@ -1,7 +1,7 @@
 """MONAI datalist: a JSON file with lists `training`, `validation`, `test` of image/label entries.
 
-Paths are relative to `dataroot` where the file has one, else to the file's folder. Further keys of an entry (fold, site
-...) become the case's attributes.
+Paths are relative to `dataroot` if the file has it, else to the file's folder. Further keys of an entry (fold, site
+...) become attributes of the case.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class _Entry(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """A .json file with a list of cases."""
+    """Recognise a .json file with a list of cases."""
     return path.suffix.lower() == ".json" and path.is_file() and not load_json(path).keys().isdisjoint(_SUBSETS)
 
 
@@ -56,7 +56,7 @@ def read(path: Path) -> Dataset:
         for number, entry in enumerate(_list(content, key, path.name))
     ]
     if not entries:
-        raise DatasetError(f"{path.name}: lists no case under {', '.join(_SUBSETS)}")
+        raise DatasetError(f"{path.name}: no cases are listed under {', '.join(_SUBSETS)}")
     ids = stated_or_found([_stated_id(entry.content) for entry in entries], [entry.images[0] for entry in entries])
     cases = [_case(entry, name) for entry, name in zip(entries, ids, strict=True)]
     names = _channel_names(content, path.name, cases)
@@ -89,8 +89,8 @@ def _entry(entry: object, subset: Subset, root: Path, where: str, remarks: Remar
         raise DatasetError(f"{where}: must be an object with 'image' and 'label', not {entry!r}")
     image, label = entry.get("image"), entry.get("label")
     if image is None or image == []:
-        raise DatasetError(f"{where}: names no 'image'")
-    # A label that is a list of one is what some converters write.
+        raise DatasetError(f"{where}: 'image' is missing")
+    # Some converters write a label as a list of one.
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
     names = image if isinstance(image, list) else [image]
@@ -119,7 +119,7 @@ def _case(entry: _Entry, name: str) -> Case:
 
 
 def _channel_names(content: dict[str, Any], where: str, cases: Sequence[Case]) -> tuple[str, ...]:
-    """Decathlon's `modality` names the channels; else they are counted where cases have several files."""
+    """Take channel names from decathlon's `modality`, else number the channels if cases have several files."""
     if isinstance(content.get("modality"), dict):
         return channels(content, "modality", where)
     count = max(len(case.images) for case in cases)
@@ -137,5 +137,5 @@ def _modality(content: dict[str, Any], names: tuple[str, ...], entries: Sequence
 
 
 def _classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...] | None:
-    """Classes where the file names them as decathlon files do; a datalist need not."""
+    """Read classes if the file names them as decathlon files do; they are optional in a datalist."""
     return classes(content, where) if isinstance(content.get("labels"), dict) else None

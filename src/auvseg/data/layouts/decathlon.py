@@ -1,7 +1,7 @@
 """Medical Segmentation Decathlon: a folder whose dataset.json has `training` pairs, `modality` and `labels`.
 
-Several modalities lie in one 4-D image. nnU-Net v1 used the same description over files with a channel suffix
-(`CASE_0000.nii.gz`); where only those exist, they are taken.
+Several modalities are stored in one 4-D image. nnU-Net v1 used the same description with channel suffixes
+(`CASE_0000.nii.gz`); such files are used if they are the only ones.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ _FIRST_CHANNEL = "_0000"
 
 
 def recognises(path: Path) -> bool:
-    """A folder whose dataset.json has `training` and `modality`."""
+    """Recognise a folder whose dataset.json has `training` and `modality`."""
     description = path / _DESCRIPTION
     return description.is_file() and load_json(description).keys() >= {"training", "modality"}
 
@@ -40,7 +40,7 @@ def read(path: Path) -> Dataset:
         *(_entries(content, "test", "test", path, remarks) if "test" in content else ()),
     ]
     if not listed:
-        raise DatasetError(f"{source.name}: 'training' lists no case")
+        raise DatasetError(f"{source.name}: 'training' lists no cases")
     bare = [_without_channel(image, label) for _, image, label in listed]
     ids = ids_from_paths(bare)
     files = _image_files([image for _, image, _ in listed], bare, len(names), remarks.notes)
@@ -81,32 +81,32 @@ def _entries(
 
 
 def _outside(root: Path, files: tuple[Path, ...]) -> str:
-    """What to say of files that are not the data set's own: this layout's description comes with its images."""
+    """Say which files lie outside the data set's folder; in this layout all files must be inside."""
     names = [file.name for file in files if not is_below(root, file)]
     return f"{names[0]} lies outside the data set's folder; list such files in a table or a datalist" if names else ""
 
 
 def _without_channel(image: Path, label: Path | None) -> Path:
-    """The image by its name without nnU-Net's suffix of the first channel, where its label is called so."""
+    """Drop nnU-Net's suffix of the first channel from the image's name if its label is named that way."""
     if label is None or stem(image.name) != stem(label.name) + _FIRST_CHANNEL:
         return image
     return image.with_name(stem(label.name) + ending_of(image.name))
 
 
 def _image_files(images: list[Path], bare: list[Path], channel_count: int, notes: list[str]) -> list[tuple[Path, ...]]:
-    """The files of every case: the image that is listed, or nnU-Net v1's one file a channel."""
+    """Return the files of every case: the listed image, or nnU-Net v1's one file per channel."""
     found = []
     by_channel = 0
     for image, own in zip(images, bare, strict=True):
         name, ending = stem(own.name), ending_of(own.name)
         parts = tuple(image.with_name(f"{name}_{channel:04d}{ending}") for channel in range(channel_count))
-        # Some list the first channel, and nnU-Net v1 none.
+        # Some descriptions list the first channel; nnU-Net v1 lists the name without a channel.
         split = (image == parts[0] or not image.exists()) and parts[0].is_file()
         by_channel += split
         found.append(parts if split else (image,))
     if by_channel:
         notes.append(
-            f"{by_channel} images are one file a channel (_0000 ...), as nnU-Net v1 stored them; nnU-Net v2 "
-            "wants another dataset.json, with channel_names and file_ending (nnUNetv2_convert_old_nnUNet_dataset)"
+            f"{by_channel} images have one file per channel (_0000 ...), as in nnU-Net v1; nnU-Net v2 "
+            "needs another dataset.json, with channel_names and file_ending (nnUNetv2_convert_old_nnUNet_dataset)"
         )
     return found

@@ -1,6 +1,6 @@
-"""The border between a description that somebody wrote (JSON) and the layout readers: types, numbers and paths.
+"""Parse a data set's description (JSON) for the layout readers: types, numbers and paths.
 
-Every error names the file and the key, since people edit these files by hand. Nothing here touches an image.
+Every error names the file and the key, since people edit these files by hand. No image is opened here.
 """
 
 import json
@@ -19,11 +19,11 @@ from auvseg.wording import counted
 
 
 class Remarks:
-    """What a reader notices on its way, for the data set.
+    """Collects the remarks of a layout reader.
 
     Attributes:
         notes: what a person should know, one sentence each.
-        findings: what is wrong.
+        findings: problems.
     """
 
     def __init__(self) -> None:
@@ -32,16 +32,16 @@ class Remarks:
         self._inexact: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
     def refused(self, what: str, advice: str) -> None:
-        """Note what nnU-Net stops at in the description, and auvseg does not."""
-        message = f"nnU-Net stops at dataset.json: {what}"
+        """Report what nnU-Net rejects in the description and auvseg accepts."""
+        message = f"nnU-Net rejects dataset.json: {what}"
         self.findings.append(Problem(Kind.REFUSED_BY_NNUNET, message, advice).at("", ""))
 
     def inexact(self, how: str, written: str, meant: str) -> None:
-        """Note a path that was found only after it was read another way."""
+        """Report a path that was found only after reading it another way."""
         self._inexact[how].append((written, meant))
 
     def all_findings(self) -> tuple[Finding, ...]:
-        """Every finding, those of paths told once a way in which they are written."""
+        """Return all findings; those of paths are merged by the way they are written."""
         told = []
         for how, paths in sorted(self._inexact.items()):
             written, meant = paths[0]
@@ -51,10 +51,10 @@ class Remarks:
 
 
 def load_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object.
+    """Load a JSON file that holds an object.
 
     Raises:
-        DatasetError: it cannot be read, is not JSON, says one key twice, or holds something else.
+        DatasetError: it cannot be read, is not JSON, repeats a key, or holds something else.
     """
 
     def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def load_json(path: Path) -> dict[str, Any]:
         if len(content) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise DatasetError(f"{path.name}: the key {twice!r} stands there twice; keep one of the two")
+            raise DatasetError(f"{path.name}: the key {twice!r} occurs twice; keep one of the two")
         return content
 
     try:
@@ -82,7 +82,7 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def take(content: dict[str, Any], key: str, kind: type, where: str) -> Any:
-    """The value of a key that must be there and of one type.
+    """Return the value of a required key, which must have a given type.
 
     Raises:
         DatasetError: the key is missing or of another type.
@@ -96,10 +96,10 @@ def take(content: dict[str, Any], key: str, kind: type, where: str) -> Any:
 
 
 def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, str]]:
-    """The pairs of `{"0": "background", "1": "liver"}` in the order of their numbers.
+    """Return the pairs of `{"0": "background", "1": "liver"}` in the order of their numbers.
 
     Raises:
-        DatasetError: the key is missing, its value is no object, its keys are no numbers or its values no names.
+        DatasetError: the key is missing, its value is not an object, its keys are not numbers or its values not names.
     """
     values = take(content, key, dict, where)
     pairs = []
@@ -107,22 +107,22 @@ def numbered(content: dict[str, Any], key: str, where: str) -> list[tuple[int, s
         if not isinstance(name, str):
             turned = isinstance(name, int) and not number.isdecimal()
             instead = f'; write {{"{name}": "{number}"}}, each number before its name' if turned else ""
-            raise DatasetError(f"{where}: {key!r} must name {number!r} by a text, not by {name!r}{instead}")
+            raise DatasetError(f"{where}: {key!r} must name {number!r} by a string, not by {name!r}{instead}")
         try:
             pairs.append((int(number), writable(name)))
         except ValueError:
             raise DatasetError(f"{where}: the keys of {key!r} must be whole numbers, not {number!r}") from None
     numbers = [number for number, _ in pairs]
     if len(set(numbers)) < len(numbers):
-        raise DatasetError(f"{where}: {key!r} has a number twice: {sorted(numbers)}")
+        raise DatasetError(f"{where}: {key!r} repeats a number: {sorted(numbers)}")
     return sorted(pairs)
 
 
 def channels(content: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
-    """Channel names in order, from `{"0": "T1", "1": "T2"}`.
+    """Return channel names in order, from `{"0": "T1", "1": "T2"}`.
 
     Raises:
-        DatasetError: as `numbered`, or there is no channel, or the numbers are not 0, 1, 2 ...
+        DatasetError: as for `numbered`; or there is no channel, or the numbers are not 0, 1, 2 ...
     """
     pairs = numbered(content, key, where)
     if [number for number, _ in pairs] != list(range(len(pairs))) or not pairs:
@@ -132,10 +132,10 @@ def channels(content: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
 
 
 def classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...]:
-    """Foreground classes from decathlon's `labels`, such as `{"0": "background", "1": "liver"}`.
+    """Return foreground classes from decathlon's `labels`, such as `{"0": "background", "1": "liver"}`.
 
     Raises:
-        DatasetError: as `numbered`, a negative value, or background alone.
+        DatasetError: as for `numbered`; or a value is negative, or there is only background.
     """
     pairs = numbered(content, "labels", where)
     if any(value < 0 for value, _ in pairs):
@@ -147,18 +147,18 @@ def classes(content: dict[str, Any], where: str) -> tuple[ClassDef, ...]:
 
 
 def path_below(root: Path, name: object, where: str, remarks: Remarks | None = None) -> Path:
-    """A path as the description states it: absolute, or relative to `root`, `..` included, as nnU-Net documents.
+    """Resolve a path of the description: absolute, or relative to `root`, `..` included, as nnU-Net documents.
 
-    A file that is not there as it is written, and is there with slashes for backslashes or without quotes, is taken.
+    If the file does not exist as written but does with slashes for backslashes or without quotes, that one is taken.
 
     Args:
-        root: where relative paths start.
-        name: what the description says.
+        root: start of relative paths.
+        name: the path in the description.
         where: the file and the place in it, for messages.
-        remarks: gets a finding for what had to be read another way; None reads it in no other way.
+        remarks: receives a finding if the path had to be read another way; None: no other way is tried.
 
     Raises:
-        DatasetError: it is no text, empty, or holds what no file name can.
+        DatasetError: it is not a string, empty, or holds a zero byte.
     """
     if not isinstance(name, str) or not name.strip():
         raise DatasetError(f"{where}: must be a file name, not {name!r}")
@@ -170,7 +170,7 @@ def path_below(root: Path, name: object, where: str, remarks: Remarks | None = N
 
 
 def _read_another_way(root: Path, written: str, remarks: Remarks) -> Path:
-    """The path that is meant, if it is there, or its folder: a missing file is then told as missing in that."""
+    """Return the intended path if it or its folder exists; a missing file is then reported in that folder."""
     meant, ways = written, []
     for how, read in _OTHER_WAYS:
         other = read(meant)
@@ -180,7 +180,7 @@ def _read_another_way(root: Path, written: str, remarks: Remarks) -> Path:
     if not ways or not (is_there(path) or ("/" in meant and is_there(path.parent))):
         return root / written
     inside = path.is_relative_to(root)
-    # No path of the machine is repeated.
+    # Messages never repeat paths of this machine.
     shown = written if inside and path != Path(meant) else f".../{path.name}"
     remarks.inexact(" and ".join(ways), shown, str(path.relative_to(root)) if inside else path.name)
     return path
@@ -192,11 +192,11 @@ _OTHER_WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("with backslashes", lambda text: text.replace("\\", "/")),
     ("with ~", lambda text: os.path.expanduser(text)),  # noqa: PTH111 - a name of no user is no error
 )
-"""How people and programs write paths, and how they are meant; one after the other."""
+"""How people and programs miswrite paths, and how to read them; tried in order."""
 
 
 def is_there(path: Path) -> bool:
-    """Whether something has this name, be it a link to nothing; of a name that the system refuses, nobody knows."""
+    """Whether something has this name, even a broken link; False for a name that the system refuses."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -207,5 +207,5 @@ def is_there(path: Path) -> bool:
 
 
 def as_text(value: object) -> str:
-    """An attribute's value: text as it is, anything else as JSON."""
+    """Format an attribute's value: strings unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

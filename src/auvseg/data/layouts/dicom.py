@@ -1,8 +1,8 @@
-"""A folder of DICOM files in any nesting and under any names: series of CT, MR and PET, with SEG and RTSTRUCT labels.
+"""DICOM folder with any nesting and file names: series of CT, MR and PET, with SEG and RTSTRUCT labels.
 
-Headers decide, never names: files are one image if they share a SeriesInstanceUID, and a label belongs to the series
-that it refers to. A study in which nothing says which series is meant is a case with that as its problem. Nothing of a
-header becomes an id or a note, apart from the names of structures.
+Headers decide, not names: files with the same SeriesInstanceUID are one image, and a label belongs to the series that
+it refers to. If nothing says which series of a study is meant, the case gets that as its problem. Only the names of
+structures are taken from headers into ids or notes.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from auvseg.errors import DatasetError
 
 NAME = "DICOM"
 _MAX_LOOKED_AT = 1000
-_TABLE = "name one in a table (CSV) with the columns image and label"
+_TABLE = "state it in a table (CSV) with the columns image and label"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Series:
 
     @property
     def first(self) -> Instance:
-        """Any of them; what is asked of it is the same for all."""
+        """The first file; used for what is the same in all."""
         return self.images[0]
 
     @property
@@ -44,14 +44,14 @@ class _Series:
 
 @dataclass
 class _Content:
-    """What a folder holds.
+    """Content of a folder.
 
     Attributes:
-        series: the images, by SeriesInstanceUID.
+        series: images, by SeriesInstanceUID.
         labels: segmentations and structure sets.
         others: DICOM files that are neither, such as reports and screenshots.
         damaged: DICOM files that cannot be parsed.
-        foreign: visible files that are no DICOM.
+        foreign: visible files that are not DICOM.
     """
 
     series: dict[str, _Series] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class _Found:
     """A case without its id.
 
     Attributes:
-        series: its image; where nothing says which of several it is, one of them.
-        image: the path that names it.
+        series: its image; one of several if nothing says which is meant.
+        image: the path that names the image.
         label: its label.
         problem: why it cannot be read.
     """
@@ -79,7 +79,7 @@ class _Found:
 
 
 def recognises(path: Path) -> bool:
-    """A folder with a DICOM file somewhere below it."""
+    """Recognise a folder with a DICOM file somewhere below it."""
     if not path.is_dir():
         return False
     files = (file for folder in folders_below(path) for file in sorted(folder.iterdir()))
@@ -87,15 +87,15 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path) -> Dataset:
-    """List a case for every labelled series, and for every study without labels that has one series.
+    """List one case per labelled series, and one per study that has a single series and no label.
 
     Raises:
-        DatasetError: there is no image of CT, MR or PET.
+        DatasetError: there is no CT, MR or PET image.
     """
     content = _content(path)
     if not content.series:
         raise DatasetError(
-            f"{path.name}: no data set recognised; its DICOM files hold no image of CT, MR or PET"
+            f"{path.name}: no data set recognised; its DICOM files hold no CT, MR or PET image"
             + "".join(f", {remark}" for remark in _remarks(content))
         )
     notes: list[str] = []
@@ -107,7 +107,7 @@ def read(path: Path) -> Dataset:
     cases = [
         Case(case_id, (one.image,), one.label, problem=one.problem) for case_id, one in zip(ids, found, strict=True)
     ]
-    # PET is neither CT nor MRI: whoever scores it must say how to read it.
+    # PET is neither CT nor MRI: the user must state the modality.
     modality, note = modality_of_words(one.series.first.modality.replace("PT", "PET") for one in found)
     return Dataset(
         name=path.resolve().name,
@@ -148,13 +148,13 @@ def _studies(content: _Content) -> list[list[_Series]]:
 
 
 def _owners(content: _Content, notes: list[str]) -> dict[str, list[Instance]]:
-    """Labels by the series that they belong to."""
+    """Group labels by the series that they belong to."""
     owners: dict[str, list[Instance]] = defaultdict(list)
     homeless = []
     for label in content.labels:
         named = [uid for uid in label.refers_to if uid in content.series]
         if not label.refers_to:
-            # An old structure set may name no series; one series in its space is then the only one it can mean.
+            # An old structure set may name no series; a single series in its space is then the one it means.
             named = [
                 uid
                 for uid, series in content.series.items()
@@ -166,7 +166,7 @@ def _owners(content: _Content, notes: list[str]) -> dict[str, list[Instance]]:
             homeless.append(label.path.name)
     if homeless:
         names = some_of(sorted(homeless))
-        notes.append(f"{len(homeless)} labels refer to no series, or to several, that are here: {names} ignored")
+        notes.append(f"{len(homeless)} labels refer to none or several of the series found: {names} ignored")
     return owners
 
 
@@ -177,10 +177,10 @@ def _cases_of_study(
     if labelled:
         rest = [series.folder.name for series in study if series not in labelled]
         if rest:
-            notes.append(f"{len(rest)} series without a label beside one with: {some_of(rest)} ignored")
+            notes.append(f"{len(rest)} series without a label in a study with a labelled one: {some_of(rest)} ignored")
         return [_labelled(series, owners[series.first.series], content) for series in labelled]
     candidates = [series for series in study if not series.first.is_localizer] or list(study)
-    # Beside CT or MR, PET is what was acquired with it.
+    # A PET beside CT or MR was acquired along with it.
     candidates = [series for series in candidates if series.first.modality != "PT"] or candidates
     rest = [series.folder.name for series in study if series not in candidates]
     if rest:
@@ -188,7 +188,7 @@ def _cases_of_study(
     if len(candidates) == 1:
         return [_labelled(candidates[0], [], content)]
     names = some_of([_name_of(series) for series in candidates])
-    problem = f"its study has {len(candidates)} series, and no label says which is meant ({names}); {_TABLE}"
+    problem = f"its study has {len(candidates)} series, and no label refers to one ({names}); {_TABLE}"
     folder = Path(commonpath([series.folder for series in candidates]))
     return [_Found(candidates[0], folder, None, problem)]
 
@@ -202,7 +202,7 @@ def _labelled(series: _Series, labels: Sequence[Instance], content: _Content) ->
 
 
 def _path_of(series: _Series, content: _Content) -> tuple[Path, str]:
-    """A folder that holds no other image, or a file; and what stands against both."""
+    """Return a folder that holds no other image, or a file; and why neither exists."""
     if len(series.images) == 1:
         return series.first.path, ""
     folder = series.folder
@@ -215,7 +215,7 @@ def _path_of(series: _Series, content: _Content) -> tuple[Path, str]:
         return folder, ""
     if len({image.path.parent for image in series.images}) == 1:
         return series.first.path, ""
-    return folder, "its files lie in several folders, beside those of other series; put them into a folder of their own"
+    return folder, "its files lie in several folders, mixed with other series; put them into a separate folder"
 
 
 def _name_of(series: _Series) -> str:
@@ -225,8 +225,8 @@ def _name_of(series: _Series) -> str:
 def _remarks(content: _Content) -> list[str]:
     kinds = (
         (content.damaged, "DICOM files cannot be parsed"),
-        (content.others, "DICOM files are no images of CT, MR or PET and no labels (reports, screenshots, doses ...)"),
-        (content.foreign, "files are no DICOM"),
+        (content.others, "DICOM files are neither CT, MR or PET images nor labels (reports, screenshots, doses ...)"),
+        (content.foreign, "files are not DICOM"),
     )
     return [
         f"{len(files)} {what}: {some_of(sorted(file.name for file in files))} ignored" for files, what in kinds if files
@@ -234,13 +234,13 @@ def _remarks(content: _Content) -> list[str]:
 
 
 def case_ids(root: Path, images: Sequence[Path], series: Sequence[Instance], notes: list[str]) -> list[str]:
-    """The shortest beginnings of the paths below the root that tell the cases apart.
+    """Return the shortest distinct prefixes of the paths below the root as case ids.
 
     Args:
-        root: the data set's folder.
+        root: folder of the data set.
         images: folder or file of every case.
         series: a file of every case's series.
-        notes: receives how many ids were replaced by a hash.
+        notes: receives the number of ids that were replaced by a hash.
     """
     paths = [_parts(image, root) for image in images]
     shared = 0
@@ -260,14 +260,14 @@ def case_ids(root: Path, images: Sequence[Path], series: Sequence[Instance], not
     hidden = sum(name != given for name, given in zip(kept, ids, strict=True))
     if hidden:
         notes.append(
-            f"{hidden} cases have a hash of their series as id, since their folders' names tell who the patient is; "
+            f"{hidden} cases have a hash of their series as id, since their folder names identify the patient; "
             "for other ids write a table (CSV) with the columns id, image and label"
         )
     return [clean_id(name) for name in kept]
 
 
 def _parts(image: Path, root: Path) -> list[str]:
-    """The folders of an image below the root, and its file where it is one; the root where there is nothing else."""
+    """Return the folders of an image below the root and its file, if it is one; the root if there is nothing else."""
     parts = list(image.relative_to(root).parts)
     if not parts:
         return [root.resolve().name]

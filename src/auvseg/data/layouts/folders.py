@@ -1,7 +1,7 @@
-"""Plain folders: `images` beside `labels` with matching names, or a folder a case with one image and one label.
+"""Plain folders: `images` beside `labels` with matching names, or one folder per case with one image and one label.
 
-Names of files alone decide; no file is opened. What does not fit is in the notes, and what is ambiguous is not guessed:
-a table (CSV) says it without doubt.
+Only file names count; no file is opened. Files that do not fit are listed in the notes. Nothing ambiguous is guessed; a
+table (CSV) can state it.
 """
 
 import re
@@ -31,12 +31,12 @@ _LABEL_NAME = re.compile(
 
 
 def recognises(path: Path) -> bool:
-    """A folder with sibling image and label folders, or with one image and one label in most of its folders."""
+    """Recognise a folder with sibling image and label folders, or with one image and one label in most subfolders."""
     return path.is_dir() and bool(_siblings(path, []) or _is_folder_a_case(path))
 
 
 def read(path: Path) -> Dataset:
-    """Pair the files by name; what could not be paired is said in the notes."""
+    """Pair the files by name; unpaired ones are listed in the notes."""
     notes: list[str] = []
     cases: list[Case] = []
     siblings = _siblings(path, notes)
@@ -73,7 +73,7 @@ def _siblings(path: Path, notes: list[str]) -> list[tuple[Path, Path, Subset]]:
 
 
 def _apart(found: list[Case], others: list[Case], folder: str) -> list[Case]:
-    """Cases of another folder that number from 1 again get the folder's name before their own."""
+    """Prefix case ids with the folder's name if another folder has the same ids."""
     known = {case.case_id.casefold() for case in others}
     return [
         replace(case, case_id=f"{folder}_{case.case_id}") if case.case_id.casefold() in known else case
@@ -82,12 +82,12 @@ def _apart(found: list[Case], others: list[Case], folder: str) -> list[Case]:
 
 
 def _files(folder: Path, notes: list[str]) -> list[Path]:
-    # Of a header/image pair one file stands for both.
+    # One file stands for a header/image pair.
     visible = visible_files(folder, notes)
     files = [file for file in visible if is_supported(file)]
     if len(files) < len(visible):
         other = [file.name for file in visible if file not in files]
-        notes.append(f"{len(other)} files in {folder.name} are of no known image format: {some_of(other)} ignored")
+        notes.append(f"{len(other)} files in {folder.name} have no known image format: {some_of(other)} ignored")
     headers = {stem(file.name) for file in files if file.name.lower().endswith((".hdr", ".hdr.gz"))}
     return [
         file for file in files if not (file.name.lower().endswith((".img", ".img.gz")) and stem(file.name) in headers)
@@ -95,7 +95,7 @@ def _files(folder: Path, notes: list[str]) -> list[Path]:
 
 
 def _folder_a_case(path: Path, notes: list[str]) -> list[Case]:
-    """A case for every folder with one image and at most one label; the other folders are named in a note."""
+    """Make a case of every folder with one image and at most one label; other folders are named in a note."""
     cases, others = [], []
     for folder in _subfolders(path):
         images, labels = _images_and_labels(folder, notes)

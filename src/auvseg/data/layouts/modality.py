@@ -1,6 +1,6 @@
-"""What the words that data sets use for their images (`CT`, `T1w`, `noNorm`) say about how to read intensities.
+"""Derive the modality from the words that data sets use for their images (`CT`, `T1w`, `noNorm`).
 
-Returns the modality, or None where the words do not decide, and a note for a person where something was assumed.
+Functions return the modality, or None if the words do not decide, and a note if something was assumed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,9 @@ _CT_WORDS = ("ct", "cect", "ncct", "ldct", "cta")
 
 
 def modality_of_channels(names: Sequence[str]) -> Verdict:
-    """nnU-Net's rule: a channel called CT holds Hounsfield units, any other name arbitrary intensities.
+    """Apply nnU-Net's rule: a channel called CT holds Hounsfield units, any other name arbitrary intensities.
 
-    Channels of both kinds say nothing for the whole image.
+    A mix of both kinds decides nothing for the whole image.
     """
     if not names:
         return None, None
@@ -25,31 +25,31 @@ def modality_of_channels(names: Sequence[str]) -> Verdict:
     if all(is_ct):
         return "ct", None
     if any(is_ct):
-        return None, f"channels {', '.join(names)}: some are CT and some are not; name one by --channel and --modality"
+        return None, f"channels {', '.join(names)}: some are CT, some are not; choose one with --channel and --modality"
     unknown = [name for name in names if modality_of_channel(name) is None]
     if not unknown:
         return "mri", None
     return "mri", (
         f"channel {', '.join(unknown)} is neither CT nor a known MRI sequence: read as arbitrary intensities like MRI, "
-        "as nnU-Net does; if it holds Hounsfield units say --modality ct"
+        "as nnU-Net does; if it holds Hounsfield units, add --modality ct"
     )
 
 
 def modality_of_channel(name: str) -> Modality | None:
-    """What the name of one channel says for certain; None where it is neither CT nor a known MRI sequence."""
+    """Return the modality that a channel name states for certain; None if neither CT nor a known MRI sequence."""
     word = name.strip().casefold()
     return "ct" if word == "ct" else "mri" if word.startswith(_MRI_LIKE) else None
 
 
 def modality_of_words(words: Iterable[str]) -> Verdict:
-    """What the `modality` column of a table or a datalist says, if it says one thing for every case."""
+    """Return the modality in the `modality` column of a table or datalist, if it is the same for every case."""
     stated = sorted({word.strip() for word in words})
     if stated in ([], [""]):
         return None, None
     found = {_of_word(word) for word in stated}
     if len(found) > 1:
         listed = ", ".join(word or "not stated" for word in stated)
-        return None, f"the cases are of several modalities ({listed}): make a data set of each"
+        return None, f"the cases are of several modalities ({listed}): make one data set per modality"
     modality = found.pop()
     if modality is None:
         return None, f"modality {', '.join(stated)} is neither CT nor MRI: say --modality"

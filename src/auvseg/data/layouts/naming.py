@@ -1,4 +1,4 @@
-"""File names and case ids: what a file is called without its ending, and the shortest names that tell files apart."""
+"""File names and case ids: names without endings, and the shortest distinct ids."""
 
 import difflib
 import re
@@ -14,14 +14,14 @@ from auvseg.files.text import writable
 _LONGEST_FIRST = sorted(SUPPORTED_ENDINGS, key=len, reverse=True)
 _MAX_NAMED = 3
 _NNUNETS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
-"""Folders that are alike in their names and never meant for each other."""
+"""Folders with similar names that are never mistaken for each other."""
 _NEAR = 0.75
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def stem(name: str) -> str:
-    """A file name without the ending of its format: `a.b.nii.gz` is `a.b`."""
+    """Strip the ending of the format from a file name: `a.b.nii.gz` becomes `a.b`."""
     lower = name.lower()
     for ending in _LONGEST_FIRST:
         if lower.endswith(ending):
@@ -30,7 +30,7 @@ def stem(name: str) -> str:
 
 
 def ending_of(name: str) -> str:
-    """The ending of a file name's format as it is written, with its dot."""
+    """Return the ending of a file name's format as written, with its dot."""
     return name[len(stem(name)) :]
 
 
@@ -40,23 +40,23 @@ def has_ending(name: str, ending: str) -> bool:
 
 
 def folded(text: str) -> str:
-    """A name as file systems compare it: composition of letters, capitals and spaces around it do not count."""
+    """Normalise a name as file systems compare it: ignore Unicode composition, case and surrounding spaces."""
     return unicodedata.normalize("NFC", text).casefold().strip()
 
 
 def loosely(text: str) -> str:
-    """A name by its words and numbers: separators and leading zeros do not count, either."""
+    """Normalise a name to its words and numbers: ignore separators and leading zeros, too."""
     parts = _WORD_OR_NUMBER.findall(folded(text))
     return " ".join(part.lstrip("0") or "0" if part.isdecimal() else part for part in parts)
 
 
 def clean_id(text: str) -> str:
-    """An id that can be written as UTF-8 anywhere, in one line; what is no text or steers terminals is escaped."""
+    """Make an id safe to write as one line of UTF-8; undecodable bytes and control characters are escaped."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), writable(text).strip())
 
 
 def ids_from_paths(paths: Sequence[Path]) -> list[str]:
-    """The shortest ids that tell the files apart: the file's name, and where names collide the folders before it.
+    """Return the shortest distinct ids of files: the file name, with folders before it if names collide.
 
     `STS_002/CT_image.nii.gz` and `STS_008/CT_image.nii.gz` become `STS_002_CT_image` and `STS_008_CT_image`; `a.nii`
     beside `a.nii.gz` keep their endings. Folders above all files never appear. The same file twice keeps the same id,
@@ -82,10 +82,10 @@ def ids_from_paths(paths: Sequence[Path]) -> list[str]:
 
 
 def stated_or_found(stated: Sequence[str | None], paths: Sequence[Path]) -> list[str]:
-    """The ids that a description states; where it states none, from the path.
+    """Return the ids of the description, or ids from the path where it has none.
 
     Args:
-        stated: one a case; None or blank where the description has none.
+        stated: one per case; None or blank if the description has none.
         paths: the first image of every case.
     """
     from_paths = ids_from_paths(paths)
@@ -94,13 +94,13 @@ def stated_or_found(stated: Sequence[str | None], paths: Sequence[Path]) -> list
 
 
 def is_hidden(path: Path) -> bool:
-    """Files that systems leave behind: `._x.nii.gz`, `.DS_Store`."""
+    """Whether a file is a system leftover: `._x.nii.gz`, `.DS_Store`."""
     return path.name.startswith(".")
 
 
 def visible_files(folder: Path, notes: list[str]) -> list[Path]:
-    """The files of a folder in the order of their names; hidden ones are counted in a note."""
-    # A link to nothing is a file that was not fetched, and a case of its own reason.
+    """List the files of a folder by name; hidden ones are counted in a note."""
+    # A broken link is a file that was not fetched; it stays, and reading it gives the reason.
     files = [path for path in sorted(folder.iterdir()) if path.is_file() or (path.is_symlink() and not path.exists())]
     visible = [path for path in files if not is_hidden(path)]
     if len(visible) < len(files):
@@ -109,7 +109,7 @@ def visible_files(folder: Path, notes: list[str]) -> list[Path]:
 
 
 def near_folder(folder: Path) -> str:
-    """The folder that may be the one that is meant, by its name beside it; empty where there is none."""
+    """Return the name of a similarly named folder beside a missing one; empty if there is none."""
     try:
         beside = sorted(one.name for one in folder.parent.iterdir() if one.is_dir() and one.name not in _NNUNETS)
     except OSError:
@@ -120,5 +120,5 @@ def near_folder(folder: Path) -> str:
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first names of a list, for a note: `a, b, c ...`; in one line, whatever they are made of."""
+    """Format the first names of a list for a note, in one line: `a, b, c ...`."""
     return ", ".join(map(clean_id, names[:_MAX_NAMED])) + (" ..." if len(names) > _MAX_NAMED else "")

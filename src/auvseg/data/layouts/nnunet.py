@@ -1,8 +1,8 @@
 """nnU-Net v2 raw: `imagesTr/CASE_0000.nii.gz`, `labelsTr/CASE.nii.gz`, `dataset.json`.
 
-With several channels, regions, the ignore label, and the explicit `dataset` key. nnU-Net's document on its data set
-format is the source. Cases are listed with the files that they should have, or have under a name that is nearly right;
-what is wrong is for `check` to say.
+Supports several channels, regions, the ignore label and the explicit `dataset` key, following nnU-Net's documentation
+of its data set format. Cases are listed with the files that they should have, or that have a nearly correct name;
+`check` reports what is wrong.
 """
 
 import codecs
@@ -41,13 +41,13 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def recognises(path: Path) -> bool:
-    """A folder whose dataset.json has `channel_names` or `file_ending`, which no other layout has."""
+    """Recognise a folder whose dataset.json has `channel_names` or `file_ending`, which no other layout has."""
     description = path / _DESCRIPTION
     return description.is_file() and not load_json(description).keys().isdisjoint(("channel_names", "file_ending"))
 
 
 def read(path: Path) -> Dataset:
-    """Read the description and list the cases: imagesTr for training, imagesTs for test where there is a labelsTs.
+    """Read the description and list the cases: imagesTr for training, imagesTs for test if there is a labelsTs.
 
     Raises:
         DatasetError: a key is missing or of the wrong type, the description contradicts itself, or there are no cases.
@@ -90,7 +90,7 @@ def _cases(path: Path, content: dict[str, Any], channel_count: int, remarks: Rem
     declared = content.get("numTraining")
     if isinstance(declared, int) and declared != len(cases):
         remarks.refused(
-            f"it says numTraining {declared}, there are {len(cases)} cases", f'write "numTraining": {len(cases)}'
+            f"numTraining is {declared}, but there are {len(cases)} cases", f'write "numTraining": {len(cases)}'
         )
     ending = content.get("file_ending") if ending is None else ending
     if (path / "labelsTs").is_dir() and isinstance(ending, str) and ending:
@@ -101,14 +101,14 @@ def _cases(path: Path, content: dict[str, Any], channel_count: int, remarks: Rem
 
 
 def _ending(path: Path, declared: str) -> str:
-    """The declared ending, where files have it.
+    """Return the declared ending if files have it.
 
     Raises:
-        DatasetError: it is none, or no image and no label has it and others have another.
+        DatasetError: it is not an ending, or no image or label has it but files with another ending exist.
     """
-    # An empty ending would match every file and cut nothing off.
+    # An empty ending would match every file and strip nothing.
     if not declared:
-        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' is empty; it is something like .nii.gz")
+        raise DatasetError(f"{_DESCRIPTION}: 'file_ending' is empty; it should be something like .nii.gz")
     folders = [folder for folder in (path / "imagesTr", path / "labelsTr") if folder.is_dir()]
     files = [file for folder in folders for file in visible_files(folder, [])]
     others = Counter(ending_of(file.name) for file in files if is_supported(file))
@@ -118,16 +118,16 @@ def _ending(path: Path, declared: str) -> str:
         raise DatasetError(f"{_DESCRIPTION}: 'file_ending' must begin with a dot, as in .nii.gz; it is {declared!r}")
     usual, times = others.most_common(1)[0]
     raise DatasetError(
-        f"{_DESCRIPTION}: 'file_ending' is {declared!r}, and {times} of {others.total()} images and labels end in "
+        f"{_DESCRIPTION}: 'file_ending' is {declared!r}, but {times} of {others.total()} images and labels end in "
         f'{usual!r}: write "file_ending": "{usual}"'
     )
 
 
 def _why_empty(path: Path, content: dict[str, Any]) -> str:
     if (path / "dataset_fingerprint.json").is_file() or (path / "nnUNetPlans.json").is_file():
-        return f"{path.name}: is nnU-Net's preprocessed folder; name the data set's folder in nnUNet_raw"
+        return f"{path.name}: is nnU-Net's preprocessed folder; give the data set's folder in nnUNet_raw"
     if "dataset" in content:
-        return f"{_DESCRIPTION}: 'dataset' lists no case"
+        return f"{_DESCRIPTION}: 'dataset' lists no cases"
     near = [(name, near_folder(path / name)) for name in ("imagesTr", "labelsTr") if not (path / name).is_dir()]
     renamed = "; ".join(f"rename {there} to {name}" for name, there in near if there)
     none = f"{path.name}: no file in imagesTr or labelsTr ends in {content.get('file_ending')!r}"
@@ -142,7 +142,7 @@ def _listed(listed: dict[str, Any], root: Path, remarks: Remarks) -> list[Case]:
             raise DatasetError(f"{where}: must be an object with 'images' and 'label'")
         images = take(entry, "images", list, where)
         if not images:
-            raise DatasetError(f"{where}: 'images' lists no file")
+            raise DatasetError(f"{where}: 'images' lists no files")
         label = entry.get("label")
         cases.append(
             Case(
@@ -174,11 +174,11 @@ def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: 
     if surplus:
         message = (
             f"{len(surplus)} of {len(found)} cases have more channels than the {channel_count} that {_DESCRIPTION} "
-            f"declares, and nnU-Net takes them all: {some_of(sorted(surplus.values()))}"
+            f"declares, and nnU-Net uses them all: {some_of(sorted(surplus.values()))}"
         )
-        advice = "declare the channel under channel_names, or take its files out of the folder"
+        advice = "declare the channel under channel_names, or move its files out of the folder"
         remarks.findings.append(Problem(Kind.CHANNEL_MISMATCH, message, advice).of_cases("", surplus))
-    # A single file may hold every channel, as of a colour picture; where any case has several files, all need them.
+    # A single file may hold every channel (colour pictures); if any case has several files, all need them.
     one_file = channel_count > 1 and all(case.images.keys() <= {0} for case in found.values())
     return [
         Case(
@@ -196,11 +196,11 @@ def _found(root: Path, suffix: str, subset: Subset, ending: str, channel_count: 
 
 @dataclass
 class FilesOfCase:
-    """What was found of one case.
+    """Files found for one case.
 
     Attributes:
-        images: file by channel.
-        label: the label; None where there is none.
+        images: files by channel.
+        label: the label, or None.
     """
 
     images: dict[int, Path] = field(default_factory=dict)
@@ -208,14 +208,14 @@ class FilesOfCase:
 
 
 class _Parsed(NamedTuple):
-    """What a name stands for."""
+    """Case and channel that a file name stands for."""
 
     case_id: str
     channel: int = 0
 
 
 class _Rule(NamedTuple):
-    """How a name may be made, and what to say of files that are named so; nothing of nnU-Net's own rule."""
+    """A naming pattern, and what to say about files that follow it; empty for nnU-Net's own rule."""
 
     parse: Callable[[str], _Parsed | None]
     said: str = ""
@@ -228,7 +228,7 @@ class _File(NamedTuple):
 
 
 class _Odd(NamedTuple):
-    """A file whose name is not as nnU-Net wants it."""
+    """A file whose name does not follow nnU-Net's scheme."""
 
     case_id: str
     name: str
@@ -236,12 +236,12 @@ class _Odd(NamedTuple):
 
 
 _NO_SUFFIX = "without the channel suffix _0000"
-_WITH_WORD = "with a word in the name that nnU-Net does not cut off"
+_WITH_WORD = "with a word in the name that nnU-Net does not strip"
 _SUFFIX = re.compile(r"(.+)_(\d{4})", re.DOTALL)
 
 
 def _by(pattern: str) -> Callable[[str], _Parsed | None]:
-    """Names of a pattern that holds the case's id, and perhaps the channel's number."""
+    """Match names by a pattern with the case's id and possibly the channel's number."""
     whole = re.compile(pattern, re.DOTALL)
 
     def parse(name: str) -> _Parsed | None:
@@ -252,7 +252,7 @@ def _by(pattern: str) -> Callable[[str], _Parsed | None]:
 
 
 def _by_word(name: str) -> _Parsed | None:
-    """Names with a word such as `_image` or `_seg` beside the id."""
+    """Match names with a word such as `_image` or `_seg` beside the id."""
     suffix = _SUFFIX.fullmatch(name)
     base, channel = (suffix[1], int(suffix[2])) if suffix else (name, 0)
     return None if key_of(base) == base else _Parsed(key_of(base), channel)
@@ -260,36 +260,36 @@ def _by_word(name: str) -> _Parsed | None:
 
 _IMAGE_RULES = (
     _Rule(_by(_SUFFIX.pattern)),
-    _Rule(_by(r"(.+)[.\- ](\d{4})"), "without _ before the number of the channel"),
-    _Rule(_by(r"(.+)[_.\- ](?:c|ch|channel|mod)?(\d{1,3})"), "without four digits for the channel"),
-    _Rule(_by(r"(.+_\d{4})"), f"{_NO_SUFFIX}, so that nnU-Net takes their own last digits for it"),
+    _Rule(_by(r"(.+)[.\- ](\d{4})"), "without _ before the channel number"),
+    _Rule(_by(r"(.+)[_.\- ](?:c|ch|channel|mod)?(\d{1,3})"), "without a four-digit channel number"),
+    _Rule(_by(r"(.+_\d{4})"), f"{_NO_SUFFIX}, so nnU-Net takes their last digits for it"),
     _Rule(_by(r"(.+)"), _NO_SUFFIX),
     _Rule(_by_word, _WITH_WORD),
 )
 _LABEL_RULES = (
     _Rule(_by(r"(.+)")),
-    _Rule(_by(r"(.+)[_.\- ]\d{4}"), "with a channel suffix, which nnU-Net's labels do not carry"),
+    _Rule(_by(r"(.+)[_.\- ]\d{4}"), "with a channel suffix, which labels must not have in nnU-Net"),
     _Rule(_by_word, _WITH_WORD),
 )
 _OTHERWISE = "with other letters, zeros or separators than the other file of the case"
 _LOOKS: tuple[Callable[[str], str], ...] = (str, folded, loosely)
-"""How two names of one case may be compared, the closest first."""
+"""Ways to compare two names of one case, strictest first."""
 
 
 def arrange(
     images: Sequence[Path], labels: Sequence[Path], ending: str, folders: tuple[str, str], notes: list[str]
 ) -> tuple[dict[str, FilesOfCase], list[Finding]]:
-    """Tell which files are which case's.
+    """Assign files to cases.
 
     Args:
-        images: the files of the images folder.
-        labels: the files of the labels folder.
-        ending: what names should end in.
+        images: files of the images folder.
+        labels: files of the labels folder.
+        ending: declared file ending.
         folders: names of the two folders, for messages.
-        notes: gets a sentence for files that are ignored.
+        notes: receives a sentence for files that are ignored.
 
     Returns:
-        The files of every case by its id, and a finding for every way in which names are not as nnU-Net wants them.
+        The files of every case by id, and a finding for every way in which names deviate from nnU-Net's scheme.
     """
     found = _Arrangement(ending)
     of_images, of_labels = _candidates(images, ending), _candidates(labels, ending)
@@ -308,7 +308,7 @@ def arrange(
 
 
 class _Arrangement:
-    """The cases that were found so far, and the odd names among their files."""
+    """The cases found so far, and the odd names among their files."""
 
     def __init__(self, ending: str) -> None:
         self.cases: dict[str, FilesOfCase] = {}
@@ -318,21 +318,21 @@ class _Arrangement:
         self._odd: dict[tuple[int, str], list[_Odd]] = defaultdict(list)
 
     def add_image(self, case_id: str, channel: int, file: _File, said: str) -> None:
-        """Take a file for a channel of a case, unless there is one already."""
+        """Assign a file to a channel of a case, unless it has one already."""
         images = self.cases.setdefault(case_id, FilesOfCase()).images
         if channel not in images:
             images[channel] = file.path
             self._take(0, case_id, file, f"{case_id}_{channel:04d}{self._ending}", said)
 
     def add_label(self, case_id: str, file: _File, said: str) -> None:
-        """Take a file for the label of a case, unless there is one already."""
+        """Assign a file to the label of a case, unless it has one already."""
         case = self.cases.setdefault(case_id, FilesOfCase())
         if case.label is None:
             case.label = file.path
             self._take(1, case_id, file, f"{case_id}{self._ending}", said)
 
     def add_rest(self, images: Iterable[_File], labels: Iterable[_File]) -> None:
-        """Take what belongs to no other file for cases that lack one, as nnU-Net would; other endings aside."""
+        """Assign the remaining files of the declared ending to cases that lack one, as nnU-Net would."""
         for file in images:
             if file.ends_well:
                 suffix = _SUFFIX.fullmatch(file.stem)
@@ -343,7 +343,7 @@ class _Arrangement:
                 self.add_label(file.stem, file, "")
 
     def ignored(self, files: Iterable[Path], folder: str) -> list[str]:
-        """A sentence for each sort of files that were not taken."""
+        """Write a sentence for each kind of files that were not assigned."""
         left = [path.name for path in files if path not in self.taken]
         # Beside a TIFF, a JSON file states the voxel size.
         beside = (".json",) if self._ending.casefold() in (".tif", ".tiff") else ()
@@ -360,7 +360,7 @@ class _Arrangement:
             self._odd[part, said or other].append(_Odd(clean_id(case_id), clean_id(file.path.name), clean_id(right)))
 
     def findings(self, folders: tuple[str, str]) -> list[Finding]:
-        """One a way in which names are odd."""
+        """Return one finding per way in which names are odd."""
         right = list(self._counts)
         for (part, _), odd in self._odd.items():
             right[part] -= len(odd)
@@ -369,8 +369,8 @@ class _Arrangement:
             names = sorted(one.name for one in odd)
             first = min(odd, key=lambda one: one.name)
             message = (
-                f"{right[part]} of {self._counts[part]} {('images', 'labels')[part]} in {folders[part]} are named as "
-                f"nnU-Net wants; {len(odd)} {said}: {some_of(names)}"
+                f"{right[part]} of {self._counts[part]} {('images', 'labels')[part]} in {folders[part]} follow "
+                f"nnU-Net's naming; {len(odd)} {said}: {some_of(names)}"
             )
             same_format = ending_of(first.name).casefold() == self._ending.casefold()
             verb = "rename" if same_format else "convert"
@@ -380,7 +380,7 @@ class _Arrangement:
 
 
 class _Match(NamedTuple):
-    """Images and labels that a pair of rules makes belong together."""
+    """Images and labels that a pair of rules matches."""
 
     image_rule: _Rule
     label_rule: _Rule
@@ -388,7 +388,7 @@ class _Match(NamedTuple):
 
 
 def _match(images: list[_File], labels: list[_File]) -> _Match | None:
-    """By nnU-Net's rule what it can, else by the pair of mistakes that explains most; None where none explains any."""
+    """Match by nnU-Net's rule, else by the pair of mistakes that explains most files; None if none explains any."""
     best: _Match | None = None
     for look, image_rule, label_rule in product(_LOOKS, _IMAGE_RULES, _LABEL_RULES):
         pairs = _pairs(images, labels, image_rule, label_rule, look) if images and labels else {}
@@ -402,7 +402,7 @@ def _match(images: list[_File], labels: list[_File]) -> _Match | None:
 def _pairs(
     images: list[_File], labels: list[_File], image_rule: _Rule, label_rule: _Rule, look: Callable[[str], str]
 ) -> dict[str, tuple[dict[int, _File], _File]]:
-    """Images and label by case; what two files would be at once is nobody's."""
+    """Group images and labels by case; a place that two files claim stays empty."""
     image_names = _parsed(images, image_rule, look)
     label_names = _parsed(labels, label_rule, look)
     pairs = {}
@@ -428,7 +428,7 @@ def _parsed(files: Iterable[_File], rule: _Rule, look: Callable[[str], str]) -> 
 
 
 def _candidates(files: Sequence[Path], ending: str) -> list[_File]:
-    """Files of the declared ending, and images of another that do not repeat one of those."""
+    """Return files of the declared ending, and images of another ending that do not repeat one of those."""
     usual = [_File(path, path.name[: -len(ending)], True) for path in files if has_ending(path.name, ending)]
     there = {file.stem for file in usual}
     others = [path for path in files if not has_ending(path.name, ending) and is_supported(path)]

@@ -1,7 +1,7 @@
-"""The `labels` of an nnU-Net v2 `dataset.json`: plain classes, regions (lists of values) and the ignore label.
+"""Parse `labels` of an nnU-Net v2 `dataset.json`: plain classes, regions (lists of values) and the ignore label.
 
-The rules are those of nnU-Net's label manager. What it would refuse at training time and auvseg can live with becomes a
-finding; what contradicts itself is an error.
+The rules are those of nnU-Net's label manager. What nnU-Net rejects at training time but auvseg can handle becomes a
+finding; contradictions are errors.
 """
 
 from typing import Any
@@ -15,12 +15,12 @@ _Values = tuple[int, ...]
 
 
 def read_labels(content: dict[str, Any], where: str, remarks: Remarks) -> tuple[tuple[ClassDef, ...], int | None]:
-    """Foreground classes and the ignore value.
+    """Read foreground classes and the ignore value.
 
     Args:
         content: the whole description.
         where: its file name, for messages.
-        remarks: gets a finding for what nnU-Net would not train with.
+        remarks: receives a finding for what nnU-Net would not train with.
 
     Raises:
         DatasetError: `labels` is missing or of the wrong type, names no foreground, or gives a value two meanings.
@@ -57,7 +57,7 @@ def _values(name: str, value: Any, where: str) -> _Values:
 
 
 def _instead(name: str, value: object) -> str:
-    """What to write where name and number stand the wrong way round, as in decathlon's labels, or in quotes."""
+    """Suggest a fix if name and number are swapped, as in decathlon's labels, or the number is quoted."""
     if not isinstance(value, str):
         return ""
     if value.strip().isdecimal():
@@ -74,7 +74,7 @@ def _refuse_two_meanings(foreground: dict[str, _Values], ignore: _Values | None,
         if ignore is not None and ignore[0] in values:
             raise DatasetError(f"{where}: the value {ignore[0]} is both {name!r} and 'ignore'")
     if ignore == (0,):
-        raise DatasetError(f"{where}: 'ignore' must not be 0, which is the background")
+        raise DatasetError(f"{where}: 'ignore' must not be 0, the background")
 
 
 def _note_what_nnunet_refuses(
@@ -85,7 +85,7 @@ def _note_what_nnunet_refuses(
     remarks: Remarks,
 ) -> None:
     if labels.get("background") != (0,):
-        remarks.refused("'labels' has no background of value 0", 'write "background": 0 under labels')
+        remarks.refused("'labels' has no background with value 0", 'write "background": 0 under labels')
     values = sorted({value for label in labels.values() for value in label} | {0})
     if values != list(range(len(values))):
         remarks.refused(f"the label values {values} have gaps", "number the classes 1, 2, 3 ..., in the labels too")

@@ -1,6 +1,6 @@
-"""A folder of MedSAM `.npz` files, each with `imgs` and `gts`: one file is image and label of a case.
+"""A folder of MedSAM `.npz` files with `imgs` and `gts`: each file is image and label of one case.
 
-Only the archives' tables of contents are looked at.
+Only the archives' tables of contents are read.
 """
 
 import zipfile
@@ -13,7 +13,7 @@ NAME = "MedSAM npz"
 
 
 def recognises(path: Path) -> bool:
-    """A folder with an `.npz` that holds `imgs`, or with nothing but damaged `.npz` files, which `check` names."""
+    """Recognise a folder with an `.npz` that holds `imgs`, or with only damaged `.npz` files, which `check` reports."""
     files = _files(path, []) if path.is_dir() else []
     if any("imgs" in (_arrays(file) or ()) for file in files):
         return True
@@ -30,7 +30,7 @@ def read(path: Path) -> Dataset:
         cases.append(Case(case_id=clean_id(file.stem), images=(file,), label=None if unlabelled else file))
     without = sum(case.label is None for case in cases)
     if without:
-        notes.append(f"{without} files hold no gts: cases without a label")
+        notes.append(f"{without} files hold no gts: these cases have no label")
     return Dataset(
         name=path.resolve().name,
         root=path,
@@ -47,7 +47,7 @@ def _files(folder: Path, notes: list[str]) -> list[Path]:
 
 
 def _arrays(path: Path) -> frozenset[str] | None:
-    """Names of the arrays in the archive; None if it is none."""
+    """Return the names of the arrays in the archive; None if it is not an archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return frozenset(name.removesuffix(".npy") for name in archive.namelist())

@@ -1,7 +1,7 @@
-"""Which label belongs to which image, by their names: the same name, or the same but for a word such as `_mask`.
+"""Pair images and labels by name: names are equal, or differ only by a word such as `_mask`.
 
-Channels are told by nnU-Net's suffix (`_0000`, `_0001`) where that makes them match a label. Nothing is guessed: labels
-that share a name belong to no image, and the notes say so.
+Channels are recognised by nnU-Net's suffix (`_0000`, `_0001`) if that makes them match a label. Nothing is guessed:
+labels that share a name are not paired, and the notes say so.
 """
 
 import re
@@ -20,23 +20,23 @@ _CHANNEL = re.compile(r"_(\d{4})$")
 
 
 def key_of(name: str) -> str:
-    """What an image and its label have in common: `case_1_seg` and `volume-case_1` are `case_1`."""
+    """Return the part of the name that an image and its label share: `case_1` for `case_1_seg` and `volume-case_1`."""
     bare = _BEFORE.sub("", _AFTER.sub("", name))
     return bare or name
 
 
 def pair(images: Sequence[Path], labels: Sequence[Path], subset: Subset, notes: list[str]) -> list[Case]:
-    """A case for every image, with its label or None; images of one label that are its channels are one case.
+    """Make a case of every image, with its label or None; images that are channels of one label are one case.
 
     Args:
         images: files of the image folder.
         labels: files of the label folder.
-        subset: what the cases are for.
-        notes: gets a sentence for what could not be paired.
+        subset: subset of the cases.
+        notes: receives a sentence about unpaired files.
     """
     by_key = _labels_by_key(labels, notes)
     images_by_name = _images_by_name(images, by_key)
-    # Words are cut off the ids of all cases or of none, so that ids look alike.
+    # Strip words from the ids of all cases or of none, so that ids look alike.
     labelled = ((name.base, by_key.get(key_of(name.base))) for name in images_by_name)
     cuts = any(label is not None and stem(label.name) != base for base, label in labelled)
     times = Counter(key_of(name.base) for name in images_by_name)
@@ -51,14 +51,14 @@ def pair(images: Sequence[Path], labels: Sequence[Path], subset: Subset, notes: 
 
 
 class _Name(NamedTuple):
-    """An image's name without channel and format, and what tells it from another of that name."""
+    """An image's name without channel and format, and what distinguishes it from others of that name."""
 
     base: str
     full: str
 
 
 def _images_by_name(images: Sequence[Path], by_key: dict[str, Path]) -> dict[_Name, tuple[Path, ...]]:
-    """The files of every image, one a channel; the same name in a second format is an image of its own."""
+    """Group files by image, one per channel; the same name in a second format is a separate image."""
     has_channels = any(_is_channel(stem(image.name), by_key) for image in images)
     found: dict[_Name, dict[int, Path]] = defaultdict(dict)
     for image in images:
@@ -71,13 +71,13 @@ def _images_by_name(images: Sequence[Path], by_key: dict[str, Path]) -> dict[_Na
 
 
 def _labels_by_key(labels: Sequence[Path], notes: list[str]) -> dict[str, Path]:
-    """Labels by what they share with their image; a key of several labels is left out."""
+    """Index labels by the name they share with their image; ambiguous names are left out."""
     found: dict[str, list[Path]] = defaultdict(list)
     for label in labels:
         found[key_of(stem(label.name))].append(label)
     shared = sorted(key for key, files in found.items() if len(files) > 1)
     if shared:
-        notes.append(f"several labels for {some_of(shared)}: none of them is taken; keep one, or write a table")
+        notes.append(f"several labels for {some_of(shared)}: none of them is used; keep one, or write a table (CSV)")
     return {key: files[0] for key, files in found.items() if len(files) == 1}
 
 

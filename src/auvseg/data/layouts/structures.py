@@ -1,8 +1,8 @@
-"""Class numbers for labels that name their structures (DICOM, 3D Slicer): the same name is the same class.
+"""Assign class numbers to labels that name their structures (DICOM, 3D Slicer): same name, same class.
 
-Numbers must hold for the whole data set, so they are given here, before any label is read: those that the data set's
-description declares; else, where the files give values to their names, the value that a name has most often; else names
-in alphabetical order from 1. Nothing is guessed about names that look alike.
+Numbers must hold for the whole data set, so they are assigned before any label is read: from the data set's
+description; else, if the files give values to their names, the most frequent value of a name; else in alphabetical
+order from 1. Nothing is guessed about similar names.
 """
 
 import re
@@ -23,24 +23,24 @@ from auvseg.data.reading import is_dicom_source, names_structures
 from auvseg.errors import DatasetError, ReadError
 
 ATTRIBUTE = "structures"
-"""The column, or key, that says which structures of a label are used: `GTV; Lung = Lung_L; Lung = Lung_R`."""
+"""The column, or key, that selects the structures of a label: `GTV; Lung = Lung_L; Lung = Lung_R`."""
 
 _MAX_SAID = 5
 _MAX_VALUE = 2**31 - 1
 _NO_STRUCTURES = frozenset({"EXTERNAL", "SUPPORT", "FIXATION", "MARKER", "ISOCENTER", "REGISTRATION", "CONTROL"})
-"""Types of an RTSTRUCT that are the patient's outline or equipment, and are used only where they are named."""
+"""RTSTRUCT types that are body outlines or equipment; such structures are used only if named explicitly."""
 
 
 _NAMED_BY_SLICER = re.compile(r"segment[ _]?\d*", re.IGNORECASE)
-"""What a segment is called that nobody named."""
+"""Default names of segments that nobody named."""
 
 
 class _Used(NamedTuple):
     """A structure of a label that is used.
 
     Attributes:
-        class_name: what it is called in the data set.
-        own: the value that its file gives it; None where that means nothing, as in DICOM, or a table names the class.
+        class_name: its class in the data set.
+        own: its value in the file; None if that means nothing, as in DICOM, or a table names the class.
     """
 
     class_name: str
@@ -49,13 +49,13 @@ class _Used(NamedTuple):
 
 @dataclass
 class _Found:
-    """What the labels of all cases hold; cases go by their place in the data set.
+    """Structures in the labels of all cases; cases are indexed by their position in the data set.
 
     Attributes:
-        named: the cases whose label names its structures, also where it cannot be parsed.
-        used: the structures that are used, by their name in the file, by case.
-        left_out: names that were left out for their type.
-        missing: ids of cases whose row names a structure that its label does not hold.
+        named: cases whose label names its structures, even if it cannot be parsed.
+        used: structures in use, by their name in the file, per case.
+        left_out: names that were left out because of their type.
+        missing: ids of cases whose row names a structure that its label lacks.
     """
 
     named: set[int] = field(default_factory=set)
@@ -65,7 +65,7 @@ class _Found:
 
     @property
     def structures(self) -> list[_Used]:
-        """Those of all cases."""
+        """The structures of all cases."""
         return [one for used in self.used.values() for one in used.values()]
 
 
@@ -75,16 +75,16 @@ class _Classes:
     def __init__(self, dataset: Dataset, classes: Sequence[ClassDef]) -> None:
         ignore = {} if dataset.ignore_value is None else {"ignore": dataset.ignore_value}
         self.by_name = ignore | {one.name: one.values[0] for one in classes}
-        # Of a region's values, nobody says what each of them is.
+        # The single values of a region have no name.
         single = {one.values[0]: one.name for one in classes if len(one.values) == 1}
         self._called = {value: name for name, value in ignore.items()} | single
         self._values = {value for one in classes for value in one.values} | set(ignore.values())
 
     def value_of(self, structure: _Used) -> int | None:
-        """The label value of a structure: by its name, or else by its own value if nothing speaks against that.
+        """Return the label value of a structure: by its name, else its own value if that is free.
 
         Raises:
-            DatasetError: the data set calls the value otherwise.
+            DatasetError: the data set has another name for that value.
         """
         number = self.by_name.get(structure.class_name)
         if number is not None or structure.own not in self._values:
@@ -94,15 +94,15 @@ class _Classes:
         if called is None or nameless or _likeness(called) == _likeness(structure.class_name):
             return structure.own
         raise DatasetError(
-            f"{structure.own} is {structure.class_name!r} in its label, and {called!r} in the data set's description"
+            f"{structure.own} is {structure.class_name!r} in its label, but {called!r} in the data set's description"
         )
 
 
 def number_structures(dataset: Dataset) -> Dataset:
-    """Give every structure that a label names a class; a data set without such labels stays as it is.
+    """Assign a class to every structure that a label names; data sets without such labels are unchanged.
 
-    A case of which that cannot be done gets the reason as its problem. A label that cannot be parsed gets no values;
-    reading it says why.
+    If that fails for a case, it gets the reason as its problem. A label that cannot be parsed gets no values; reading
+    it gives the reason.
     """
     found = _Found()
     for place, case in enumerate(dataset.cases):
@@ -134,7 +134,7 @@ def _look(place: int, case: Case, found: _Found) -> None:
     assert case.label is not None
     try:
         held = _held(case.label)
-    except Exception:  # noqa: BLE001 - a damaged label is a row when it is read
+    except Exception:  # noqa: BLE001 - a damaged label is reported when it is read
         return
     wanted = [part.strip() for part in case.attributes.get(ATTRIBUTE, "").split(";") if part.strip()]
     names = {name for name, *_ in held if name}
@@ -149,7 +149,7 @@ def _look(place: int, case: Case, found: _Found) -> None:
 
 
 def _held(label: Path) -> list[tuple[str, str, int | None]]:
-    """Name, type and own value of every structure of a label; numbers of DICOM are the order of drawing alone.
+    """Return name, type and own value of every structure of a label; DICOM numbers are only the drawing order.
 
     Raises:
         Exception: whatever the readers raise on a damaged file.
@@ -160,7 +160,7 @@ def _held(label: Path) -> list[tuple[str, str, int | None]]:
 
 
 def _numbered(structures: Iterable[_Used]) -> tuple[ClassDef, ...]:
-    """A class for every name: of the values that files give it the most frequent that is free, else the next."""
+    """Number every name: its most frequent free value in the files, else the next free number."""
     times = Counter(structures)
     numbers: dict[str, int] = {}
     for (name, own), _ in sorted(times.items(), key=lambda pair: (-pair[1], pair[0].class_name, pair[0].own or 0)):
@@ -177,16 +177,16 @@ def _numbered(structures: Iterable[_Used]) -> tuple[ClassDef, ...]:
 
 
 def _with_plain_labels(cases: list[Case], found: _Found, numbers: _Classes, notes: list[str]) -> list[Case]:
-    """The cases, of which those whose labels name nothing are taken by value, where values say the same everywhere."""
+    """Treat labels without names by value, if values mean the same everywhere."""
     plain = [place for place, case in enumerate(cases) if place not in found.named and _has_label(case)]
     if not plain:
         return cases
     if all(one.own == numbers.by_name[one.class_name] for one in found.structures):
         said = ", ".join(f"{value} {name}" for name, value in list(numbers.by_name.items())[:_MAX_SAID])
         ids = some_of([cases[place].case_id for place in plain])
-        notes.append(f"{len(plain)} labels name no structures ({ids}): their values are taken as in the others, {said}")
+        notes.append(f"{len(plain)} labels name no structures ({ids}): their values are read as in the others, {said}")
         return cases
-    problem = "its label names no structures, those of other cases do, and their values do not say which is which"
+    problem = "its label names no structures, unlike those of other cases, and values do not identify them"
     return [
         replace(case, problem=problem, problem_kind=Kind.UNNAMED_LABEL) if place in plain else case
         for place, case in enumerate(cases)
@@ -198,7 +198,7 @@ def _has_label(case: Case) -> bool:
 
 
 def _chosen(wanted: Iterable[str], names: set[str]) -> tuple[dict[str, str], list[str]]:
-    """Class name by the structure's name in the file, and what the file does not hold."""
+    """Return class names by the structure's name in the file, and the names that the file lacks."""
     chosen: dict[str, str] = {}
     absent = []
     for part in wanted:
@@ -227,7 +227,7 @@ def _with_values(case: Case, used: Mapping[str, _Used], numbers: _Classes) -> Ca
 
 
 def _other_space(case: Case) -> str:
-    """What to say where the label's positions are not those of the image's space; empty where they may be."""
+    """Say why the label's positions are not in the image's space; empty if they may be."""
     assert case.label is not None
     if not is_dicom_source(case.images[0]) or not is_dicom_source(case.label):
         return ""
@@ -240,19 +240,19 @@ def _other_space(case: Case) -> str:
     if image.frame_of_reference in label.frames_of_reference:
         return ""
     if image.series in label.refers_to:
-        return "its label refers to this series, but states another frame of reference than its image"
+        return "its label refers to this series, but has another frame of reference than the image"
     return "its label was drawn on another series, in another frame of reference"
 
 
 def _instance(path: Path) -> Instance | None:
     try:
         return read_instance(path)
-    except Exception:  # noqa: BLE001 - a damaged file is a row when it is read
+    except Exception:  # noqa: BLE001 - a damaged file is reported when it is read
         return None
 
 
 def _likeness(name: str) -> str:
-    """What names have in common that differ in capitals, spaces or dashes only."""
+    """Normalise names that differ only in capitals, spaces or dashes."""
     return re.sub(r"[\s_\-.]+", "", name).casefold()
 
 
@@ -263,13 +263,13 @@ def _notes(found: _Found, used: Iterable[str]) -> Iterable[str]:
     alike = [" and ".join(map(repr, names)) for names in by_likeness.values() if len(names) > 1]
     if alike:
         yield (
-            f"names that differ only in capitals, spaces or dashes are different classes: {some_of(alike)}; to make "
-            f"them one, write CLASS = NAME in the column {ATTRIBUTE} of a table"
+            f"names that differ only in capitals, spaces or dashes are different classes: {some_of(alike)}; to merge "
+            f"them, write CLASS = NAME in the column {ATTRIBUTE} of a table"
         )
     if found.left_out:
         names = sorted(found.left_out)
         yield (
-            f"{len(names)} structures are outlines of the patient or equipment: {some_of(names)} left out; to use "
+            f"{len(names)} structures are body outlines or equipment: {some_of(names)} left out; to use "
             f"them, name them in the column {ATTRIBUTE} of a table"
         )
     if found.missing:

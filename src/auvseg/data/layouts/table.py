@@ -1,6 +1,6 @@
-"""A CSV or TSV table with a row a case: columns for image and label, and whatever else the user keeps there.
+"""CSV or TSV table with one row per case: columns for image and label, and any others.
 
-Columns are known by their usual names, in any case of letters; all others become attributes of the case.
+Columns are recognised by their usual names, ignoring case; all others become attributes of the case.
 """
 
 import csv
@@ -35,7 +35,7 @@ _PATH_SUFFIX = re.compile(r"_?(path|paths|file|files|filename|file_name|fname)$"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _SEPARATORS = ",;\t|"
 _NOTHING = ("", "na", "n/a", "nan", "none", "null", "-")
-"""What cells say where there is nothing."""
+"""Usual spellings of an empty cell."""
 _CHANNEL = re.compile(r"^(?:image|img|channel)s?_?(\d+)$")
 _SUBSETS: dict[str, Subset] = {
     "": "training",
@@ -63,7 +63,7 @@ class _Columns(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """A .csv or .tsv file."""
+    """Recognise a .csv or .tsv file."""
     return path.suffix.lower() in _ENDINGS and path.is_file()
 
 
@@ -71,7 +71,7 @@ def read(path: Path) -> Dataset:
     """Read the rows; paths are relative to the table's folder.
 
     Raises:
-        DatasetError: the table is no table, has no image column, a row without image, an unknown subset, or no rows.
+        DatasetError: the file is not a table, has no image column, a row without image, an unknown subset, or no rows.
     """
     header, rows = _rows(path)
     columns = _columns(header, rows, path)
@@ -104,7 +104,7 @@ def _rows(path: Path) -> tuple[list[str], list[_Row]]:
         text = decode(path.read_bytes())
     except UnicodeDecodeError:
         raise DatasetError(f"{path.name}: is not UTF-8 text; save it as CSV UTF-8") from None
-    # Excel's way of saying which character parts the cells.
+    # Excel's way of declaring the separator.
     stated = _SEPARATOR_LINE.match(text)
     skipped = 1 if stated else 0
     text = text[stated.end() :] if stated else text
@@ -113,21 +113,21 @@ def _rows(path: Path) -> tuple[list[str], list[_Row]]:
     try:
         lines = [(reader.line_num + skipped, line) for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
-        raise DatasetError(f"{path.name} line {reader.line_num + skipped}: is no valid row ({error})") from None
+        raise DatasetError(f"{path.name} line {reader.line_num + skipped}: not a valid row ({error})") from None
     if not lines:
         raise DatasetError(f"{path.name}: the table is empty")
     header = [name.strip() for name in lines[0][1]]
-    # Spreadsheets leave empty columns behind, which have no name to be confused by.
+    # Spreadsheets leave empty columns without a name behind.
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise DatasetError(f"{path.name}: two columns are called {twice[0]!r}; rename one")
     if len(lines) == 1:
-        raise DatasetError(f"{path.name}: the table has a header and no rows")
+        raise DatasetError(f"{path.name}: the table has a header but no rows")
     return header, [_row(number, line, header, path.name) for number, line in lines[1:]]
 
 
 def _row(number: int, line: list[str], header: list[str], where: str) -> _Row:
-    """A row by its columns; empty cells beyond the header's last are nobody's."""
+    """Read a row by its columns; empty cells beyond the header are ignored."""
     beyond = line[len(header) :]
     if len(line) < len(header) or any(cell.strip() for cell in beyond):
         raise DatasetError(f"{where} line {number}: has {len(line)} cells, the header {len(header)}")
@@ -135,7 +135,7 @@ def _row(number: int, line: list[str], header: list[str], where: str) -> _Row:
 
 
 def _separator(text: str, path: Path) -> str:
-    """What parts the names of the columns most often; of equals, what the file's ending says."""
+    """Return the most frequent separator in the header; on a tie, that of the file's ending."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     return max(usual + _SEPARATORS, key=first.count)
@@ -158,7 +158,7 @@ def _columns(header: list[str], rows: list[_Row], path: Path) -> _Columns:
 
 
 def _of_files(names: list[str], rows: list[_Row], path: Path) -> str | None:
-    """Of several columns that may be meant, the first that names a file; a column `label` may say what is in it."""
+    """Of several possible columns, take the first that names a file; a column `label` may hold something else."""
     for name in names if len(names) > 1 else ():
         if any(is_there(path.parent / cell) for row in rows if (cell := _cell(row, name))):
             return name
@@ -166,13 +166,13 @@ def _of_files(names: list[str], rows: list[_Row], path: Path) -> str | None:
 
 
 def _word(column: str) -> str:
-    """`Image Path`, `image_path` and `image` are one word."""
+    """Normalise a column name: `Image Path`, `image_path` and `image` are the same."""
     word = re.sub(r"[\s\-.]+", "_", column.strip().lower())
     return _PATH_SUFFIX.sub("", word) or word
 
 
 def _cell(row: _Row, column: str | None) -> str:
-    """What a cell says; empty where it says that there is nothing."""
+    """Return the text of a cell; empty if it is a spelling of an empty cell."""
     said = "" if column is None else row.cells[column].strip()
     return "" if said.lower() in _NOTHING else said
 

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * Puts the parts together: the first page, the way to a case and back, colours that change.
+ * Entry point: first page, navigation to cases and back, colour scheme.
  */
 
 (() => {
@@ -26,7 +26,7 @@
     const shown = data.cases.id.length;
     const words = [`${shown}${shown < data.total ? ` of ${data.total}` : ""} ${shown === 1 ? "case" : "cases"}`, `${data.classes.length} ${data.classes.length === 1 ? "structure" : "structures"}`];
     if (!data.noOrder) words.push(`worst first by ${data.by}`);
-    if (failed) words.push(`${failed} without a score`);
+    if (failed) words.push(`${failed} not scored`);
     byId("counts").textContent = words.join(" · ");
     byId("no-order").hidden = !data.noOrder;
     byId("no-order").textContent = data.noOrder;
@@ -90,7 +90,7 @@
       up.append(element("option", {}, one.name));
     }
     const has = (/** @type {string} */ name) => data.measures.some((one) => one.name === name);
-    // Size is what most measures follow by themselves: it is in sight from the beginning.
+    // Most measures depend on size, so it is shown from the beginning.
     if (has("volume_ml")) across.value = "volume_ml";
     up.value = has(data.by) ? data.by : data.measures[0]?.name ?? "";
     const draw = () => auvsegPlots.against(byId("scatter"), across.value, up.value);
@@ -136,7 +136,7 @@
       byId("cut-rows").replaceChildren(...rows);
       const beyond = measure?.suspicious === "low" ? "below" : "above";
       byId("keep-words").textContent = `${(100 * share).toFixed(1)} %`;
-      byId("cut-words").textContent = Number.isNaN(threshold) ? "no training case has a score" : `${removed.length} of ${training} training cases go: those with ${data.by} ${beyond} ${numberInWords(Math.abs(threshold))}.`;
+      byId("cut-words").textContent = Number.isNaN(threshold) ? "no training case has a score" : `${removed.length} of ${training} training cases would be removed: those with ${data.by} ${beyond} ${numberInWords(Math.abs(threshold))}.`;
       const named = removed.slice(0, NAMED_REMOVED).flatMap((index, at) => [...(at ? [", "] : []), caseLink(index)]);
       byId("cut-cases").replaceChildren(...named, removed.length > NAMED_REMOVED ? ` and ${removed.length - NAMED_REMOVED} more` : "");
       byId("cut-command").textContent = `auvseg filter RUN --by ${data.by} --keep ${Math.round(share * 10000) / 10000}`;

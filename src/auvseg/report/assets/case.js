@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * The page of one case: why it stands out, its images, where its numbers come from, and the verdict.
+ * The page of one case: reasons, images, numbers by slice, and verdict.
  */
 
 const auvsegCase = (() => {
@@ -114,7 +114,7 @@ const auvsegCase = (() => {
         body.append(element("tr", {}, name, ...rows.map((row) => number(one, row))));
       }
       details.append(
-        element("p", { class: "hint" }, "Beside each number: how many per cent of the cohort's lie below it, for the same structure. Bold and underlined: among the 5 % at its suspicious end."),
+        element("p", { class: "hint" }, "Next to each number: its percentile in the cohort, for the same structure. Bold and underlined: in the 5 % at the suspicious end."),
         element("div", { class: "scroll-x" }, element("table", { class: "numbers" }, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "measure"), ...names)), body)),
       );
     });
@@ -141,7 +141,7 @@ const auvsegCase = (() => {
       said.textContent = words ? `${words}${auvsegReview.keeps ? ", kept" : ""}` : "";
     };
     updateReview();
-    home.append(...buttons, note, undo, element("label", {}, goesOn, " go on after a verdict"), said);
+    home.append(...buttons, note, undo, element("label", {}, goesOn, " next case after a verdict"), said);
     return home;
   }
 
@@ -231,7 +231,7 @@ const auvsegCase = (() => {
     }
     body.replaceChildren(structures(payload), numbersOf(index));
     if (!payload.image) {
-      images.replaceChildren(element("p", {}, "no images of this case in the report; make it with a larger --images"));
+      images.replaceChildren(element("p", {}, "the report has no images of this case; make it with a larger --images"));
       return;
     }
     viewer = new Viewer(images, payload.image, data, scoredPlanes(payload), (plane) => followers.forEach((one) => one(plane)));

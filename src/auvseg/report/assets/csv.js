@@ -1,9 +1,9 @@
 // @ts-check
 "use strict";
 
-/** Comma-separated values, as RFC 4180 has them, and safe to open in a spreadsheet. Knows nothing of the page. */
+/** Comma-separated values (RFC 4180), safe to open in a spreadsheet. Independent of the page. */
 
-/** How a text begins that a spreadsheet would compute; quotes before it, so that a guarded text stays what it is. */
+/** Start of a text that a spreadsheet would evaluate; leading quotes count, so guarding twice is undone exactly. */
 const FORMULA = /^'*[=+\-@\t\r\n＝＋－＠]/;
 
 /**

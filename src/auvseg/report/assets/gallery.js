@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * All cases as thumbnails, worst first, with their verdicts. Only pictures that come into sight are loaded.
+ * All cases as thumbnails, worst first, with their verdicts. Only visible pictures are loaded.
  */
 
 const auvsegGallery = (() => {

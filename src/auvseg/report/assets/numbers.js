@@ -1,7 +1,7 @@
 // @ts-check
 "use strict";
 
-/** Numbers: how they are written for people, and where one lies among others. Knows nothing of the page. */
+/** Format numbers for people, and rank them among others. Independent of the page. */
 
 /**
  * A number for people: three digits, or a dash.
@@ -29,7 +29,7 @@ function inverseCdf(ordered, share) {
 }
 
 /**
- * How many per cent of the known values a value exceeds, ties counting half; undefined where that says nothing.
+ * Percentile of a value among the known values, ties counting half; undefined if meaningless.
  * @param {number|null|undefined} value
  * @param {ReadonlyArray<number|null>} values
  */
@@ -48,7 +48,7 @@ function percentileAmong(value, values) {
 }
 
 /**
- * A place beside the middle of its column that depends on the row alone, within ±0.35.
+ * Horizontal offset within ±0.35 that depends on the row alone.
  * @param {number} row
  */
 function jitter(row) {

@@ -2,15 +2,15 @@
 "use strict";
 
 /**
- * What is drawn on a plane's canvas: grey values, masks as outlines or areas, the other planes' places, the sides. A
- * canvas has two pixels for one of the page.
+ * Draw on a plane's canvas: grey values, masks as outlines or areas, crosshairs, side letters. A canvas has two pixels
+ * per page pixel.
  */
 
 /** Length of a dash, and of what is left free after it. */
 const DASHES = [18, 12];
 
 /**
- * Grey values of a plane, one pixel a voxel.
+ * Grey values of a plane, one pixel per voxel.
  * @param {Int16Array} values
  * @param {number} height
  * @param {number} width

@@ -2,10 +2,10 @@
 "use strict";
 
 /**
- * Planes of a volume as pictures: which voxel lies where, and where a mask ends. Knows nothing of the page.
+ * Planes of a volume as pictures: voxel positions and mask outlines. Independent of the page.
  *
- * The volume's axes are planes to the head, rows to the front, columns to the patient's right. Pictures stand as
- * radiologists look at them: the patient's right on the left, the front up (axial) or on the left (sagittal).
+ * The volume's axes: planes to the head, rows to the front, columns to the patient's right. Pictures follow the
+ * radiological convention: the patient's right on the left, the front up (axial) or on the left (sagittal).
  *
  * @typedef {{name: string, fixed: 0|1|2, down: 0|1|2, across: 0|1|2, edges: readonly [string, string, string, string]}} PlaneFacts
  * `edges`: what lies to the left, to the right, up and down: R right, L left, A front, P back, H head, F feet.
@@ -109,7 +109,7 @@ function sidesOf(mask, height, width) {
 }
 
 /**
- * Of which pixels a label and a model's mask disagree: 1 where the label alone is, 2 where the mask alone is.
+ * Pixels on which the label and the model's mask disagree: 1 in the label only, 2 in the mask only.
  * @param {Uint8Array} label
  * @param {Uint8Array} mask
  */

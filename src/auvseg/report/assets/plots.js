@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * The cohort in pictures, by ECharts: every structure a dot; one case is marked in all of them at once.
+ * Plots of the cohort (ECharts): one dot per structure; a case is marked in all plots at once.
  */
 
 const auvsegPlots = (() => {
@@ -148,7 +148,7 @@ const auvsegPlots = (() => {
       const { option, there, place } = make();
       made.setOption({ animation: false, tooltip: { ...tooltip(), ...option.tooltip }, ...option });
       listen(made);
-      // On a sheet of their own: the dots below are not painted again whenever the mouse moves.
+      // On a separate layer, so that the dots are not repainted on every mouse move.
       const rings = new echarts.graphic.Group();
       made.getZr().add(rings);
       const style = { fill: "none", stroke: ink().mark, lineWidth: 3 };
@@ -194,7 +194,7 @@ const auvsegPlots = (() => {
     const { name } = measure;
     const there = (/** @type {number} */ row) => valueOf(name, row) !== null;
     const place = (/** @type {number} */ row) => [data.rows.cls[row] + jitter(row), valueOf(name, row), row];
-    plot(home, `${name} of every structure, a column a class`, () => ({
+    plot(home, `${name} of every structure, one column per class`, () => ({
       there,
       place,
       option: {
@@ -218,7 +218,7 @@ const auvsegPlots = (() => {
     const there = (/** @type {number} */ row) => valueOf(across, row) !== null && valueOf(up, row) !== null;
     const place = (/** @type {number} */ row) => [valueOf(across, row), valueOf(up, row), row];
     const named = (/** @type {string} */ name) => `${name}${spansDecades(values[name]) ? " (logarithmic)" : ""}`;
-    plot(home, `${up} against ${across}, a dot a structure`, () => {
+    plot(home, `${up} against ${across}, one dot per structure`, () => {
       const series = dots(there, place);
       return {
         there,

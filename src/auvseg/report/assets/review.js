@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * What the reader decided, kept in the browser as it is typed; out and in as JSON or CSV; every step can be undone.
+ * The rater's decisions: saved in the browser while typing, exported and imported as JSON or CSV, with undo.
  *
  * @typedef {"keep"|"exclude"|"fix"|"unsure"} Verdict
  * @typedef {{verdict: Verdict|"", note: string}} Decision
@@ -99,13 +99,13 @@ const auvsegReview = (() => {
     if (words.trimStart().startsWith("{")) {
       const content = JSON.parse(words);
       if (content.auvseg_review !== FORMAT || !Array.isArray(content.verdicts)) {
-        throw new Error("this is no review of auvseg, or one of another version");
+        throw new Error("this is not an auvseg review, or one of another version");
       }
       return { entries: content.verdicts.map((/** @type {any} */ one) => [String(one?.case), one]), from: content.run };
     }
     const [head, ...rows] = csvRows(words);
     const at = ["case", "verdict", "note"].map((name) => (head || []).indexOf(name));
-    if (at[0] < 0 || at[1] < 0) throw new Error("a review in CSV has the columns case, verdict and note");
+    if (at[0] < 0 || at[1] < 0) throw new Error("a CSV review needs the columns case, verdict and note");
     const value = (/** @type {string[]} */ row) => ({ verdict: row[at[1]], note: at[2] < 0 ? "" : unguarded(row[at[2]]) });
     return { entries: rows.map((row) => [unguarded(row[at[0]]), value(row)]), from: undefined };
   }

@@ -21,10 +21,10 @@ const auvsegReviewPanel = (() => {
 
   /** @param {ReturnType<typeof auvsegReview.take>} found */
   function takenInWords(found) {
-    const words = [`${found.taken} decisions taken over`];
-    if (found.replaced) words.push(`${found.replaced} of them in place of another verdict (z in a case undoes it)`);
-    if (found.unknown) words.push(`${found.unknown} left out: their cases are not here`);
-    if (found.other) words.push("the file was made on another run");
+    const words = [`${found.taken} decisions imported`];
+    if (found.replaced) words.push(`${found.replaced} of them replaced another verdict (undo with z in a case)`);
+    if (found.unknown) words.push(`${found.unknown} left out: their cases are not in this report`);
+    if (found.other) words.push("the file belongs to another run");
     return words.join("; ");
   }
 
@@ -36,7 +36,7 @@ const auvsegReviewPanel = (() => {
       byId("import-words").textContent = takenInWords(auvsegReview.take(await chosen.text(), (id) => auvseg.indexOf(id) !== undefined));
     } catch (problem) {
       const words = problem instanceof SyntaxError ? "this file is damaged" : /** @type {Error} */ (problem).message;
-      byId("import-words").textContent = `nothing taken over: ${words}`;
+      byId("import-words").textContent = `nothing imported: ${words}`;
     }
     file.value = "";
   }

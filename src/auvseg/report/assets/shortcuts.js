@@ -66,8 +66,8 @@ const auvsegShortcuts = (() => {
         list("on a case's page", shortcuts.filter((one) => one.where === "case")),
         list("everywhere", shortcuts.filter((one) => one.where === "everywhere")),
         list("on what has the focus", [
-          { keys: ["↑", "↓"], words: "an image, a strip: through its slices, as the wheel does; the table: through its rows", where: "case", does: () => {} },
-          { keys: ["Enter"], words: "the table: open the row's case", where: "case", does: () => {} },
+          { keys: ["↑", "↓"], words: "image or strip: previous or next slice, like the wheel; table: previous or next row", where: "case", does: () => {} },
+          { keys: ["Enter"], words: "table: open the case of the row", where: "case", does: () => {} },
         ]),
       );
       document.getElementById("help-open")?.addEventListener("click", help);

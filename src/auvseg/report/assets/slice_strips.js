@@ -2,15 +2,15 @@
 "use strict";
 
 /**
- * Strips of bars, one per slice: what each slice contributes. Arrow keys move through a strip; a click goes to the slice.
+ * Bar strips with the contribution of each slice. Arrow keys move through a strip; a click goes to the slice.
  */
 
 /** Values by slice that a case may hold; whether low ones are suspicious. */
 const STRIPS = /** @type {const} */ ([
-  ["scale", "S: what each slice contributes", false],
-  ["agreement", "agreement of the model's mask with the label", true],
-  ["confidence", "confidence of the model in its mask", true],
-  ["predicted_iou", "the model's own estimate of its mask", true],
+  ["scale", "contribution of each slice to S", false],
+  ["agreement", "Dice of the model's mask with the label", true],
+  ["confidence", "confidence of the model's mask", true],
+  ["predicted_iou", "IoU predicted by the model", true],
 ]);
 
 /** Below this share of its slices' median a value is marked. */

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * A structure's singular spectrum among the cohort's: how the energy of its map is spread over the directions.
+ * Singular spectrum of a structure against the cohort: share of the map's energy by direction.
  */
 
 /** Shares below this are rounding. */
@@ -45,7 +45,7 @@ function bandSeries(band, length, colour) {
  */
 function spectrumPlot(home, own, band, colour) {
   const { text, soft } = auvsegPlots.ink();
-  const made = auvsegPlots.chart(home, "how the energy is spread over the directions, this case against the cohort");
+  const made = auvsegPlots.chart(home, "share of the energy by direction, this case against the cohort");
   const points = spectrumPoints(own);
   const shown = points.flatMap(([, share]) => (share === null ? [] : [share]));
   const axis = auvsegPlots.axis();

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * What every part of the page shares: the data, the case files that are loaded one by one, and who listens to what.
+ * Shared state of the page: data, case files loaded on demand, and event listeners.
  *
  * @typedef {{name: string, group: string, suspicious: "low"|"high"|"both", summary: string}} Measure
  * @typedef {{id: number, name: string, colour: string}} ClassFacts
@@ -74,7 +74,7 @@ const auvseg = (() => {
         script.remove();
         resolve(undefined);
       };
-      script.onerror = () => reject(new Error(`${path} is not beside this page; copy the whole folder`));
+      script.onerror = () => reject(new Error(`${path} is missing next to this page; copy the whole folder`));
       document.head.append(script);
     });
   }

@@ -2,7 +2,7 @@
 "use strict";
 
 /**
- * Every structure a row, by Tabulator: only the rows in sight are in the page, so ten thousand cases stay fast.
+ * Table with one row per structure (Tabulator): only visible rows are rendered, so ten thousand cases stay fast.
  */
 
 const auvsegTable = (() => {
@@ -176,7 +176,7 @@ const auvsegTable = (() => {
         maxHeight: "60vh",
         layout: "fitData",
         renderVertical: "virtual",
-        placeholder: "no structure fits what is asked for above",
+        placeholder: "no structure matches the filters above",
         columnDefaults: { headerSortTristate: true },
       });
       table.on("rowMouseEnter", (/** @type {any} */ _, /** @type {any} */ row) => auvseg.emit("highlight", row.getData().index));

@@ -143,7 +143,7 @@ class Viewer {
   }
 
   controls() {
-    const bar = auvseg.element("div", { class: "controls", role: "group", "aria-label": "how the image is shown" });
+    const bar = auvseg.element("div", { class: "controls", role: "group", "aria-label": "image display" });
     const style = /** @type {HTMLSelectElement} */ (auvseg.element("select", { "aria-label": "label", "data-control": "style" }));
     for (const name of STYLES) style.append(auvseg.element("option", { value: name }, name));
     style.addEventListener("change", () => {

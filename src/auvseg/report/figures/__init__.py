@@ -1,10 +1,11 @@
-"""The report's pictures for a paper: each function returns a `matplotlib` figure, to be changed and saved as you like.
+"""The report's plots as `matplotlib` figures for papers.
 
     from auvseg.report import figures
     figure = figures.against("runs/hippocampus", "volume_ml", "agreement")
     figures.save(figure, "agreement.pdf")
 
-Colours and signs of classes are the report's. Nothing here touches pyplot; the same input gives the same bytes.
+Each function returns a figure that you can change and save. Colours and markers of classes match the report. pyplot is
+never used; the same input gives the same bytes.
 """
 
 from auvseg.report.figures.images import planes, thumbnails

@@ -1,8 +1,8 @@
-"""A folder of figures: the cohort's, and those of the cases that a paper would show.
+"""Write a folder of figures: of the cohort, and of the most suspicious cases.
 
 FOLDER/distributions.png · scatter.png · cut.png · thumbnails.png
 FOLDER/CASE-planes.png · CASE-spectrum.png · CASE-contributions.png     of the structure that stands out most
-FOLDER/figures.json     what is ours; a folder of somebody else's is refused
+FOLDER/figures.json     lists the written files; folders with other content are refused
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,14 +35,14 @@ _SIZE = "volume_ml"
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What is drawn.
+    """Options of the figures.
 
     Attributes:
-        report: ranking, names and privacy, as of a report.
-        measures: of the distributions; empty: the first six that the report shows.
-        keep: where the cut is drawn.
-        cases: ids of the cases that are drawn; empty: the `top` most suspicious ones.
-        top: so many.
+        report: ranking, names and privacy, as for a report.
+        measures: measures of the distributions; empty: the first six of the report.
+        keep: share of cases to keep, at which the cut is drawn.
+        cases: ids of the cases to draw; empty: the `top` most suspicious ones.
+        top: number of cases to draw.
         kind: `png`, `svg` or `pdf`.
     """
 
@@ -56,12 +56,12 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class FiguresDone:
-    """What was written.
+    """Written figures.
 
     Attributes:
-        files: names in the folder.
+        files: file names in the folder.
         left_out: name and reason of every figure that could not be drawn.
-        no_order: why the cases could not be ranked, so that there is no cut to draw; empty where they were.
+        no_order: why the cases could not be ranked, so there is no cut to draw; empty if they were.
     """
 
     files: tuple[str, ...]
@@ -79,11 +79,11 @@ def write_figures(
     """Draw a run's figures into a folder.
 
     Args:
-        run_folder: of `auvseg score`.
-        output: new, empty, or of this function before.
-        dataset: where the images are; None leaves out the planes of cases.
-        options: what is drawn.
-        on_step: told how many of how many figures are done, and which was the last.
+        run_folder: run folder of `auvseg score`.
+        output: a new or empty folder, or one that this function wrote.
+        dataset: data set with the images; None leaves out the planes of cases.
+        options: what to draw.
+        on_step: called with (done, total, name) after every figure.
 
     Raises:
         RunError: there is no run, or the folder holds something else.
@@ -94,7 +94,7 @@ def write_figures(
         raise UsageError(f"figures are written as {', '.join(FORMATS)}, not {options.kind}")
     run = read_run(run_folder)
     endings = tuple(f".{kind}" for kind in FORMATS)
-    foreign = "holds something that auvseg did not draw; choose a new folder with -o"
+    foreign = "contains files that auvseg did not write; choose a new folder with -o"
     owned = OwnedFiles(output, MARKER, ("figures_version", 1), endings, foreign)
     table, cases = load_run(run_folder)
     # A page shows no more than a browser can hold; a figure shows all.
@@ -105,7 +105,7 @@ def write_figures(
     files, left_out = [], []
     for done, (name, draw) in enumerate(named.items(), start=1):
         try:
-            # Not in the style of a matplotlibrc, or of what else ran in this process, as in `scatter_png`.
+            # Independent of a matplotlibrc and of styles set elsewhere in this process, as in `scatter_png`.
             with style.context("default"):
                 save(draw(), output / name)
             files.append(name)

@@ -1,6 +1,7 @@
-"""Cases as images: three planes with the label and the model's own mask, and thumbnails of many.
+"""Images of cases: three planes with the label and the model's own mask, and sheets of thumbnails.
 
-As radiologists look: the patient's right on the left, the front or the head up; in sagittal planes the front is left.
+In radiological convention: the patient's right is on the left, anterior or head is up; sagittal planes have anterior on
+the left.
 """
 
 import math
@@ -33,19 +34,19 @@ _NAME_BELOW = 18
 def planes(
     run_folder: str | Path, dataset: Dataset, case_id: str, *, whole_image: bool = False, title: str | None = None
 ) -> Figure:
-    """Axial, coronal and sagittal plane of a case through what its structures hold most of.
+    """Draw the axial, coronal and sagittal plane of a case that contain most of its structures.
 
-    The label is a line, the model's own mask a dashed line, in the colour of the class.
+    The label is a solid line, the model's own mask a dashed line, in the colour of the class.
 
     Args:
-        run_folder: of `auvseg score`.
-        dataset: where the image is.
-        case_id: the case.
-        whole_image: show everything, not only 25 mm around the structures. A head shows a face.
-        title: above it; None: the case's id.
+        run_folder: run folder of `auvseg score`.
+        dataset: data set with the image.
+        case_id: id of the case.
+        whole_image: show everything, not only 25 mm around the structures. A head scan then shows the face.
+        title: title of the figure; None: the case's id.
 
     Raises:
-        UsageError: the data set has no such case, or the case holds no structure and `whole_image` is not asked for.
+        UsageError: the data set has no such case, or the case has no structure and `whole_image` is not set.
         CaseError: the case cannot be read.
     """
     run = read_run(Path(run_folder))
@@ -59,7 +60,7 @@ def planes(
     view = read_view(Path(run_folder), case_id)
     region = region_of(volume, classes, view, whole=whole_image)
     if region is None:
-        raise UsageError(f"{case_id} holds no structure to show the surroundings of; ask for the whole image")
+        raise UsageError(f"{case_id} has no structure to centre the view on; show the whole image")
     masks = _masks(volume, classes, view)
     place = _fullest(masks, view, region)
     figure = new_figure(3, 1, inches=(2.6, 2.8))
@@ -80,13 +81,13 @@ def thumbnails(
     name_of: Callable[[str], str] = str,
     columns: int = 8,
 ) -> Figure:
-    """A sheet of thumbnails in the order of the ids, such as the worst first.
+    """Draw a sheet of thumbnails in the order of the ids, such as worst first.
 
     Args:
-        run_folder: of `auvseg score`.
-        case_ids: what to show.
-        name_of: what stands under a picture, by case id.
-        columns: pictures in a row.
+        run_folder: run folder of `auvseg score`.
+        case_ids: cases to show.
+        name_of: captions by case id.
+        columns: pictures per row.
 
     Raises:
         RunError: none of them has a thumbnail.
@@ -94,7 +95,7 @@ def thumbnails(
     views = [(case, read_view(Path(run_folder), case, masks=False)) for case in case_ids]
     shown = [(case, view.thumbnail) for case, view in views if view is not None and view.thumbnail is not None]
     if not shown:
-        raise RunError(f"{run_folder} keeps no thumbnails of these cases: score them with views")
+        raise RunError(f"{run_folder} has no thumbnails of these cases; score them with views")
     columns = min(columns, len(shown))
     rows = math.ceil(len(shown) / columns)
     figure = new_figure(columns, rows, inches=(1.1, 1.0))
@@ -124,9 +125,9 @@ def _masks(volume: Volume, classes: Sequence[ClassDef], view: CaseView | None) -
 
 
 def _fullest(masks: _Masks, view: CaseView | None, region: Region) -> tuple[int, int, int]:
-    """Along every axis the plane that holds most of the structures, of axial ones of those that the model saw.
+    """Return, along every axis, the plane with most structure voxels; axial ones only among the scored planes.
 
-    The middle one where there is no structure.
+    The middle plane if there is no structure.
     """
     labels = [label if label is not None else model for label, model in masks.values()]
     held = np.any([one for one in labels if one is not None], axis=0) if labels else np.zeros(1, dtype=bool)

@@ -1,6 +1,6 @@
-"""The cohort in pictures: distributions, one measure against another, the filter's cut.
+"""Plots of the cohort: distributions, one measure against another, the filter's cut.
 
-A dot is a structure of a case. Scores come as a run folder or as its table (`auvseg.load_scores`).
+A dot is a structure of a case. Scores are given as a run folder or as its table (`auvseg.load_scores`).
 """
 
 import math
@@ -35,15 +35,15 @@ _SUSPICIOUS = {"low": "low is suspicious", "high": "high is suspicious", "both":
 def distribution(
     scores: Scores, *measures: str, mark: Sequence[str] = (), classes: Sequence[ClassDef] | None = None
 ) -> Figure:
-    """A panel a measure: a column a class, a dot a case, a line at the median.
+    """Draw one panel per measure: a column per class, a dot per case, a line at the median.
 
-    Below a column stands of how many cases it is, where not all have a number.
+    If not all cases have a value, the number is given below the column.
 
     Args:
         scores: a run.
         measures: `AUV` or measures of the run, at least one.
         mark: case ids to ring.
-        classes: of the data set, for its order and colours; None: those that the run holds.
+        classes: classes of the data set, for order and colours; None: those of the run.
 
     Raises:
         UsageError: no measure, or one that the run lacks.
@@ -61,7 +61,7 @@ def distribution(
 def against(
     scores: Scores, across: str, up: str, *, mark: Sequence[str] = (), classes: Sequence[ClassDef] | None = None
 ) -> Figure:
-    """One measure against another, a colour and a sign a class; a volume's axis is logarithmic.
+    """Plot one measure against another, with a colour and marker per class; volumes have a logarithmic axis.
 
     Args:
         scores: a run.
@@ -94,7 +94,7 @@ def against(
 
 
 def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
-    """How suspicious the training cases are, and where `auvseg filter` cuts.
+    """Plot the suspicion of the training cases, and where `auvseg filter` cuts.
 
     Args:
         scores: a run.
@@ -124,16 +124,16 @@ def cut(scores: Scores, *, by: str | None = None, keep: float = 0.95) -> Figure:
 
 
 def require(cohort: RankedRun, measures: Sequence[str]) -> None:
-    """Refuse measures of which the run has no number, or none at all.
+    """Raise if no measure is given, or the run has no values of one.
 
     Raises:
-        UsageError: with those that it has.
+        UsageError: names the measures that the run has.
     """
     there = [name for name in (AUV, *MEASURES) if name in cohort.table and cohort.table[name].notna().any()]
     if not measures or not set(measures) <= set(there):
         lacking = next((name for name in measures if name not in there), "")
         hint = did_you_mean(lacking, there, "auvseg measures")
-        raise UsageError(f"no figure of {lacking!r}, of which this run has no number; {hint}")
+        raise UsageError(f"cannot draw {lacking!r}: this run has no values of it; {hint}")
 
 
 def _draw_columns(axes: Axes, cohort: RankedRun, measure: str, mark: Sequence[str]) -> None:
@@ -154,7 +154,7 @@ def _draw_columns(axes: Axes, cohort: RankedRun, measure: str, mark: Sequence[st
 
 
 def _name_columns(axes: Axes, classes: Sequence[ClassDef], counts: Sequence[str]) -> None:
-    """Classes below their columns, with how many cases the median is of where not all have a number."""
+    """Label the columns with classes, and with the number of cases if not all have a value."""
     if len(classes) > MAX_NAMED:
         axes.set_xticks([])
         return

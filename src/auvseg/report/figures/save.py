@@ -1,4 +1,4 @@
-"""Figures to files: PNG, SVG or PDF by the name's ending, the same bytes for the same figure."""
+"""Save figures as PNG, SVG or PDF, by the file ending; the same figure gives the same bytes."""
 
 import io
 import warnings
@@ -23,14 +23,14 @@ _WITHOUT_DATE: dict[str, dict[str, str | None]] = {
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure without date or name of a program; an existing file is replaced.
+    """Write a figure without date or program name in its metadata; an existing file is replaced.
 
     Args:
-        figure: of `auvseg.report.figures`.
-        path: ends in `.png`, `.svg` or `.pdf`.
+        figure: a figure of `auvseg.report.figures`.
+        path: file ending in `.png`, `.svg` or `.pdf`.
 
     Raises:
-        UsageError: it ends in something else.
+        UsageError: the file has another ending.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")

@@ -1,4 +1,4 @@
-"""One structure of one case in numbers: its singular spectrum against the cohort's, and what each plane contributes."""
+"""Plots of one structure of one case: its singular spectrum against the cohort, and the contribution of each plane."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from auvseg.scoring.table import load_cases
 from auvseg.scoring.view import ClassView, read_view
 
 _STRIPS = {
-    "scale": "what each plane contributes to S",
-    "agreement": "agreement of the model's mask",
+    "scale": "contribution to S",
+    "agreement": "Dice with the model's mask",
     "confidence": "confidence of the model",
-    "predicted_iou": "the model's own estimate",
+    "predicted_iou": "IoU predicted by the model",
 }
 
 
@@ -32,7 +32,7 @@ def spectrum(
     title: str | None = None,
     bands: SpectrumBands | None = None,
 ) -> Figure:
-    """How a class map's energy spreads over its directions, against the band of the same class in the other cases.
+    """Plot the singular spectrum of a class map against the band of the same class in the other cases.
 
     Args:
         run_folder: of `auvseg score`.
@@ -43,7 +43,7 @@ def spectrum(
         bands: of the run (`bands_of`), so that several figures need them once; None: they are read.
 
     Raises:
-        RunError: nothing was kept of this structure.
+        RunError: there are no view data of this structure.
     """
     run = Path(run_folder)
     own = _view(run, case_id, class_id).spectrum[:MAX_DIRECTIONS]
@@ -65,7 +65,7 @@ def spectrum(
 
 
 def bands_of(run_folder: Path, case_ids: Sequence[str] | None = None) -> SpectrumBands:
-    """The bands of a run's cases; None: of all."""
+    """Compute the bands of a run's cases; None: of all."""
     bands = SpectrumBands()
     for case in [one.case_id for one in load_cases(run_folder)] if case_ids is None else case_ids:
         if (view := read_view(run_folder, case, masks=False)) is not None:
@@ -76,7 +76,7 @@ def bands_of(run_folder: Path, case_ids: Sequence[str] | None = None) -> Spectru
 def contributions(
     run_folder: str | Path, case_id: str, class_id: int, *, position: int | None = None, title: str | None = None
 ) -> Figure:
-    """What each scored plane contributes to S and to the companions, a strip each.
+    """Plot the contribution of each scored plane to S and to the companion measures, one strip each.
 
     Args:
         run_folder: of `auvseg score`.
@@ -86,7 +86,7 @@ def contributions(
         title: above it; None: the case's id.
 
     Raises:
-        RunError: nothing was kept of this structure.
+        RunError: there are no view data of this structure.
     """
     view = _view(Path(run_folder), case_id, class_id)
     strips = {name: getattr(view, name) for name in _STRIPS}
@@ -106,7 +106,7 @@ def contributions(
 def _view(run: Path, case_id: str, class_id: int) -> ClassView:
     view = read_view(run, case_id, masks=False)
     if view is None or class_id not in view.classes:
-        raise RunError(f"{run} keeps no map of class {class_id} of {case_id}: it was not scored, or without views")
+        raise RunError(f"{run} has no map of class {class_id} of {case_id}: it was not scored, or scored without views")
     return view.classes[class_id]
 
 
@@ -117,6 +117,6 @@ def _colour(class_id: int, position: int | None) -> str:
 def _shown(
     shares: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    """A logarithmic axis has no place for 0."""
+    """Replace 0, which a logarithmic axis cannot show."""
     values = shares.astype(np.float64)
     return np.where(values > 1e-9, values, np.nan)

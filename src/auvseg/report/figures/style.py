@@ -1,4 +1,4 @@
-"""What all figures share: size, names that are shown as they are, a colour and a sign a class."""
+"""Shared style of all figures: size, literal names, a colour and marker per class."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,24 +12,24 @@ from auvseg.data.case import ClassDef
 from auvseg.report.palette import colour_of
 
 MARK = "black"
-"""Of what is pointed at: a case, the cut."""
+"""Colour of highlights: a marked case, the cut."""
 
 MAX_NAMED = 20
-"""Classes in a legend; with more of them signs can no longer be told apart."""
+"""Most classes in a legend; with more, markers are no longer distinguishable."""
 
 _SIGNS = "o^sDv<>p"
 _INCH_A_PANEL = (3.2, 2.6)
 
 
 def new_figure(columns: int = 1, rows: int = 1, inches: tuple[float, float] = _INCH_A_PANEL) -> Figure:
-    """An empty figure for so many panels; `inches` are a panel's."""
+    """Create an empty figure for a number of panels of `inches` each."""
     figure = Figure(figsize=(columns * inches[0], rows * inches[1]), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def name_axes(axes: Axes, title: str = "", across: str = "", up: str = "") -> None:
-    """Set titles as plain text: a dollar sign in a name is a dollar sign."""
+    """Set titles as plain text, so that dollar signs in names are literal."""
     axes.set_title(printable(title), fontsize="medium", parse_math=False)
     axes.set_xlabel(printable(across), parse_math=False)
     axes.set_ylabel(printable(up), parse_math=False)
@@ -37,12 +37,12 @@ def name_axes(axes: Axes, title: str = "", across: str = "", up: str = "") -> No
 
 
 def sign_of(position: int) -> str:
-    """The marker of the class at a position among the data set's, from 0: colours alone are not for everybody."""
+    """Return the marker of the class at a position, from 0; colours alone are not accessible to everybody."""
     return _SIGNS[position % len(_SIGNS)]
 
 
 def name_classes(axes: Axes, classes: Sequence[ClassDef], shown: Sequence[int]) -> None:
-    """A legend of the classes at these positions."""
+    """Add a legend of the classes at these positions."""
     if not 1 < len(shown) <= MAX_NAMED:
         return
     signs = [
@@ -59,7 +59,7 @@ def name_classes(axes: Axes, classes: Sequence[ClassDef], shown: Sequence[int]) 
 def draw_dots(
     axes: Axes, x: Sequence[float], y: Sequence[float], position: int, *, marked: Sequence[bool], size: float = 12.0
 ) -> None:
-    """A dot a structure in the colour and sign of its class; some of them ringed."""
+    """Draw one dot per structure in the colour and marker of its class; ring some of them."""
     axes.scatter(x, y, s=size, alpha=0.65, linewidths=0, c=colour_of(position), marker=sign_of(position))
     rings = [(one, other) for one, other, ringed in zip(x, y, marked, strict=True) if ringed]
     if rings:
@@ -68,6 +68,6 @@ def draw_dots(
 
 
 def jitter(case_id: str) -> float:
-    """A place beside the middle of a column, in [-0.35, 0.35], that depends on the case alone."""
+    """Return a horizontal offset in [-0.35, 0.35] that depends on the case alone."""
     drawn = hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).digest()
     return (int.from_bytes(drawn[:4], "big") / 0xFFFFFFFF - 0.5) * 0.7
