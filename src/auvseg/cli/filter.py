@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from auvseg.cohort.selection import Selection
-    from auvseg.filtering.export import Export
+    from auvseg.filtering.manifest import Export
 
 MAX_SHOWN = 20
 AUTO = "auto"

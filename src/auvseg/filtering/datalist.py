@@ -14,8 +14,7 @@ from auvseg.data.case import Case, Dataset
 from auvseg.data.formats.dicom.series import stands_for_series
 from auvseg.data.reading import is_dicom_source
 from auvseg.errors import UsageError
-from auvseg.filtering.export import Export, check_belongs, read_json
-from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.filtering.manifest import Export, PlannedFile, check_belongs, read_user_json, write_files
 from auvseg.nnunet.raw import as_json, path_from
 
 DATALIST_NAME = "datalist.json"
@@ -79,7 +78,7 @@ def _own_datalist(dataset: Dataset) -> dict[str, Any] | None:
     """Return the datalist that the data set was read from, if any."""
     if dataset.source is None or dataset.source.suffix.lower() != ".json":
         return None
-    content = read_json(dataset.source)
+    content = read_user_json(dataset.source)
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
         return None
     return content if all(isinstance(entry, dict) for entry in content["training"]) else None

@@ -16,7 +16,7 @@ from nibabel.spatialimages import HeaderDataError
 from auvseg.data.case import Case, ClassDef, Dataset
 from auvseg.data.reading import is_dicom_source, needed_export
 from auvseg.errors import ReadError, UsageError
-from auvseg.filtering.export import read_json
+from auvseg.filtering.manifest import read_user_json
 from auvseg.filtering.relabel import NIFTI_ENDINGS, SIMPLEITK_ENDINGS
 from auvseg.nnunet.raw import DATASET_JSON, described
 
@@ -90,7 +90,7 @@ def _own_description(dataset: Dataset) -> dict[str, Any] | None:
     """The data set's own `dataset.json`, if it is nnU-Net's."""
     if dataset.source is None or dataset.source.name != DATASET_JSON:
         return None
-    content = read_json(dataset.source)
+    content = read_user_json(dataset.source)
     if not isinstance(content, dict) or any(key not in content for key in _NNUNET_KEYS):
         return None
     return {key: value for key, value in content.items() if key != "dataset"}

@@ -15,8 +15,7 @@ from auvseg.cohort.selection import Rule, Selection
 from auvseg.cohort.suspicion import SIGN
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError
-from auvseg.filtering.export import Export, check_belongs
-from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.filtering.manifest import Export, PlannedFile, check_belongs, write_files
 
 EXCLUDE_NAME = "exclude.yaml"
 

@@ -11,9 +11,8 @@ from auvseg.errors import UsageError, did_you_mean
 from auvseg.files.safe_csv import table_as_csv
 from auvseg.filtering.datalist import export_datalist
 from auvseg.filtering.exclude import export_exclude
-from auvseg.filtering.export import Export
 from auvseg.filtering.ignore import export_ignore
-from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.filtering.manifest import Export, PlannedFile, write_files
 from auvseg.filtering.splits import export_splits
 from auvseg.filtering.weights import export_weights
 

@@ -21,8 +21,7 @@ from auvseg.cohort.selection import Selection
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
 from auvseg.filtering.description import describe_for_nnunet
-from auvseg.filtering.export import Export, check_belongs, some_of
-from auvseg.filtering.manifest import PlannedFile, read_manifest, write_files
+from auvseg.filtering.manifest import Export, PlannedFile, check_belongs, read_manifest, some_of, write_files
 from auvseg.filtering.relabel import replace_values
 from auvseg.nnunet.raw import DATASET_JSON, as_json, entry, with_cases
 from auvseg.wording import counted

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auvseg._version import __version__
-from auvseg.errors import RunError, UsageError
+from auvseg.cohort.selection import Selection
+from auvseg.data.case import Dataset
+from auvseg.errors import DatasetError, RunError, UsageError
 from auvseg.files import atomic
 from auvseg.files.schema import convert
-from auvseg.files.text import read_json
+from auvseg.files.text import parse_json, read_json, what_is_wrong
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1
@@ -217,3 +219,58 @@ def _write_batch(manifest: Manifest, batch: Sequence[tuple[PlannedFile, bytes]],
             with contextlib.suppress(OSError):
                 shutil.copystat(planned.path, backup)
         atomic.write_bytes(planned.path, content)
+
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote, or with `dry_run` would have written.
+
+    Attributes:
+        files: files in the order of writing.
+        warnings: what a person should know, one sentence each.
+    """
+
+    files: tuple[WrittenFile, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def check_belongs(selection: Selection, dataset: Dataset) -> list[str]:
+    """Return warnings about training cases that are missing from the selection.
+
+    Raises:
+        UsageError: the selection removes cases that the data set does not have; the scores belong to another data set.
+    """
+    training = {case.case_id for case in dataset.cases if case.subset == "training"}
+    foreign = [case for case in selection.removed if case not in training]
+    if foreign:
+        raise UsageError(
+            f"the selection removes {some_of(foreign)}, but {dataset.name} has no such training cases; "
+            "the scores belong to another data set"
+        )
+    unjudged = sorted(training - set(selection.kept) - set(selection.removed))
+    if unjudged:
+        return [f"{len(unjudged)} training cases are not in the scores table and are kept: {some_of(unjudged)}"]
+    return []
+
+
+def some_of(names: list[str]) -> str:
+    """Format the first few names and the number of the others."""
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+def read_user_json(path: Path) -> object:
+    """Read a JSON file of the user.
+
+    Raises:
+        DatasetError: it cannot be read, or is not JSON.
+    """
+    try:
+        return parse_json(path.read_bytes())
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise DatasetError(f"{path} is not a JSON file ({what_is_wrong(error)})") from None

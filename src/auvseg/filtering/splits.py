@@ -13,8 +13,16 @@ import numpy as np
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
 from auvseg.errors import DatasetError, UsageError
-from auvseg.filtering.export import Export, check_belongs, some_of
-from auvseg.filtering.manifest import Manifest, PlannedFile, backup_path, read_manifest, write_files
+from auvseg.filtering.manifest import (
+    Export,
+    Manifest,
+    PlannedFile,
+    backup_path,
+    check_belongs,
+    read_manifest,
+    some_of,
+    write_files,
+)
 from auvseg.nnunet.splits import SPLITS_NAME, Fold, near_ids, near_in_words, parse_folds, split_findings
 from auvseg.wording import counted
 

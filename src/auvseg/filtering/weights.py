@@ -20,8 +20,7 @@ from auvseg.cohort.selection import Selection
 from auvseg.data.case import Dataset
 from auvseg.errors import UsageError
 from auvseg.files.safe_csv import table_as_csv
-from auvseg.filtering.export import Export, check_belongs
-from auvseg.filtering.manifest import PlannedFile, write_files
+from auvseg.filtering.manifest import Export, PlannedFile, check_belongs, write_files
 
 WEIGHTS_NAME = "weights.csv"
 FORMULA = "floor + (1 - floor) * (1 - mean rank of the suspicion in [0, 1]), scaled to mean 1 over the training cases"
