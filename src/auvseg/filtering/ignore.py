@@ -20,7 +20,7 @@ from pathlib import Path
 from auvseg.cohort.selection import Selection
 from auvseg.data.case import Case, Dataset
 from auvseg.errors import UsageError
-from auvseg.filtering.description import describe_for_nnunet
+from auvseg.filtering.for_nnunet import describe_for_nnunet
 from auvseg.filtering.manifest import Export, PlannedFile, check_belongs, read_manifest, some_of, write_files
 from auvseg.filtering.relabel import replace_values
 from auvseg.nnunet.raw import DATASET_JSON, as_json, entry, with_cases

@@ -14,7 +14,7 @@ from typing import Any
 
 from auvseg.bench.correlation.metrics import MetricRow, Metrics, check_unique
 from auvseg.data.case import ClassDef
-from auvseg.data.layouts.description import Remarks, load_json
+from auvseg.data.layouts.dataset_json import Remarks, load_json
 from auvseg.data.layouts.naming import clean_id, stem
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError, UsageError, did_you_mean

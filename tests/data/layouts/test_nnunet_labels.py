@@ -3,7 +3,7 @@ import re
 import pytest
 
 from auvseg.data.check.findings import Kind
-from auvseg.data.layouts.description import Remarks
+from auvseg.data.layouts.dataset_json import Remarks
 from auvseg.data.layouts.nnunet_labels import read_labels
 from auvseg.errors import DatasetError
 

@@ -25,7 +25,7 @@ from auvseg.data.volume import Volume, as_stored, load_volume
 from auvseg.errors import CaseError, ReadError, UsageError
 from auvseg.files import atomic
 from auvseg.files.safe_csv import table_as_csv, unguarded_texts
-from auvseg.filtering.description import describe_for_nnunet
+from auvseg.filtering.for_nnunet import describe_for_nnunet
 from auvseg.filtering.relabel import NIFTI_ENDINGS, simpleitk_copy
 from auvseg.nnunet.raw import DATASET_JSON, as_json, entry, path_for_nnunet, with_cases
 

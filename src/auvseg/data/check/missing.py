@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from auvseg.data.case import Case, Dataset
 from auvseg.data.check.findings import Finding, Kind, Problem
 from auvseg.data.formats.reasons import Reason
-from auvseg.data.layouts.description import is_there
+from auvseg.data.layouts.dataset_json import is_there
 from auvseg.data.layouts.naming import clean_id, folded, near_folder, some_of, stem
 
 _FEW = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from auvseg.data.case import Case, ClassDef, Dataset, Subset
-from auvseg.data.layouts.description import Remarks, as_text, channels, classes, load_json, path_below
+from auvseg.data.layouts.dataset_json import Remarks, as_text, channels, classes, load_json, path_below
 from auvseg.data.layouts.modality import Verdict, modality_of_channels, modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError

@@ -9,7 +9,7 @@ from typing import Any
 
 from auvseg.data.case import Case, Dataset, Subset
 from auvseg.data.formats.integrity import is_below
-from auvseg.data.layouts.description import Remarks, channels, classes, load_json, path_below, take
+from auvseg.data.layouts.dataset_json import Remarks, channels, classes, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
 from auvseg.data.layouts.naming import ending_of, ids_from_paths, stem
 from auvseg.errors import DatasetError

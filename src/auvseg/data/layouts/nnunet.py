@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from auvseg.data.case import Case, Dataset, Subset
 from auvseg.data.check.findings import Finding, Kind, Problem
-from auvseg.data.layouts.description import Remarks, channels, load_json, path_below, take
+from auvseg.data.layouts.dataset_json import Remarks, channels, load_json, path_below, take
 from auvseg.data.layouts.modality import modality_of_channels
 from auvseg.data.layouts.naming import (
     clean_id,

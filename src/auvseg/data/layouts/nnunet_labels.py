@@ -7,7 +7,7 @@ finding; contradictions are errors.
 from typing import Any
 
 from auvseg.data.case import ClassDef
-from auvseg.data.layouts.description import Remarks, take
+from auvseg.data.layouts.dataset_json import Remarks, take
 from auvseg.errors import DatasetError
 from auvseg.files.text import writable
 

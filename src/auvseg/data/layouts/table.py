@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auvseg.data.case import Case, Dataset, Subset
-from auvseg.data.layouts.description import Remarks, is_there, path_below
+from auvseg.data.layouts.dataset_json import Remarks, is_there, path_below
 from auvseg.data.layouts.modality import modality_of_words
 from auvseg.data.layouts.naming import stated_or_found
 from auvseg.errors import DatasetError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from auvseg.data.case import Case
 from auvseg.data.layouts import decathlon
-from auvseg.data.layouts.description import as_text, load_json
+from auvseg.data.layouts.dataset_json import as_text, load_json
 from auvseg.data.public.source import SourceCase, SourceDataset
 from auvseg.errors import DatasetError
 

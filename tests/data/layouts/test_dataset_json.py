@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from auvseg.data.layouts.description import as_text, channels, load_json, path_below
+from auvseg.data.layouts.dataset_json import as_text, channels, load_json, path_below
 from auvseg.errors import DatasetError
 
 
