@@ -8,8 +8,8 @@ import typer
 from auvseg.choices import FigureFormat
 from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
-from auvseg.cli.rank import recommended, warn_if_unfinished
 from auvseg.cli.report import dataset_of
+from auvseg.cli.run_state import recommended, warn_if_unfinished
 from auvseg.cli.values import names, share
 
 

@@ -8,7 +8,7 @@ import typer
 from auvseg.choices import Combine, ExportName, Scope
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, command_line, progress, say, say_warning, show, show_json, show_table
-from auvseg.cli.rank import recommended, warn_if_unfinished
+from auvseg.cli.run_state import recommended, warn_if_unfinished
 from auvseg.cli.values import share
 from auvseg.measures.catalogue import COMBINED, Suspicious
 from auvseg.wording import counted

@@ -1,6 +1,5 @@
 """`auvseg rank`: list cases or structures, most suspicious first."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from auvseg.choices import Scope
 from auvseg.cli import completion
 from auvseg.cli.console import AsJson, out, say, say_warning, show, show_json, show_table
+from auvseg.cli.run_state import recommended, warn_if_unfinished
 from auvseg.files.safe_csv import table_as_csv
 from auvseg.measures.catalogue import COMBINED, MEASURES, Suspicious
 from auvseg.wording import counted
@@ -152,33 +152,6 @@ def _reason(column: str, row: "Mapping[Hashable, Any]", found: "Ranked") -> str:
     # The number of structures behind a mean matters only if it varies between cases.
     counts = name and not found.criterion.of_farthest and found.rows["n"].nunique() > 1
     return f"{name} (of {row['n']})" if counts else name
-
-
-def warn_if_unfinished(run: Path) -> None:
-    """Warn if a run was interrupted or has unfinished shards, so that cases may be missing."""
-    if (run / "scores.csv").exists():
-        return
-    from auvseg.errors import RunError
-    from auvseg.scoring.run import read_run
-
-    try:
-        words = read_run(run).command()
-    except RunError:  # a folder with records only, not made by auvseg score
-        return
-    resume = f"; resume with: {shlex.join(words)}" if words else ""
-    say_warning(f"{run} is not finished, so cases may be missing{resume}")
-
-
-def recommended(bench: Path, run: Path) -> str | None:
-    """Print and return the measure that a bench recommends for a run; None if it found no usable signal."""
-    from auvseg.bench.detection.recommendation import read_recommendation
-
-    by = read_recommendation(bench, run)
-    if by is None:
-        say_warning(f"{bench}: no usable signal: no measure finds planted faults better than chance")
-    else:
-        say(f"{bench} recommends {by}")
-    return by
 
 
 def _show_agreement(

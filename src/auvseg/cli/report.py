@@ -7,7 +7,7 @@ import typer
 
 from auvseg.cli import completion
 from auvseg.cli.console import progress, say, say_warning
-from auvseg.cli.rank import recommended, warn_if_unfinished
+from auvseg.cli.run_state import recommended, warn_if_unfinished
 from auvseg.files.text import read_json
 from auvseg.wording import counted
 

@@ -8,7 +8,7 @@ import typer
 from auvseg.cli import completion
 from auvseg.cli.bench.shortlist import Full, shortlist
 from auvseg.cli.console import AsJson, out, progress, say, say_warning, show, show_json, show_table
-from auvseg.cli.rank import warn_if_unfinished
+from auvseg.cli.run_state import warn_if_unfinished
 from auvseg.cli.values import names
 
 if TYPE_CHECKING:
