@@ -1,4 +1,4 @@
-"""What the interval of an area under the ROC curve says of a measure, in words."""
+"""Interpret the interval of an area under the ROC curve in words."""
 
 import math
 
@@ -9,7 +9,7 @@ FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
 
 
 def signal(low: float, high: float) -> str:
-    """The words for an interval; empty where there is none."""
+    """Return the words for an interval; empty if there is none."""
     if math.isnan(low):
         return ""
     return FINDS if low > CHANCE else WRONG if high < CHANCE else BLIND
