@@ -46,7 +46,7 @@ def test_a_measure_without_signal_removes_nothing(scope):
     evidence = draw_evidence(400, {"agreement": {}})
     flat = advise(evidence, np.zeros(len(evidence.rows)), run_like(), scope=scope)
     assert (flat.keep, flat.gain) == (1.0, 0.0)
-    assert "no cut pays" in flat.in_words()
+    assert "no cut pays off" in flat.in_words()
 
 
 def test_cases_are_means_over_their_structures():

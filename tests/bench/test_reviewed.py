@@ -124,10 +124,10 @@ def test_what_is_said_is_what_was_found():
     found = judge_by_review(table, decisions(exclude=range(6), fix=range(6, 8), keep=range(12, 20), unsure=[20]))
     said = " / ".join(found.sentences())
     assert "judged by 6 to exclude, 2 to fix and 8 to keep, of 40 training cases; left out: 1 unsure" in said
-    assert "S tells them apart best: AUROC 1.00 [" in said
-    assert "picked from 4 measures by these very cases" in said
+    assert "S separates them best: AUROC 1.00 [" in said
+    assert "chosen among 4 measures on these very cases" in said
     assert "reaches 0.50; S lies 0.50 [0.50, 0.50] above" in said
-    assert "without them judge more fairly" in said
+    assert "without them are a fairer test" in said
 
 
 def test_a_review_of_the_worst_alone_is_told_to_be_one():

@@ -152,7 +152,7 @@ def test_what_cannot_be_taken_over_is_said(reader, reports, tmp_path):
         "mixed.json": (
             json.dumps(other),
             "1 decisions imported; 1 of them replaced another verdict (undo with z in a case); "
-            "1 left out: their cases are not here; the file was made on another run",
+            "1 left out: their cases are not in this report; the file belongs to another run",
         ),
     }
     for name, (text, words) in files.items():

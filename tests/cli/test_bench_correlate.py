@@ -115,7 +115,7 @@ def test_a_summary_of_nnunet_and_what_does_not_match(run, tmp_path):
     assert result.exit_code == 0, result.output
     assert "20 rows matched" in result.output
     assert "not in the run: case_99 liver" in result.output
-    assert "20 rows have no part, no number: case_00 tumour, case_01 tumour, case_02 tumour ..." in result.output
+    assert "20 rows not used, no number: case_00 tumour, case_01 tumour, case_02 tumour ..." in result.output
     accounts = pd.read_csv(tmp_path / "out" / "pairs.csv")
     assert len(accounts) == 49
 
@@ -140,7 +140,7 @@ def test_failed_cases_are_listed_and_the_status_is_1(run, metrics, tmp_path):
         (("{run}", "{tmp}/nowhere.csv"), UsageError, "no such file"),
         (("{run}", "{metrics}", "--column", "nsd"), UsageError, "no column 'nsd'"),
         (("{run}", "{metrics}", "--given", "age"), UsageError, "'age' cannot be given"),
-        (("{run}", "{metrics}", "-o", "{run}"), RunError, "holds no correlations of auvseg"),
+        (("{run}", "{metrics}", "-o", "{run}"), RunError, "was not written by auvseg bench correlate"),
     ],
 )
 def test_wrong_usage_is_one_sentence(run, metrics, tmp_path, arguments, kind, words):

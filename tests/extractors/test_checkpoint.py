@@ -103,5 +103,5 @@ def test_a_network_takes_exactly_its_parameters(tmp_path, change, words):
     fill(network, state, tmp_path / "model.pt", "Model")
     assert torch.equal(network.weight, torch.ones(2, 3))
     change(state)
-    with pytest.raises(WeightsError, match=rf"model\.pt is no checkpoint of Model: .*{words}"):
+    with pytest.raises(WeightsError, match=rf"model\.pt is not a checkpoint of Model: .*{words}"):
         fill(network, state, tmp_path / "model.pt", "Model")

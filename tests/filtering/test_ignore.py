@@ -233,7 +233,7 @@ def test_what_nnunet_cannot_read_in_place_is_refused_in_words(
         "cannot contain a slash": with_first(nnunet_dataset, case_id="site/1"),
         r"without gaps; My livers has \[0, 1, 2, 5\]": replace(folder_dataset, classes=labels),
         "environment variable": with_first(nnunet_dataset, label=tmp_path / "$HOME" / "label.nii.gz"),
-        "single label value": replace(folder_dataset, classes=(ClassDef(1, "whole", (1, 2)),)),
+        "not a single label value": replace(folder_dataset, classes=(ClassDef(1, "whole", (1, 2)),)),
     }
     for message, dataset in wrong.items():
         with pytest.raises(UsageError, match=message):

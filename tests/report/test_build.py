@@ -167,7 +167,7 @@ def test_an_image_that_cannot_be_had_is_told_with_its_reason(own_run, tmp_path):
     done = make(own_run, tmp_path / "report", dataset=dataset)
     reasons = dict(done.without_images)
     assert set(reasons) == {IDS[0], IDS[3], IDS[4]}
-    assert "no such case" in reasons[IDS[0]]
+    assert "no longer in the data set" in reasons[IDS[0]]
     assert "does not exist" in reasons[IDS[3]]
     assert "changed" in reasons[IDS[4]]
     assert done.with_images == 7

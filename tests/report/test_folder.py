@@ -60,7 +60,7 @@ def test_a_folder_of_the_users_is_refused_and_untouched(tmp_path, marker):
     if marker is not None:
         (tmp_path / MARKER).write_text(marker)
     before = written(tmp_path)
-    with pytest.raises(RunError, match="is no report"):
+    with pytest.raises(RunError, match="other than a report"):
         ReportFolder(tmp_path)
     assert written(tmp_path) == before
 

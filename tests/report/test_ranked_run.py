@@ -100,5 +100,5 @@ def test_one_case_alone_and_cases_without_any_number_can_be_shown():
 
 
 def test_a_measure_that_the_run_lacks_is_refused():
-    with pytest.raises(UsageError, match="cannot rank a report by 'confidence'"):
+    with pytest.raises(UsageError, match="cannot rank by 'confidence'"):
         rank_run(scores(), None, "confidence")

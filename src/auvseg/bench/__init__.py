@@ -1,1 +1,1 @@
-"""Evidence: known faults are put into clean cases, and every measure is asked whether it sees them."""
+"""Benches: how well every measure finds faults that were planted into clean cases, or marked by reviewers."""

@@ -1,10 +1,10 @@
-"""Where to cut: the threshold of a measure that would have gained most on planted faults.
+"""Advise where to cut: the threshold of a measure with the largest gain on planted faults.
 
     gain(t) = π · P(s ≥ t | faulty) - (1 - π) · c · P(s ≥ t | sound)
 
-per case (or structure), with π the share of faulty ones that the user reckons with and c what a good case lost costs
-beside a faulty one removed. Every planted fault counts the same, mild ones too. A measure that does not find the faults
-gains nothing anywhere: then nothing is removed.
+per case (or structure), with π the expected share of faulty ones and c the cost of losing a good case relative to the
+gain of removing a faulty one. Every planted fault counts the same, mild ones too. A measure that does not find the
+faults has no gain at any threshold; then nothing is removed.
 
 Shapes: R rows, K faulty and sound suspicions together, N cases, B resamples.
 """
@@ -31,16 +31,16 @@ _MORE_THAN_ALL = np.inf
 
 @dataclass(frozen=True)
 class Advice:
-    """A cut and what it is worth.
+    """A cut and its expected effect.
 
     Attributes:
         threshold: suspicion from which on a case is removed; infinity removes none.
-        keep: share of the run that stays, in (0, 1].
+        keep: share of the run that is kept, in (0, 1].
         interval: 95 % bootstrap interval of `keep`.
-        gain: of the formula above, per case.
+        gain: gain per case, by the formula above.
         recall: share of the planted faults that the cut removes.
         false_alarms: share of the sound cases that it removes.
-        good_lost: sound cases of the run that it is expected to remove.
+        good_lost: expected number of sound cases of the run that it removes.
     """
 
     threshold: float
@@ -54,11 +54,11 @@ class Advice:
     def in_words(self) -> str:
         """One sentence."""
         if np.isinf(self.threshold):
-            return "no cut pays: what is suspicious here is about as often sound as faulty, so everything is kept"
+            return "no cut pays off: suspicious cases are about as often sound as faulty here, so all are kept"
         low, high = self.interval
         return (
-            f"keep {self.keep:.3f} [{low:.3f}, {high:.3f}]: removes {self.recall:.0%} of what was planted and "
-            f"{self.false_alarms:.1%} of the sound, about {self.good_lost:.1f} good ones here"
+            f"keep {self.keep:.3f} [{low:.3f}, {high:.3f}]: removes {self.recall:.0%} of the planted faults, "
+            f"{self.false_alarms:.1%} of the sound cases, about {self.good_lost:.1f} good ones here"
         )
 
 
@@ -73,27 +73,27 @@ def advise(
     cost: float = 1.0,
     seed: int = 0,
 ) -> Advice:
-    """Choose a cut for a run by what was planted into the same data.
+    """Choose a cut for a run by the faults planted into the same data.
 
     Args:
-        evidence: of a bench.
-        suspicion: (R,) the measure, high = suspicious; what is not finite has no part.
-        run: (K,) the same measure of the run's training cases or structures; NaN where it is missing (these are kept).
+        evidence: evidence of a bench.
+        suspicion: (R,) the measure, high = suspicious; values that are not finite are ignored.
+        run: (K,) the same measure of the run's training cases or structures; NaN where missing (these are kept).
         scope: `case` or `class`: what is removed.
-        farthest: a case is as suspicious as its most suspicious structure, not as their mean; as `filter` does it.
+        farthest: whether a case takes the value of its most suspicious structure instead of the mean, as in `filter`.
         faulty_share: π, in (0, 1).
         cost: c, above 0.
         seed: of the bootstrap.
 
     Raises:
-        UsageError: π or c out of range, or the measure has no number in the bench or the run.
+        UsageError: π or c out of range, or the measure has no value in the bench or the run.
     """
     if not 0 < faulty_share < 1 or not cost > 0:
         raise UsageError("the faulty share must lie between 0 and 1, and the cost above 0")
     values, worth, cases = _weighted(_units(evidence, suspicion, scope, farthest), faulty_share, cost)
     known = np.sort(run[np.isfinite(run)])
     if not len(values) or not len(known):
-        raise UsageError("the bench or the run holds no number of this measure; no cut can be advised")
+        raise UsageError("the bench or the run has no values of this measure; no cut can be advised")
     threshold, gain = _best_cut(values, worth[None], np.ones((1, len(worth))))
     drawn = np.random.default_rng(seed).multinomial(
         cases.max() + 1, np.full(cases.max() + 1, 1 / (cases.max() + 1)), size=RESAMPLES
@@ -140,8 +140,8 @@ def advise_run(
         on_copy: progress, as in `read_evidence`.
 
     Raises:
-        UsageError: the bench knows nothing of this column, or as `advise`.
-        RunError: the folder is no bench, or an empty one.
+        UsageError: the bench does not have this column, or as for `advise`.
+        RunError: the folder is not a bench, or is empty.
     """
     criterion = find_criterion(table, by, suspicious)
     evidence = read_evidence(bench, on_copy=on_copy)
@@ -165,7 +165,7 @@ def advise_run(
 
 
 def _units(evidence: Evidence, suspicion: Float64[np.ndarray, "R"], scope: Scope, farthest: bool) -> pd.DataFrame:
-    """What is removed or kept as one: cases or structures, sound and faulty, with their `suspicion`."""
+    """Return the units that are removed or kept (cases or structures), sound and faulty, with their `suspicion`."""
     rows = evidence.rows.assign(suspicion=np.where(np.isfinite(suspicion), suspicion, np.nan))
     sound = np.logical_or.reduce([evidence.sound(draw) for draw in range(len(evidence.halves))])
     unit = ["draw", "corruption", "severity", "case", *(["class_id"] if scope == "class" else [])]
@@ -178,7 +178,7 @@ def _units(evidence: Evidence, suspicion: Float64[np.ndarray, "R"], scope: Scope
 def _weighted(
     units: pd.DataFrame, faulty_share: float, cost: float
 ) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"], Int64[np.ndarray, "K"]]:
-    """Suspicions of all units, what removing each of them is worth, and the numbers of their cases."""
+    """Return the suspicions of all units, the gain of removing each, and the numbers of their cases."""
     share = 1 / units.groupby(["corruption", "severity"])["case"].transform("size").to_numpy(dtype=np.float64)
     faults = max(units.loc[units["changed"], ["corruption", "severity"]].drop_duplicates().shape[0], 1)
     worth = np.where(units["changed"], faulty_share * share / faults, -(1 - faulty_share) * cost * share)
@@ -188,7 +188,7 @@ def _weighted(
 def _best_cut(
     values: Float64[np.ndarray, "K"], worth: Float64[np.ndarray, "1 K"], drawn: Float64[np.ndarray, "B K"]
 ) -> tuple[Float64[np.ndarray, "B"], Float64[np.ndarray, "B"]]:
-    """For every resample the threshold of the largest gain, and the gain; equal values go or stay together."""
+    """Return the threshold of the largest gain, and that gain, per resample; ties are removed or kept together."""
     order = np.argsort(-values, kind="stable")
     gains = np.cumsum((worth * drawn)[:, order], axis=1)
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))

@@ -1,7 +1,7 @@
-"""Do two runs of the same data say the same? Two foundation models, inputs or prompts, measure by measure.
+"""Compare two runs of the same data measure by measure: two foundation models, inputs or prompts.
 
-Ranks are compared, not values: numbers of two models are on no common scale. Only what both runs have a number for
-counts. Shapes: N cases or structures.
+Ranks are compared, not values, since two models have no common scale. Only cases or structures with a value in both
+runs count. Shapes: N cases or structures.
 """
 
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ _REASONS = {"x does not vary": "the first run does not vary", "y does not vary":
 
 @dataclass(frozen=True)
 class BetweenRuns:
-    """How far two runs agree.
+    """Agreement of two runs.
 
     Attributes:
-        measures: a row a measure that both have, AUV first: `measure, n, spearman, low, high` (95 %, over cases or
-            structures), `worst_in_both` (share of one run's most suspicious tenth that is in the other's too; a tenth
-            is what chance gives), `reason` (why a number is missing).
-        disagreements: a row a case or structure, the farthest apart first: `case` (`class`), `first` and `second`
-            (rank in either run, 1 the most suspicious, among what both have), `apart` (their difference over N).
-            Empty where one of the runs has no order.
-        by: what the disagreements are about.
-        no_order: why a run has no order by that, in a sentence; empty where both have.
+        measures: one row per measure that both have, AUV first: `measure, n, spearman, low, high` (95 %, over cases or
+            structures), `worst_in_both` (share of one run's most suspicious tenth that is also in the other's; 0.1 by
+            chance), `reason` (why a number is missing).
+        disagreements: one row per case or structure, largest difference first: `case` (`class`), `first` and `second`
+            (rank in either run, 1 the most suspicious, among those in both), `apart` (their difference over N). Empty
+            if one of the runs has no order.
+        by: measure of the disagreements.
+        no_order: why a run has no order by that measure, in one sentence; empty if both have.
     """
 
     measures: pd.DataFrame
@@ -55,7 +55,7 @@ def between_runs(
     Args:
         first: a scores table (`auvseg.load_scores`).
         second: another one.
-        by: what the disagreements are about, as in `rank`; None: AUV where both have it, else the `default_measure`.
+        by: measure of the disagreements, as in `rank`; None: AUV if both have it, else the `default_measure`.
         scope: `case` or `class`.
         suspicious: as in `rank`.
         seed: of the bootstrap.
@@ -82,7 +82,7 @@ def between_runs(
             disagreements = pair
     if disagreements is None or (disagreements.empty and not unordered):
         raise UsageError(
-            f"the two runs have no number of {wanted.name} for the same case; are they of the same data set?"
+            f"the two runs have no values of {wanted.name} for the same case; are they of the same data set?"
         )
     shown = disagreements.assign(apart=(disagreements["first"] - disagreements["second"]).abs() / len(disagreements))
     order = shown.sort_values(["apart", *keys], ascending=[False, *[True] * len(keys)], kind="stable")
@@ -97,7 +97,7 @@ def _unordered(first: pd.DataFrame, second: pd.DataFrame, criterion: Criterion, 
 
 
 def _criteria(first: pd.DataFrame, second: pd.DataFrame, wanted: Criterion) -> list[Criterion]:
-    """AUV and the measures that both runs have a number of, in the catalogue's order, after what is no measure."""
+    """Return AUV and the measures with values in both runs, in the catalogue's order, after other columns."""
     both = [name for name in MEASURES if all(name in one and one[name].notna().any() for one in (first, second))]
     known = [find_criterion(first, name) for name in ([AUV, *both] if "S" in both else both)]
     return known if wanted in known else [wanted, *known]
@@ -106,7 +106,7 @@ def _criteria(first: pd.DataFrame, second: pd.DataFrame, wanted: Criterion) -> l
 def _ranks(
     first: pd.DataFrame, second: pd.DataFrame, criterion: Criterion, scope: Scope, keys: list[str]
 ) -> pd.DataFrame:
-    """Ranks of what both have a number for, 1 the most suspicious; ties share their mean rank."""
+    """Rank what has values in both runs, 1 the most suspicious; ties share their mean rank."""
     numbers = []
     for side, table in (("first", first), ("second", second)):
         known = suspicions(table, criterion, scope).dropna(subset="suspicion")

@@ -1,16 +1,15 @@
-"""One measure out of all: a weighted sum of how far each of them lies from its cohort, weights from planted faults.
+"""Combine all measures into one: a weighted sum of their distances from the cohort, weights fitted to planted faults.
 
     φ(z) = log(1 + max(z, 0))
     combined = b + Σ_m  w⁺_m φ(z_m) + w⁻_m φ(-z_m),      w ≥ 0
 
-with z_m the robust z of measure m within its class (`robust_z`). Both ends have weights of their own, since a fault can
-move a measure either way: white noise raises `S`, blur lowers it. Weights are not negative, so that nothing can speak
-for a case, and the logarithm keeps one measure that is far out from drowning the others. They maximise the likelihood
-of a logistic model (faulty or sound) with an L2 penalty; every fault counts the same, and all faults as much as what is
-sound.
+with z_m the robust z of measure m within its class (`robust_z`). Each end has its own weight, since a fault can move a
+measure either way: white noise raises `S`, blur lowers it. Weights are not negative, so no measure can exonerate a
+case, and the logarithm keeps one extreme measure from dominating. They maximise the likelihood of a logistic model
+(faulty or sound) with an L2 penalty; all faults have equal weight, and together as much as the sound cases.
 
-The weights are fitted to the user's own cases, and cross-fitted: cases are dealt into folds, and a case is judged by
-weights that come from the other folds, in the bench as in a run.
+The weights are fitted to the user's own cases with cross-fitting: cases are divided into folds, and a case is judged by
+weights from the other folds, in the bench and in a run.
 
 Shapes: R rows, M measures.
 """
@@ -37,7 +36,7 @@ from auvseg.measures.catalogue import AUV, COMBINED, OUTLIER
 COMBINATION_FILE = "combined.json"
 FOLDS = 5
 PENALTY = 0.01
-"""Of the squared weights, beside a mean log-likelihood: a weight of 1 costs as much as 0.01 of it."""
+"""L2 penalty of the weights relative to the mean log-likelihood: a weight of 1 costs 0.01 of it."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class Weights:
 
     Attributes:
         intercept: b.
-        low: by measure, the weight of lying below the cohort.
-        high: by measure, the weight of lying above it.
+        low: weight of values below the cohort, by measure.
+        high: weight of values above it, by measure.
     """
 
     intercept: Number
@@ -68,10 +67,10 @@ class Combination:
     """Cross-fitted weights.
 
     Attributes:
-        measures: what is combined.
-        folds: by fold, the cases that its weights have not seen.
-        fold_weights: by fold, the weights.
-        weights: fitted to all cases, for cases that the bench has not seen, and for people to read.
+        measures: combined measures.
+        folds: held-out cases by fold.
+        fold_weights: weights by fold.
+        weights: weights fitted to all cases, for cases outside the bench and for people to read.
     """
 
     measures: tuple[str, ...]
@@ -81,16 +80,16 @@ class Combination:
 
     @property
     def weighty(self) -> frozenset[str]:
-        """The measures that carry weight in some fit."""
+        """Return the measures with a weight above 0 in some fit."""
         fits = (self.weights, *self.fold_weights)
         return frozenset(name for name in self.measures if any(fit.low[name] + fit.high[name] > 0 for fit in fits))
 
     def apply(self, cases: pd.Series, z: pd.DataFrame) -> Float64[np.ndarray, "R"]:
-        """(R,) the combined measure of every row, each case by weights that have not seen it.
+        """Compute the combined measure of every row, (R,), with weights that were fitted without the row's case.
 
         Args:
             cases: (R,) case ids.
-            z: the same rows, a column a measure.
+            z: robust z of the same rows, one column per measure.
         """
         result = self.weights.apply(z)
         for unseen, weights in zip(self.folds, self.fold_weights, strict=True):
@@ -99,10 +98,10 @@ class Combination:
         return result
 
     def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A scores table with the column `combined`. Rows without numbers get NaN.
+        """Add the column `combined` to a scores table. Rows without values get NaN.
 
         Raises:
-            RunError: the table lacks a measure that carries weight.
+            RunError: the table lacks a measure that has weight.
         """
         known = [name for name in self.measures if name in table.columns]
         lacking = [name for name in self.measures if name in self.weighty - set(known)]
@@ -119,10 +118,9 @@ def combine(evidence: Evidence, *, without: str | None = None, seed: int = 0) ->
     """Fit a combination to a bench.
 
     Args:
-        evidence: of the bench.
-        without: a corruption that the weights shall not see: how well they find it says how well they find faults that
-            nobody thought of planting.
-        seed: of the folds.
+        evidence: evidence of the bench.
+        without: a corruption to exclude from the fit; how well it is found shows how unforeseen faults are found.
+        seed: seed of the folds.
 
     Raises:
         RunError: there are too few cases for folds.
@@ -138,11 +136,11 @@ def combine(evidence: Evidence, *, without: str | None = None, seed: int = 0) ->
 
 
 def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.DataFrame:
-    """A run's scores table with the column `combined` of a bench on the same data.
+    """Add the column `combined` to a run's scores table, by a bench on the same data.
 
     Raises:
         UsageError: no bench is named.
-        RunError: the folder is no bench, or was scored differently.
+        RunError: the folder is not a bench, or was scored differently.
     """
     if bench is None:
         raise UsageError(f"{COMBINED} needs --bench: the folder of auvseg bench detect on the same data set")
@@ -152,7 +150,7 @@ def with_combined(table: pd.DataFrame, run: Path, bench: Path | None) -> pd.Data
 
 
 def measures_behind(by: str, bench: Path) -> frozenset[str]:
-    """The measures that a bench's verdict on AUV, a measure or `combined` rests on.
+    """Return the measures on which a bench's verdict on AUV, a measure or `combined` depends.
 
     Raises:
         RunError: the bench has no combined measure.
@@ -169,7 +167,7 @@ def write_combination(folder: Path, combination: Combination) -> None:
 
 
 def read_combination(folder: Path) -> Combination:
-    """The combination of a bench's folder.
+    """Read the combination of a bench's folder.
 
     Raises:
         RunError: there is none, or it is damaged.
@@ -178,10 +176,10 @@ def read_combination(folder: Path) -> Combination:
     try:
         return convert(read_json(path), Combination)
     except OSError:
-        raise RunError(f"{folder} holds no combined measure; make one with: auvseg bench detect") from None
+        raise RunError(f"{folder} has no combined measure; create it with: auvseg bench detect") from None
     except ValueError as problem:
         raise RunError(
-            f"{path} is damaged ({problem}); run auvseg bench detect again, it keeps what is scored"
+            f"{path} is damaged ({problem}); run auvseg bench detect again, finished scores are kept"
         ) from None
 
 
@@ -202,7 +200,7 @@ def _fit(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Weights:
 
 
 def _combined(evidence: Evidence) -> list[str]:
-    """What is combined: every measure but `outlier`, which two of the others make."""
+    """Return the measures to combine: all except `outlier`, which is made of two others."""
     return [name for name in evidence.z.columns if name != OUTLIER]
 
 
@@ -220,7 +218,7 @@ def _loss(
 
 
 def _shares(evidence: Evidence, chosen: Bool[np.ndarray, "R"]) -> Float64[np.ndarray, "r"]:
-    """Weight of every chosen row: half for the sound ones, half for the faulty ones, faults alike; sums to 1."""
+    """Weight of every chosen row: half for sound rows, half for faulty ones, equal for all faults; sums to 1."""
     rows = evidence.rows[chosen]
     kinds: Sequence[str] = ["corruption", "severity"]
     of_its_kind = rows.groupby(list(kinds))["case"].transform("size").to_numpy(dtype=np.float64)

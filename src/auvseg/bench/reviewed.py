@@ -1,7 +1,7 @@
-"""People's verdicts as the truth: how well every measure tells the cases that they would not learn from.
+"""Judge every measure by reviewers' verdicts: how well does it find the cases that they rejected?
 
-A case is faulty where the verdict is `exclude` or `fix`, sound where it is `keep`; `unsure` has no part. Cases are
-compared by the number that `auvseg filter` compares them by, so that an area here is that filter's.
+A case is faulty if its verdict is `exclude` or `fix`, sound if it is `keep`; `unsure` is ignored. Cases are compared by
+the same value as in `auvseg filter`, so the area is that of the filter.
 
 Shapes: F faulty and C sound cases, B resamples.
 """
@@ -31,19 +31,19 @@ _LED = 0.6
 
 @dataclass(frozen=True)
 class Reviewed:
-    """What verdicts say of the measures.
+    """Measures judged by verdicts.
 
     Attributes:
-        measures: one row a measure, the largest area first: `measure, group, verdict, auroc, low, high` (95 %),
+        measures: one row per measure, largest area first: `measure, group, verdict, auroc, low, high` (95 %),
             `exclude, fix` (areas for one kind of verdict against the kept; NaN with fewer than `MIN_VERDICTS`),
             `beyond, beyond_low, beyond_high` (area minus that of the best trivial measure, on the same cases),
-            `missing` (cases without this number, which it suspects last).
-        counts: training cases by verdict, only those with a number: `exclude`, `fix`, `keep`, `unsure`.
-        training: training cases of the run.
-        unscored: cases with a verdict and without any number.
-        elsewhere: verdicts about cases that are no training cases of the run.
-        led_by: the measure whose suspicious end the reviewed cases come from, and with what area against those that
-            nobody reviewed; None where there is no such measure, or everything was reviewed.
+            `missing` (cases without this value, which rank last).
+        counts: training cases by verdict, only those with values: `exclude`, `fix`, `keep`, `unsure`.
+        training: number of training cases of the run.
+        unscored: number of cases with a verdict but no values.
+        elsewhere: number of verdicts on cases that are not training cases of the run.
+        led_by: the measure from whose suspicious end the reviewed cases come, and its area against the unreviewed
+            cases; None if there is no such measure, or everything was reviewed.
     """
 
     measures: pd.DataFrame
@@ -59,20 +59,20 @@ class Reviewed:
         return sum(self.counts[name] for name in _FAULTY)
 
     def sentences(self) -> list[str]:
-        """What a person should take away, and what not."""
+        """Summarise the conclusions and their caveats."""
         return [self._who(), *self._best(), *self._paper(), *self._caveats()]
 
     def _best(self) -> list[str]:
         best = self.measures.iloc[0]
         if best["verdict"] != FINDS:
-            return ["no usable signal: no measure tells these verdicts apart better than chance"]
+            return ["no usable signal: no measure separates these verdicts better than chance"]
         said = [
-            f"{best['measure']} tells them apart best: AUROC {_interval(best, 'auroc', 'low', 'high')}; it was picked "
-            f"from {len(self.measures)} measures by these very cases, so expect less of it on others"
+            f"{best['measure']} separates them best: AUROC {_interval(best, 'auroc', 'low', 'high')}; it was chosen "
+            f"among {len(self.measures)} measures on these very cases, so expect less on others"
         ]
         trivial = self.measures[self.measures["group"] == "trivial"]
         if best["group"] == "trivial":
-            return [*said, "it is a trivial measure: no model is needed for it"]
+            return [*said, "it is a trivial measure: it needs no model"]
         if len(trivial):
             name, area = trivial["measure"].iloc[0], trivial["auroc"].iloc[0]
             numbers = _interval(best, "beyond", "beyond_low", "beyond_high")
@@ -90,7 +90,7 @@ class Reviewed:
         parts = [f"{self.counts[name]} {words}" for name, words in zip(_FAULTY, ("to exclude", "to fix"), strict=True)]
         said = f"judged by {', '.join(parts)} and {self.counts['keep']} to keep, of {self.training} training cases"
         left = [("unsure", self.counts["unsure"]), ("without a score", self.unscored)]
-        left += [("no training cases of this run", self.elsewhere)]
+        left += [("not training cases of this run", self.elsewhere)]
         named = [f"{count} {words}" for words, count in left if count]
         return f"{said}; left out: {', '.join(named)}" if named else said
 
@@ -99,22 +99,22 @@ class Reviewed:
         if self.led_by is not None:
             name, area = self.led_by
             said.append(
-                f"the reviewed cases were not drawn at random but from the suspicious end of {name} (AUROC {area:.2f} "
-                "against the others): of the cases that nobody looked at, nothing is known"
+                f"the reviewed cases are not a random sample but from the suspicious end of {name} (AUROC {area:.2f} "
+                "against the others): nothing is known about unreviewed cases"
             )
-        return [*said, "who decides in the report sees these numbers; verdicts given without them judge more fairly"]
+        return [*said, "raters saw these numbers in the report; verdicts given without them are a fairer test"]
 
 
 def judge_by_review(table: pd.DataFrame, decisions: Mapping[str, Decision], *, seed: int = 0) -> Reviewed:
-    """Hold every measure of a run against people's verdicts.
+    """Judge every measure of a run by reviewers' verdicts.
 
     Args:
         table: a scores table.
-        decisions: by case id.
-        seed: of the bootstrap behind `beyond`.
+        decisions: decisions by case id.
+        seed: seed of the bootstrap behind `beyond`.
 
     Raises:
-        UsageError: fewer than `MIN_VERDICTS` faulty or sound cases with a number.
+        UsageError: fewer than `MIN_VERDICTS` faulty or sound cases with values.
     """
     rows = training_rows(table)
     cases = sorted(rows["case"].unique())
@@ -137,7 +137,7 @@ def judge_by_review(table: pd.DataFrame, decisions: Mapping[str, Decision], *, s
 
 
 def _by_case(rows: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
-    """A row a case, a column a measure, high = suspicious; NaN where it is missing."""
+    """Tabulate one row per case and one column per measure, high = suspicious; NaN if missing."""
     found = {}
     for name in MEASURES:
         if name in rows.columns and rows[name].notna().any():
@@ -151,7 +151,7 @@ def _require_enough(counts: Mapping[str, int]) -> None:
     if faulty < MIN_VERDICTS or counts["keep"] < MIN_VERDICTS:
         raise UsageError(
             f"{faulty} scored training cases are to be excluded or fixed and {counts['keep']} to be kept; judging a "
-            f"measure takes at least {MIN_VERDICTS} of each: review more cases, those that look sound among them"
+            f"measure needs at least {MIN_VERDICTS} of each: review more cases, including sound-looking ones"
         )
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a measure, in words: what the interval of its area under the ROC curve says."""
+"""Interpret the interval of an area under the ROC curve in words."""
 
 import math
 
@@ -9,7 +9,7 @@ FINDS, BLIND, WRONG = "finds it", "no usable signal", "wrong direction"
 
 
 def verdict_of(low: float, high: float) -> str:
-    """The verdict of an interval; empty where there is none."""
+    """Return the words for an interval; empty if there is none."""
     if math.isnan(low):
         return ""
     return FINDS if low > CHANCE else WRONG if high < CHANCE else BLIND

@@ -1,4 +1,4 @@
-"""Frozen foundation models, a trained nnU-Net, and networks of the user's, all behind `base.Extractor`."""
+"""Frozen foundation models, trained nnU-Nets and the user's own networks, all behind `base.Extractor`."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -17,18 +17,18 @@ _REGISTERED: dict[str, ExtractorFactory] = {}
 
 
 def extractor_names() -> list[str]:
-    """Every name that `get_extractor` knows."""
+    """Return every name that `get_extractor` accepts."""
     return sorted({*(facts.name for facts in EXTRACTORS), *_REGISTERED})
 
 
 def register_extractor(name: str, factory: ExtractorFactory) -> None:
-    """Make a model of your own known by a name, for this process.
+    """Register your own model under a name, for this process.
 
     Args:
-        name: what `--extractor` and `ScoreConfig` will say.
-        factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`, and where a
-            model folder was named with those of `ModelFolder.options`, where a class map was given with `class_map`;
-            returns an `auvseg.extractors.base.Extractor`.
+        name: name for `--extractor` and `ScoreConfig`.
+        factory: called with the keywords `prompt`, `box_margin`, `max_slices`, `precision` and `device`, with those of
+            `ModelFolder.options` if a model folder is given, and with `class_map` if a class map is given; returns an
+            `auvseg.extractors.base.Extractor`.
 
     Raises:
         UsageError: the name is one of auvseg's own.
@@ -39,22 +39,22 @@ def register_extractor(name: str, factory: ExtractorFactory) -> None:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that `get_extractor` does not know. A factory that has to be imported is not looked for.
+    """Check that `get_extractor` knows a name. Factories that have to be imported are not checked.
 
     Raises:
-        UsageError: with the names that may be meant.
+        UsageError: the name is unknown; suggests similar ones.
     """
     if ":" not in name and name not in extractor_names():
         raise UsageError(f"unknown extractor {name!r}; {did_you_mean(name, extractor_names(), 'auvseg models')}")
 
 
 def registered_factory(name: str) -> ExtractorFactory | None:
-    """What `register_extractor` was given under this name in this process; None for every other name."""
+    """Return the factory registered under this name in this process, or None."""
     return _REGISTERED.get(name)
 
 
 def get_extractor(name: str, **options: Any) -> "Extractor":
-    """Make a model ready.
+    """Load a model.
 
     Args:
         name: one of `extractor_names()`, or `package.file:name`, a factory as `register_extractor` takes it that is
@@ -75,13 +75,13 @@ def get_extractor(name: str, **options: Any) -> "Extractor":
         return _made_by(name, _imported(name), options)
     if options.get("prompt") == "middle" and not facts.carries_masks:
         able = ", ".join(one.name for one in EXTRACTORS if one.carries_masks)
-        raise UsageError(f"--prompt middle: {name} carries no mask from plane to plane; {able} does")
+        raise UsageError(f"--prompt middle: {name} cannot propagate masks between slices; {able} can")
     module, _, attribute = facts.home.partition(":")
     return getattr(import_module(module), attribute)(**options)
 
 
 def module_extractor(*arguments: Any, **options: Any) -> ExtractorFactory:
-    """What `register_extractor` wants, for a network of your own; see `auvseg.extractors.module.extractor`."""
+    """Make a factory for `register_extractor` from your own network; see `auvseg.extractors.module.extractor`."""
     from auvseg.extractors.module import extractor
 
     return extractor.module_extractor(*arguments, **options)
@@ -97,7 +97,7 @@ def _imported(name: str) -> ExtractorFactory:
     except AttributeError:
         raise UsageError(f"--extractor {name}: {place} has no {attribute!r}") from None
     if not callable(found):
-        raise UsageError(f"--extractor {name}: {attribute} is no factory; see docs/models.md")
+        raise UsageError(f"--extractor {name}: {attribute} is not a factory; see docs/models.md")
     return cast("ExtractorFactory", found)
 
 

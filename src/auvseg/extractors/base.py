@@ -1,12 +1,12 @@
-"""The contract between a frozen foundation model and everything after it.
+"""Interface of the frozen foundation models.
 
-An extractor turns one prepared volume into class maps `Z` (METHOD section 1): for every class that the case
-holds, the decoded logits of the planes that were looked at. It encodes a plane once for all of its classes, and hands
-out a class as soon as its last plane is done, so that no more classes are held than are open.
+An extractor turns one prepared volume into class maps `Z` (METHOD section 1): for every class that the case contains,
+the decoded logits of the scored planes. It encodes a plane once for all of its classes, and yields a class as soon as
+its last plane is done, so only unfinished classes are held in memory.
 
-What some extractors need or have beyond that is a protocol of its own, which the engine asks for with `isinstance`: raw
-intensities of every channel (`ReadsRawChannels`), classes that need no prompt (`HasOwnClasses`), a word on how a case
-was computed (`MakesRemarks`).
+Optional capabilities are separate protocols, which the engine checks with `isinstance`: raw intensities of every
+channel (`ReadsRawChannels`), classes that need no prompt (`HasOwnClasses`), remarks on how a case was computed
+(`MakesRemarks`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ from auvseg.extractors.families import Prompt
 from auvseg.shapes import ImageArray, LabelArray
 
 WHOLE_IMAGE = ClassDef(class_id=0, name="whole image", values=())
-"""The class of the one map that a promptless extractor makes of a case."""
+"""The class of the single map that an extractor without prompts makes of a case."""
 
 
 @dataclass(frozen=True)
 class RawImage:
-    """A case as the scanner or the file gave it, for a model with preprocessing of its own.
+    """Raw channels of a case, for a model with its own preprocessing.
 
     Attributes:
         channels: (K, D, H, W) float32 intensities of every channel, in the canonical orientation.
@@ -44,7 +44,7 @@ class RawImage:
 
 @dataclass(frozen=True)
 class ExtractorInput:
-    """One case, ready for a foundation model.
+    """One case, prepared for a foundation model.
 
     Attributes:
         image: (D, H, W) float32 intensities in [0, 1], normalised as the run's configuration says.
@@ -86,7 +86,7 @@ class ClassMap:
     odds: Float[Tensor, "D h w"] | None = None
 
     def on_processor(self) -> "ClassMap":
-        """The same map in the processor's memory."""
+        """Return the map in CPU memory."""
         names = ("logits", "predicted_iou", "embedding", "odds")
         tensors = {name: value.cpu() for name in names if (value := getattr(self, name)) is not None}
         return replace(self, **tensors)
@@ -113,21 +113,21 @@ class Extractor(Protocol):
 
     @property
     def prompt(self) -> Prompt:
-        """What it is told, and so whether it needs the label."""
+        """The prompt, which decides whether the label is needed."""
         ...
 
     def settings(self) -> dict[str, str | int | float | bool | None]:
-        """Everything that changes the maps, as plain values; it becomes part of the record."""
+        """All settings that change the maps, as plain values; stored in the record."""
         ...
 
     def class_maps(self, case: ExtractorInput, classes: Sequence[ClassDef]) -> Iterator[ClassMap]:
-        """Yield one map a class that the case holds, in no promised order; an absent class yields nothing."""
+        """Yield one map per class that the case contains, in any order; absent classes yield nothing."""
         ...
 
 
 @runtime_checkable
 class ReadsRawChannels(Protocol):
-    """An extractor that does its own preprocessing, and so gets `ExtractorInput.raw`."""
+    """An extractor with its own preprocessing, which gets `ExtractorInput.raw`."""
 
     @property
     def raw_channels(self) -> int:
@@ -137,7 +137,7 @@ class ReadsRawChannels(Protocol):
 
 @runtime_checkable
 class HasOwnClasses(Protocol):
-    """An extractor that segments classes of its own: it makes their maps whatever the prompt, and no others."""
+    """An extractor with fixed classes: it makes maps of these, whatever the prompt, and of no others."""
 
     @property
     def own_classes(self) -> tuple[ClassDef, ...]:
@@ -155,7 +155,7 @@ class HasOwnClasses(Protocol):
 
 @runtime_checkable
 class KnowsItsMemory(Protocol):
-    """An extractor that says what its maps take; of any other the defaults of `MapMemory` are assumed."""
+    """An extractor that states the memory of its maps; for others the defaults of `MapMemory` are assumed."""
 
     def map_memory(self) -> MapMemory:
         """What the maps take."""
@@ -164,8 +164,8 @@ class KnowsItsMemory(Protocol):
 
 @runtime_checkable
 class MakesRemarks(Protocol):
-    """An extractor that computes otherwise than it was asked to where it must, and says so in the record."""
+    """An extractor that may have to deviate from its settings, and records it."""
 
     def remarks(self) -> tuple[str, ...]:
-        """What was done otherwise for the last case, one sentence each."""
+        """Deviations for the last case, one sentence each."""
         ...

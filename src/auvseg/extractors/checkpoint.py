@@ -1,10 +1,10 @@
-"""Checkpoint files of foundation models, loaded without running anything that they may contain.
+"""Load checkpoint files of foundation models without executing anything in them.
 
     state dict               .pt, .pth, .bin, or .safetensors
     {KEY: state dict, ...}   .pt, .pth, .bin, where upstream saved more than the parameters
 
-Upstreams publish several files, and users train their own. So a file is known by what it holds: every parameter of the
-network, under upstream's name and in its shape. Its sha256 says which it was.
+Upstreams publish several files, and users train their own. So a file is accepted by its content: every parameter of the
+network, with upstream's name and shape. Its SHA-256 identifies it in the record.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _PARALLEL = "module."
 
 @dataclass(frozen=True)
 class Published:
-    """How a model's authors publish its parameters.
+    """Published format of a model's parameters.
 
     Attributes:
         title: what they call the model.
@@ -43,7 +43,7 @@ class Published:
 
 
 def checkpoint_path(model: Path | None, name: str) -> Path:
-    """The file that a user names, else the one that `auvseg weights pull` has put into the cache.
+    """Return the file that a user names, else the one that `auvseg weights pull` put into the cache.
 
     Args:
         model: the file; None: that of the cache.
@@ -56,7 +56,7 @@ def checkpoint_path(model: Path | None, name: str) -> Path:
 
 
 def load_checkpoint(path: Path, published: Published) -> tuple[dict[str, Tensor], str]:
-    """The parameters by upstream's names, on the CPU, and the sha256 of the very bytes that they were read from.
+    """Load the parameters by upstream's names, on the CPU, with the SHA-256 of the bytes that were read.
 
     Raises:
         WeightsError: the file cannot be read, is damaged, or holds no parameters in the published layout.
@@ -66,7 +66,7 @@ def load_checkpoint(path: Path, published: Published) -> tuple[dict[str, Tensor]
             digest = hashlib.sha256()
             while block := file.read(_BLOCK):
                 digest.update(block)
-            # The very handle that was hashed: a file put in its place meanwhile is not the one that is loaded.
+            # Use the handle that was hashed, in case the file is replaced meanwhile.
             file.seek(0)
             content = _state_dict(_read(file, path), path, published)
     except OSError as error:
@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, published: Published) -> tuple[dict[str, Tensor]
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, title: str) -> None:
-    """Give a network exactly its parameters.
+    """Load parameters into a network; names and shapes must match exactly.
 
     Raises:
         WeightsError: the file lacks a parameter, has one more, or one of another shape; names the first of each.
@@ -97,7 +97,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, title: str
     for names, words in wrong:
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise WeightsError(f"{path} is no checkpoint of {title}: {words.format(names[0] + more)}")
+            raise WeightsError(f"{path} is not a checkpoint of {title}: {words.format(names[0] + more)}")
     network.load_state_dict(dict(state), strict=True)
 
 

@@ -1,4 +1,4 @@
-"""Whose class is whose: the data set's classes and a model's, matched by name, meaning or a file of the user's."""
+"""Match the classes of a data set with those of a model: by name, by meaning, or by a file of the user's."""
 
 import csv
 import re
@@ -65,17 +65,17 @@ _WORDS = {
 }
 
 _AS_WRITTEN = frozenset({"vein", "artery", "veins", "arteries", "trunk"})
-"""Beside these an adjective names a vessel of its own: the splenic vein is no part of the spleen."""
+"""Next to these, an adjective names a separate vessel: the splenic vein is not part of the spleen."""
 
 FINDINGS = frozenset({"tumor", "cyst", "lesion"})
-"""What an organ may have: by themselves they name no structure."""
+"""Findings of an organ; on their own they name no structure."""
 
 _HINTS = frozenset({"gland"})
 """Words that may be left out: an adrenal is an adrenal gland."""
 
 
 def meaning(name: str) -> tuple[str, ...]:
-    """What a class name says, whatever its spelling and the order of its words: equal for names that mean the same.
+    """Normalise a class name, ignoring spelling variants and word order: equal for names that mean the same.
 
     Args:
         name: such as `kidney_left`, `Kidney (L)`, `lk` or `Head_of_femur_L`.
@@ -101,7 +101,7 @@ def _split(name: str) -> list[str]:
 
 
 def _expanded(words: list[str]) -> list[str]:
-    """Spelling made one, short names written out, doubled words joined."""
+    """Unify spelling, expand abbreviations, join double words."""
     text = " ".join(words).replace("gall bladder", "gallbladder")
     sides = [word for word in text.split() if word in _SIDES]
     rest = [word for word in text.split() if word not in _SIDES]
@@ -167,11 +167,11 @@ class Match:
 
 
 def match_names(classes: Sequence[ClassDef], known: Sequence[str], class_map: ClassNameMap | None = None) -> Match:
-    """The model's class of every class of a data set that has one.
+    """Find the model's class for every class of a data set.
 
-    First what the class map says, then the same name, then a name of the same meaning. A name without a side is left
-    and right together where the model has both. A finding by itself (`tumor`, `cyst`) is that of the data set's
-    only other organ, where the model knows it.
+    The class map comes first, then the same name, then a name of the same meaning. A name without a side matches left
+    and right together if the model has both. A bare finding (`tumor`, `cyst`) is matched to the data set's only other
+    organ, if the model has such a class.
 
     Args:
         classes: of the data set.

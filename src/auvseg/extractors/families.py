@@ -1,6 +1,6 @@
-"""Every extractor that auvseg brings: where it is, what it is told, and what a user should know before choosing it.
+"""All extractors of auvseg: module, prompt, and what a user should know before choosing one.
 
-Facts alone, so that help texts and checks of options need no torch. `docs/models.md` shows the same as a table.
+Only facts, so help texts and option checks need no torch. `docs/models.md` shows the same as a table.
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Literal
 
 Prompt = Literal["label", "middle", "none"]
-"""What a model is told: boxes drawn from the `label`, one on every plane of a structure; the box on its `middle` plane
-alone, from where the model carries its own mask to the others; or `none` (the whole image)."""
+"""Prompt of a model: boxes drawn from the `label`, one on every plane of a structure; a box on its `middle` plane only,
+from which the model propagates its mask to the others; or `none` (the whole image)."""
 
 Takes = Literal["nothing", "file", "folder"]
 
@@ -17,29 +17,29 @@ EXPERIMENTAL = "experimental: never run with published weights here"
 """Status of an extractor that has only ever run with random weights."""
 
 DEFAULT_MAX_SLICES: int | None = None
-"""Planes a structure, at most, where nobody says how many, for every command alike; None: all of them."""
+"""Default maximum number of planes per structure, the same for every command; None: all."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an extractor without opening it.
+    """Facts about an extractor, known without loading it.
 
     Attributes:
-        name: what a user types.
+        name: name for `--extractor`.
         home: module and class.
-        told: what the model is told of a case.
-        classes: which classes it has.
+        told: its prompt, in words.
+        classes: its classes, in words.
         modalities: what it was trained on.
-        licence: of its weights, in words.
-        memory: what it needs beside the case itself.
-        takes: what `--model` is.
-        own_classes: whether it segments classes of its own, so that a class map means something.
-        carries_masks: whether it can carry a mask from plane to plane, and so be told a box on the middle one alone.
-        whole_volumes: whether it sees volumes and not planes, so that `--max-slices` means nothing.
-        predicted_iou: whether it estimates its own mask's quality.
-        names: module and attribute of its classes' names, where they are known without its file.
-        experimental: whether it was only ever run with random weights: equal to the authors' network on them, but how
-            well the published ones segment, and what measures find with them, was never measured by auvseg.
+        licence: licence of its weights, in words.
+        memory: memory that it needs in addition to the case.
+        takes: meaning of `--model`.
+        own_classes: whether its classes are fixed, so that a class map applies.
+        carries_masks: whether it can propagate a mask between planes, and so accepts the prompt `middle`.
+        whole_volumes: whether it processes volumes, not planes, so that `--max-slices` does not apply.
+        predicted_iou: whether it predicts the IoU of its mask.
+        names: module and attribute of its class names, if they are known without its file.
+        experimental: whether it was only run with random weights: it equals the authors' network on these, but auvseg
+            never measured how well the published weights segment, or what measures find with them.
     """
 
     name: str
@@ -59,11 +59,11 @@ class Facts:
 
     @property
     def status(self) -> str:
-        """What a user must be told about how far it was tested; empty if nothing."""
+        """Warning about how far it was tested; empty if none."""
         return EXPERIMENTAL if self.experimental else ""
 
     def class_names(self) -> tuple[str, ...]:
-        """What its classes are called, as far as its file need not be asked; for `segvol` some that may be."""
+        """Return its class names, as far as known without its file; for `segvol` some examples."""
         if self.names is None:
             return ()
         module, _, attribute = self.names.partition(":")
@@ -83,7 +83,7 @@ def _of_volumes(
     names: str | None = None,
     experimental: bool = True,
 ) -> Facts:
-    """A model that sees volumes and has classes of its own."""
+    """Facts of a model over volumes with fixed classes."""
     return Facts(
         name=name,
         home=f"auvseg.extractors.{home}",
@@ -214,5 +214,5 @@ EXTRACTORS: tuple[Facts, ...] = (
 
 
 def facts_of(name: str) -> Facts | None:
-    """What is known of an extractor; None where it is not one of auvseg's own."""
+    """Return the facts about an extractor; None if it is not one of auvseg's own."""
     return next((facts for facts in EXTRACTORS if facts.name == name), None)

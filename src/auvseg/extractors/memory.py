@@ -1,4 +1,4 @@
-"""Memory of networks: planes that are remembered, and what is done where a device has too little."""
+"""Memory of networks: a cache of plane embeddings, and fallbacks if a device runs out of memory."""
 
 import gc
 import hashlib

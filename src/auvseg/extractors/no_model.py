@@ -1,7 +1,7 @@
-"""No foundation model: every measure of the image and of the label, without any network, in milliseconds a plane.
+"""No foundation model: all measures of the image and the label without any network, in milliseconds per plane.
 
-The maps of this extractor have no pixel. What needs a map (`S`, the companions, `fisher`, `energy`) is then missing;
-image quality, label geometry and the trivial measures are what they are with any other extractor.
+The maps of this extractor have no pixels, so measures that need a map (`S`, the companions, `fisher`, `energy`) are
+missing; image quality, label geometry and the trivial measures are the same as with any other extractor.
 """
 
 from collections.abc import Iterator, Sequence

@@ -67,7 +67,7 @@ def test_where_only_size_explains_dice_the_words_say_so():
     assert "given volume_ml and slices: no measure's interval excludes 0 (3 tested)" in said
     assert "size alone: Spearman of volume_ml 0." in said
     assert "by chance" in said
-    assert "no partial correlation, for that is what is given" in said
+    assert "no partial correlation, because it is a covariate itself" in said
 
 
 def test_a_metric_that_is_better_when_low_is_worded_so():

@@ -165,7 +165,7 @@ def test_a_measure_in_which_hardly_a_case_differs_has_no_interval():
         row = one(correlate(rare, metrics_of(rare, dice), resamples=FEW), "S", "spearman", partial=False)
         assert not np.isnan(row["r"])
         assert np.isfinite([row["low"], row["high"]]).all() == known
-        assert ("only 3 rows differ from the measure's commonest value" in row["reason"]) != known
+        assert ("only 3 rows differ from the measure's most common value" in row["reason"]) != known
 
 
 def test_a_metric_in_which_hardly_a_case_differs_gives_no_interval_either():
@@ -173,7 +173,7 @@ def test_a_metric_in_which_hardly_a_case_differs_gives_no_interval_either():
     dice = np.where(np.arange(len(table)) < 2, 0.5, 1.0)
     row = one(correlate(table, metrics_of(table, dice), resamples=FEW), "S", "spearman", partial=True)
     assert np.isnan(row["low"])
-    assert "only 2 rows differ from the metric's commonest value" in row["reason"]
+    assert "only 2 rows differ from the metric's most common value" in row["reason"]
 
 
 @pytest.mark.parametrize(("metric", "asked", "sign"), [("hd95_mm", None, -1), ("asd", False, -1), ("hd95_mm", True, 1)])

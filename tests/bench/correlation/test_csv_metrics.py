@@ -56,8 +56,8 @@ def test_hostile_names_survive(tmp_path, name):
         ("case,class_id,dice\na,x,1\n", "class_id is 'x'"),
         ("case,class,dice\na,liver,1\na,liver,0.5\n", "case 'a' and class 'liver' stands there 2 times"),
         ("case,dice\na,1\na,1\n", "case 'a' stands there 2 times"),
-        ("", "is no CSV file"),
-        ("case,dice\na,1,2,3\n", "is no CSV file"),
+        ("", "not a CSV file"),
+        ("case,dice\na,1,2,3\n", "not a CSV file"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path, text, words):

@@ -98,7 +98,7 @@ def test_a_label_free_run_meets_every_class_with_its_one_row():
 
 
 def test_two_numbers_of_one_class_under_two_names_are_refused():
-    with pytest.raises(UsageError, match="two numbers of the class 'liver'"):
+    with pytest.raises(UsageError, match="two values for the class 'liver'"):
         join(draw_scores(2), per_class(("case_000", 1, "liver", 0.9), ("case_000", 1, "", 0.5)))
 
 
@@ -106,7 +106,7 @@ def test_two_numbers_of_one_class_under_two_names_are_refused():
     ("rows", "words"),
     [
         ([("other", 1, "liver", 0.5)], "there 'other', here 'case_000'"),
-        ([("case_000", 1, "liver", math.nan)], "has a dice that is a number"),
+        ([("case_000", 1, "liver", math.nan)], "has a numeric dice"),
         ([("case_000", 9, "spleen", 0.5)], "there spleen, here liver, tumour"),
         ([], "holds no number"),
     ],

@@ -54,7 +54,7 @@ def test_figures_that_are_no_longer_drawn_are_removed_and_others_stay(result, tm
 def test_a_folder_of_somebody_else_is_refused_and_left_alone(result, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for function in (check_folder, lambda folder: write(folder, result, settings={})):
-        with pytest.raises(RunError, match="holds no correlations of auvseg"):
+        with pytest.raises(RunError, match="was not written by auvseg bench correlate"):
             function(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(RunError, match="is a file"):

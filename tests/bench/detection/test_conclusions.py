@@ -29,7 +29,7 @@ def test_the_best_measure_is_recommended_and_the_papers_is_judged(findings):
     said = " ".join(findings.sentences())
     assert f"filter by {findings.recommended}" in said
     assert "the paper's S - no usable signal: blur; wrong direction: shift" in said
-    assert "the best trivial measure beside it: snr" in said
+    assert "the best trivial measure, for comparison: snr" in said
 
 
 def test_what_it_was_not_fitted_to_stands_beside_and_is_never_recommended(findings):

@@ -365,7 +365,9 @@ def test_no_label_no_middle_plane(carrying):
 
 @pytest.mark.parametrize("name", ["lite-medsam", "none", "segvol"])
 def test_a_model_that_carries_no_masks_refuses_the_middle_plane(name):
-    with pytest.raises(UsageError, match=rf"--prompt middle: {name} carries no mask from plane to plane; medsam2 does"):
+    with pytest.raises(
+        UsageError, match=rf"--prompt middle: {name} cannot propagate masks between slices; medsam2 can"
+    ):
         get_extractor(name, prompt="middle")
 
 
@@ -387,7 +389,7 @@ def test_without_a_checkpoint_here_or_in_the_cache_it_says_how_to_fetch_one(tmp_
 
 
 def test_another_network_is_refused_by_name(checkpoint):
-    with pytest.raises(WeightsError, match=r"small\.pt is no checkpoint of MedSAM2: lacks .* parameters"):
+    with pytest.raises(WeightsError, match=r"small\.pt is not a checkpoint of MedSAM2: lacks .* parameters"):
         get_extractor("medsam2", model=checkpoint)
 
 

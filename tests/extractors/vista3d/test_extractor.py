@@ -133,7 +133,7 @@ def test_options_for_planes_are_refused(checkpoint):
 
 
 def test_another_networks_weights_are_refused_by_name(checkpoint, tmp_path):
-    with pytest.raises(WeightsError, match=r"model\.pt is no checkpoint of VISTA3D: has another shape of "):
+    with pytest.raises(WeightsError, match=r"model\.pt is not a checkpoint of VISTA3D: has another shape of "):
         Vista3D(model=checkpoint, features=2 * FEATURES)
     state = torch.load(checkpoint, weights_only=True)
     del state["class_head.class_embeddings.weight"]

@@ -62,7 +62,7 @@ def test_a_second_call_replaces_its_own_and_leaves_the_rest(drawn, tmp_path, mon
 
 def test_a_folder_of_the_users_is_refused(drawn, tmp_path):
     (tmp_path / "cut.png").write_text("mine")
-    with pytest.raises(RunError, match="did not draw"):
+    with pytest.raises(RunError, match="did not write"):
         draw(drawn, tmp_path)
     assert (tmp_path / "cut.png").read_text() == "mine"
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_drawn_is_left_out_with_its_reason(own_run, tmp_path):
     for one in (own_run.folder / "views").iterdir():
         one.unlink()
     done = draw(own_run, tmp_path / "figures", own_run.dataset, top=1, measures=("S",))
-    assert [(name, "keeps no thumbnails" in reason) for name, reason in done.left_out] == [("thumbnails.png", True)]
+    assert [(name, "has no thumbnails" in reason) for name, reason in done.left_out] == [("thumbnails.png", True)]
     assert {name.rpartition("-")[2] for name in done.files} == {
         "distributions.png",
         "scatter.png",

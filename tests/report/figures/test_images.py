@@ -52,5 +52,5 @@ def test_a_sheet_shows_thumbnails_in_the_order_of_the_ids(drawn):
     picture = read_view(drawn.folder, IDS[-1]).thumbnail
     shown = np.asarray(figure.axes[0].images[0].get_array())
     assert np.array_equal(shown[picture.label == 0], np.repeat(picture.image[picture.label == 0][:, None], 3, axis=1))
-    with pytest.raises(RunError, match="keeps no thumbnails"):
+    with pytest.raises(RunError, match="has no thumbnails"):
         thumbnails(drawn.folder, ["nobody"])

@@ -43,5 +43,5 @@ def test_every_scored_plane_has_its_bar(drawn):
 @pytest.mark.parametrize("draw", [spectrum, contributions])
 def test_what_was_not_kept_cannot_be_drawn(drawn, draw):
     for case, class_id in ((IDS[0], 3), ("nobody", 1)):
-        with pytest.raises(RunError, match="keeps no map"):
+        with pytest.raises(RunError, match="has no map"):
             draw(drawn.folder, case, class_id)

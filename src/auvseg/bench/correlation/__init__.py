@@ -1,1 +1,1 @@
-"""Does a measure go along with what a network reaches? Measures against Dice, beside and beyond a structure's size."""
+"""Correlate measures with a network's Dice, with and without the effect of a structure's size."""

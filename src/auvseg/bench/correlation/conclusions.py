@@ -1,4 +1,4 @@
-"""What the correlations say, in words: which intervals exclude 0, and how many would by chance."""
+"""Conclusions from correlations in words: which intervals exclude 0, and how many would by chance."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -20,13 +20,13 @@ _METHODS: tuple[Method, ...] = get_args(Method)
 
 @dataclass(frozen=True)
 class Count:
-    """How many measures have something to do with the metric, by one method.
+    """Number of measures that are associated with the metric, by one method.
 
     Attributes:
-        tested: measures with an interval.
-        useful: names of those whose interval excludes 0 with the sign of a useful measure, the strongest first.
-        wrong: names of those whose interval excludes 0 with the other sign, likewise.
-        by_chance: how many intervals would exclude 0 if no measure had anything to do with the metric.
+        tested: number of measures with an interval.
+        useful: names of those whose interval excludes 0 with the sign of a useful measure, strongest first.
+        wrong: names of those whose interval excludes 0 with the other sign, strongest first.
+        by_chance: expected number of intervals that exclude 0 if no measure were associated with the metric.
     """
 
     tested: int
@@ -36,10 +36,10 @@ class Count:
 
 
 def verdict(r: float, low: float, high: float, useful_sign: float) -> str:
-    """What one interval says.
+    """Interpret one interval.
 
     Returns:
-        `useful sign`, `wrong sign` where it excludes 0; `nothing shown` where it holds 0; `-` where there is none.
+        `useful sign` or `wrong sign` if it excludes 0; `nothing shown` if it contains 0; `-` if there is none.
     """
     if low != low or r != r:
         return NO_NUMBER
@@ -49,10 +49,10 @@ def verdict(r: float, low: float, high: float, useful_sign: float) -> str:
 
 
 def count(correlations: Correlations, method: Method, *, partial: bool, class_id: int | None = None) -> Count:
-    """Count the measures whose interval excludes 0; those with no interval, among them what is given, are not tested.
+    """Count the measures whose interval excludes 0; measures without interval, such as covariates, are not tested.
 
     Args:
-        correlations: what was found.
+        correlations: the correlations.
         method: `pearson` or `spearman`.
         partial: given the covariates, or not.
         class_id: of one class; None: pooled.
@@ -66,12 +66,12 @@ def count(correlations: Correlations, method: Method, *, partial: bool, class_id
 
 
 def overview(correlations: Correlations) -> pd.DataFrame:
-    """One row a measure, pooled, the largest absolute partial Spearman first.
+    """Tabulate one row per measure, pooled, by descending absolute partial Spearman correlation.
 
     Returns:
         Columns `measure`, `useful_sign`; for each of `spearman_given`, `spearman`, `pearson_given` and `pearson` the
-        number and its interval (`..._low`, `..._high`); `verdict` and `reason` of the partial Spearman, of the plain
-        one where nothing is given; and `n`, pairs of the plain one, and `n_given`, of the partial one.
+        value and its interval (`..._low`, `..._high`); `verdict` and `reason` of the partial Spearman, or of the plain
+        one without covariates; and the number of pairs `n` of the plain one and `n_given` of the partial one.
     """
     plain = correlations.select("spearman", partial=False)
     judged = correlations.select("spearman", partial=bool(correlations.given))
@@ -100,16 +100,16 @@ def sentences(correlations: Correlations) -> list[str]:
     if given:
         known = count(correlations, "spearman", partial=True)
         said.append(_about(known, correlations, f"given {' and '.join(given)}"))
-        said.append(f"{' and '.join(given)}: no partial correlation, for that is what is given")
+        said.append(f"{' and '.join(given)}: no partial correlation, because it is a covariate itself")
     else:
-        said.append("no partial correlation: the run has neither volume_ml nor slices, so size may explain all of this")
+        said.append("no partial correlations: the run has neither volume_ml nor slices, so size may explain it all")
     without = [name for name in _without_interval(correlations) if name not in given]
     if without:
-        said.append(f"no interval, for hardly a case differs or too few have it: {_named(tuple(without))}")
+        said.append(f"no interval, too few cases differ or have a value: {_named(tuple(without))}")
     if known.tested:
         said.append(
-            f"many measures were tested: of {known.tested} intervals about {known.by_chance:.1f} would exclude 0 by "
-            f"chance if no measure had anything to do with {metric}; nothing here is corrected for that"
+            f"many measures were tested: about {known.by_chance:.1f} of {known.tested} intervals would exclude 0 by "
+            f"chance if no measure were associated with {metric}; this is not corrected for multiple testing"
         )
     return said
 

@@ -1,4 +1,7 @@
-"""Which number of the metrics belongs to which row of the run; what has no partner is listed with its reason."""
+"""Join a run with a network's metrics by case and class, and correlate every measure with the metric.
+
+Rows without a partner are listed with the reason.
+"""
 
 import math
 from collections import Counter
@@ -26,7 +29,7 @@ NOT_IN_RUN = "not in the run"
 NOT_IN_METRICS = "not in the metrics"
 
 WHOLE_IMAGE_ID = 0
-"""Class of the one row that a label-free run has of every case."""
+"""Class of the single row per case in a label-free run."""
 
 Key = tuple[str, int | None, str]
 """Case, class number and class name; without class (None, "") for a whole case."""
@@ -34,17 +37,17 @@ Key = tuple[str, int | None, str]
 
 @dataclass(frozen=True)
 class Pairs:
-    """A run beside metrics.
+    """A run joined with metrics.
 
     Attributes:
-        metric: name of the number.
-        rows: what is compared, sorted: columns `case`, `class_id` (Int64, missing for whole cases), `class`, `value`
-            and the measures.
+        metric: name of the metric.
+        rows: matched rows, sorted: columns `case`, `class_id` (Int64, missing for whole cases), `class`, `value` and
+            the measures.
         measures: names of the measures.
-        accounts: every row of either side: columns `case`, `class_id`, `class`, `value`, `status` (`matched`, `no
+        accounts: all rows of both sides: columns `case`, `class_id`, `class`, `value`, `status` (`matched`, `no
             score`, `no number`, `not in the run`, `not in the metrics`) and `reason`.
-        failed: by case that failed while scoring or evaluating, the reason.
-        notes: of the metrics.
+        failed: reasons of the cases that failed while scoring or evaluating, by case.
+        notes: notes of the metrics.
     """
 
     metric: str
@@ -56,13 +59,13 @@ class Pairs:
 
     @property
     def classes(self) -> tuple[tuple[int, str], ...]:
-        """Number and name of every class that has a pair, by number; empty for whole cases."""
+        """Return number and name of every class with a pair, by number; empty for whole cases."""
         known = self.rows.loc[self.rows["class_id"].notna(), ["class_id", "class"]].drop_duplicates("class_id")
         pairs = zip(known["class_id"], known["class"], strict=True)
         return tuple(sorted((int(number), str(name)) for number, name in pairs))
 
     def sentences(self) -> list[str]:
-        """How many rows matched, and what did not, each kind with some of its names."""
+        """Summarise how many rows matched, and which did not."""
         cases = self.rows["case"].nunique()
         unit = "rows" if self.classes else "cases"
         said = [f"{len(self.rows)} {unit} matched" + (f", of {cases} cases" if self.classes else "")]
@@ -73,23 +76,23 @@ class Pairs:
                     f"{row['case']} {row['class']}".strip() + (f" ({row['reason']})" if row["reason"] else "")
                     for row in rows.to_dict("records")
                 ]
-                said.append(f"{len(rows)} {unit} have no part, {status}: {some_of(named)}")
+                said.append(f"{len(rows)} {unit} not used, {status}: {some_of(named)}")
         return said
 
 
 def join(table: pd.DataFrame, metrics: Metrics) -> Pairs:
     """Join a scores table and metrics by case and class.
 
-    A class of the metrics is that of the run with its name; where it has no name but a number, or the run's classes
-    have none, that with its number. Numbers of whole cases meet the case's measures (`case_values`). A label-free run
-    has one row a case, which meets every class of the metrics.
+    Classes are matched by name, or by number if either side has no names. Metrics of whole cases are joined with the
+    case's measures (`case_values`). A label-free run has one row per case, which is joined with every class of the
+    metrics.
 
     Args:
         table: a scores table.
-        metrics: what a network reached.
+        metrics: metrics of a network.
 
     Raises:
-        UsageError: nothing of the two matches, or the run has no measure.
+        UsageError: nothing matches, or the run has no measure.
     """
     values = measure_values(table)
     names = tuple(name for name in values.columns if name in MEASURES)
@@ -113,17 +116,17 @@ def join(table: pd.DataFrame, metrics: Metrics) -> Pairs:
 
 
 def measure_values(table: pd.DataFrame) -> pd.DataFrame:
-    """The scored structures and every measure that has a number somewhere.
+    """Return the scored structures with every measure that has any value.
 
-    A measure of which both ends are suspicious is turned into its distance from the median of its class in the cohort,
-    in robust standard deviations, for its value has no direction. All others stay as they are.
+    If both ends of a measure are suspicious, its value has no direction; it is replaced by the distance from the median
+    of its class in the cohort, in robust standard deviations. All others are unchanged.
 
     Args:
         table: a scores table (`auvseg.load_scores`).
 
     Returns:
-        Columns `case`, `class_id` (int), `class` and the measures, NaN where there is no number; sorted by case and
-        class. Rows that are absent or failed are not in it.
+        Columns `case`, `class_id` (int), `class` and the measures, NaN where missing; sorted by case and class.
+        Without rows that are absent or failed.
     """
     names = [name for name in MEASURES if name in table.columns]
     both = [name for name in names if MEASURES[name].suspicious == "both"]
@@ -137,14 +140,14 @@ def measure_values(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def case_values(values: pd.DataFrame) -> pd.DataFrame:
-    """The measures of whole cases, as `auvseg rank` takes them.
+    """Aggregate measures to whole cases, as `auvseg rank` does.
 
     Args:
-        values: of `measure_values`.
+        values: result of `measure_values`.
 
     Returns:
-        Columns `case` and the measures: the mean over the classes that the case holds; of the measures that compare
-        with the cohort the largest. Sorted by case.
+        Columns `case` and the measures: the mean over the case's classes; for measures that compare with the cohort,
+        the largest value. Sorted by case.
     """
     names = [name for name in values.columns if name in MEASURES]
     over_classes = {name: "max" if MEASURES[name].of_farthest else "mean" for name in names}
@@ -161,7 +164,7 @@ def _is_label_free(table: pd.DataFrame) -> bool:
 
 
 def _run_keys(table: pd.DataFrame, metrics: Metrics) -> dict[Key, tuple[str, str]]:
-    """Status and reason of everything that the run could be asked for."""
+    """Return status and reason of every key of the run."""
     rows = table[table["class_id"].notna()]
     entries = list(zip(*(rows[name] for name in ("case", "class_id", "class", "status", "reason")), strict=True))
     if not metrics.per_class:
@@ -179,7 +182,7 @@ def _run_keys(table: pd.DataFrame, metrics: Metrics) -> dict[Key, tuple[str, str
 
 
 def _numbers_by_key(metrics: Metrics, known: Iterable[Key]) -> dict[Key, MetricRow]:
-    """The metrics' rows under the run's keys."""
+    """Return the metrics' rows by the run's keys."""
     if not metrics.per_class:
         return {(row.case, None, ""): row for row in metrics.rows}
     classes = {(number, name) for _, number, name in known if number is not None}
@@ -190,7 +193,7 @@ def _numbers_by_key(metrics: Metrics, known: Iterable[Key]) -> dict[Key, MetricR
     for row in metrics.rows:
         key = (row.case, *_class_in_run(row, by_name, by_id))
         if key in found:
-            raise UsageError(f"case {row.case!r} has two numbers of the class {key[2]!r}; keep one of them")
+            raise UsageError(f"case {row.case!r} has two values for the class {key[2]!r}; keep one of them")
         found[key] = row
     return found
 
@@ -209,7 +212,7 @@ def _class_in_run(
 
 
 def _own_class(row: MetricRow, metrics: Metrics) -> tuple[int, str]:
-    """A class of the metrics by its own number; where not all have one, by its place among their names."""
+    """Identify a class of the metrics by its number; if not all have one, by its position among the names."""
     name = row.class_name or str(row.class_id)
     if all(one.class_id is not None for one in metrics.rows) and row.class_id is not None:
         return row.class_id, name
@@ -256,39 +259,39 @@ def _nothing_matches(table: pd.DataFrame, metrics: Metrics) -> str:
     theirs = [row.case for row in metrics.rows]
     shared = [row for row in metrics.rows if row.case in cases]
     if not theirs:
-        return f"{some_of(metrics.files)}: holds no number"
+        return f"{some_of(metrics.files)}: has no numbers"
     if not shared:
         return (
             f"no case of {some_of(metrics.files)} is in the run: there {theirs[0]!r}, here {sorted(cases)[0]!r}; "
             "case ids must agree"
         )
     if all(math.isnan(row.value) for row in shared):
-        return f"{some_of(metrics.files)}: no case of the run has a {metrics.metric} that is a number"
+        return f"{some_of(metrics.files)}: no case of the run has a numeric {metrics.metric}"
     here = some_of(sorted({str(name) for name in table["class"] if name}))
     there = some_of(sorted({row.class_name or str(row.class_id) for row in shared}))
     return f"no class of {some_of(metrics.files)} has a score in the run: there {there}, here {here}; names must agree"
 
 
 SIZE = ("volume_ml", "slices")
-"""What is given unless somebody asks for something else: a measure that only repeats it says nothing new."""
+"""Default covariates: a measure that only repeats them adds nothing."""
 
 COLUMNS = ("measure", "class", "method", "given", "r", "low", "high", "n", "reason", "class_id", "cases", "useful_sign")
 
 POOLED = "pooled"
-"""`class` of the numbers over all classes; `class_id` is then missing."""
+"""`class` of results over all classes; `class_id` is then missing."""
 
 ITSELF = "no partial correlation: it is what is given"
 
 MIN_DIFFERING = 8
-"""Rows that must differ from the commonest value of their class before an interval is given.
+"""Number of rows that must differ from the most common value of their class before an interval is given.
 
-Where all cases but one have the same number, the resamples without that one have no correlation and the others all the
-same sign. Of 300 samples of 40 and of 160 cases in which nothing was associated, the bootstrap's interval excluded 0 in
+If all cases but one have the same value, resamples without that one have no correlation, and all others have the same
+sign. Of 300 samples of 40 and of 160 cases in which nothing was associated, the bootstrap's interval excluded 0 in
 66 and 85 % with one case that differs, 15 and 23 % with three, 7 and 8 % with eight (Spearman; 5 % is what it claims).
 """
 
 _LOGARITHMIC = ("volume_ml",)
-"""Structures are multiples of each other in size, not sums; ranks are the same either way."""
+"""Covariates taken by their logarithm: sizes differ by factors, not by sums; ranks are the same either way."""
 
 _REASONS = {"x does not vary": "the measure does not vary", "y does not vary": "the metric does not vary"}
 _METHODS: tuple[Method, ...] = get_args(Method)
@@ -296,16 +299,16 @@ _METHODS: tuple[Method, ...] = get_args(Method)
 
 @dataclass(frozen=True)
 class Correlations:
-    """What came out.
+    """Result of a correlation.
 
     Attributes:
-        pairs: what was compared, and what had no partner.
-        given: names of the covariates; empty where the run has none of them.
-        higher_is_better: whether a high number of the metrics is a good one.
-        table: a row a measure, class, method and given, columns `COLUMNS`. `class` is `pooled` with a missing
+        pairs: matched rows, and those without a partner.
+        given: names of the covariates; empty if the run has none of them.
+        higher_is_better: whether a high metric is good.
+        table: one row per measure, class, method and given, columns `COLUMNS`. `class` is `pooled` with a missing
             `class_id` for all classes together; `given` is empty or the names of the covariates; `r` in [-1, 1] with
-            its interval `low`, `high`; `n` pairs of `cases` cases have a part; `reason` says why a number is missing;
-            `useful_sign` is the sign that a useful measure has.
+            its interval `low`, `high`; `n` is the number of pairs, from `cases` cases; `reason` says why a value is
+            missing; `useful_sign` is the sign that a useful measure has.
     """
 
     pairs: Pairs
@@ -314,7 +317,7 @@ class Correlations:
     table: pd.DataFrame
 
     def select(self, method: Method, *, partial: bool, class_id: int | None = None) -> pd.DataFrame:
-        """The rows of one method, of a class or pooled, by measure: `r, low, high, n, reason, useful_sign`, ..."""
+        """Return one method's rows, of a class or pooled, by measure: `r, low, high, n, reason, useful_sign`, ..."""
         of_class = self.table["class_id"].isna() if class_id is None else self.table["class_id"] == class_id
         chosen = of_class & (self.table["method"] == method) & ((self.table["given"] != "") == partial)
         return self.table[chosen].set_index("measure")
@@ -330,24 +333,24 @@ def correlate(
     resamples: int = RESAMPLES,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Correlations:
-    """Correlate every measure of a run with what a network reached.
+    """Correlate every measure of a run with a network's metric.
 
     Args:
         table: a scores table (`auvseg.load_scores`).
-        metrics: of `read_metrics`.
-        given: measures whose part is taken out of both for the partial correlations; None takes volume and number of
-            slices, as far as the run has them. A volume is taken by its logarithm.
-        higher_is_better: whether a high number is a good one; None: yes, but for `hd95_mm`.
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
+        metrics: result of `read_metrics`.
+        given: covariates of the partial correlations; None takes volume and number of slices, as far as the run has
+            them. The logarithm of a volume is used.
+        higher_is_better: whether a high metric is good; None: yes, except for `hd95_mm`.
+        seed: seed of the bootstrap.
+        resamples: number of bootstrap resamples.
         progress: called with (done, total, measure).
 
     Returns:
-        The correlations. What cannot be computed is NaN with its reason, among it the partial correlation of a measure
-        that is itself given.
+        The correlations. Values that cannot be computed are NaN with a reason, such as the partial correlation of a
+        covariate itself.
 
     Raises:
-        UsageError: nothing of the run and the metrics matches, or something given is no measure of the run.
+        UsageError: nothing of the run and the metrics matches, or a covariate is not a measure of the run.
     """
     pairs = join(table, metrics)
     covariates = _covariates(pairs, given)
@@ -358,7 +361,7 @@ def correlate(
     total = len(pairs.measures) * len(scopes)
     for number, measure in enumerate(pairs.measures):
         for place, scope in enumerate(scopes, start=1):
-            # A useful measure is high where the number is bad.
+            # A useful measure is high where the metric is bad.
             sign = -int(SIGN[MEASURES[measure].suspicious]) if better else int(SIGN[MEASURES[measure].suspicious])
             rows += [{**row, "useful_sign": sign} for row in _correlations(measure, scope, how)]
             if progress is not None:
@@ -387,7 +390,7 @@ def _covariates(pairs: Pairs, given: Sequence[str] | None) -> tuple[str, ...]:
     unknown = [name for name in given if name not in pairs.measures]
     if unknown:
         known = did_you_mean(unknown[0], pairs.measures, "auvseg measures")
-        raise UsageError(f"{unknown[0]!r} cannot be given, it is no measure of this run; {known}")
+        raise UsageError(f"{unknown[0]!r} cannot be a covariate, it is not a measure of this run; {known}")
     return tuple(dict.fromkeys(given))
 
 
@@ -396,7 +399,7 @@ def _scopes(pairs: Pairs) -> list[_Scope]:
 
 
 def _correlations(measure: str, scope: _Scope, how: _How) -> list[dict[str, object]]:
-    """The rows of one measure in one scope: every method, without and with the covariates."""
+    """Compute the rows of one measure in one scope: every method, without and with the covariates."""
     found = []
     for given in ((), how.given) if how.given else ((),):
         for method in _METHODS:
@@ -425,13 +428,13 @@ def _estimate(measure: str, rows: pd.DataFrame, given: tuple[str, ...], method: 
     differing, column = min((_differing(rows, name), name) for name in (measure, "value"))
     if found.value == found.value and differing < MIN_DIFFERING:
         what = "measure" if column == measure else "metric"
-        reason = f"no interval: only {differing} rows differ from the {what}'s commonest value"
+        reason = f"no interval: only {differing} rows differ from the {what}'s most common value"
         return Estimate(found.value, math.nan, math.nan, found.n, reason)
     return Estimate(found.value, found.low, found.high, found.n, reason)
 
 
 def _differing(rows: pd.DataFrame, column: str) -> int:
-    """Rows that have another number than the commonest of their class."""
+    """Count the rows that differ from the most common value of their class."""
     times = rows.groupby(["class_id", column], dropna=False).size()
     return len(rows) - int(times.groupby(level=0, dropna=False).max().sum())
 

@@ -1,4 +1,4 @@
-"""What a network reached, read from a CSV or from the folder of `auvseg evaluate`."""
+"""A network's metrics, and their reader for CSV files."""
 
 import math
 import warnings
@@ -13,19 +13,19 @@ from auvseg.errors import UsageError, did_you_mean
 from auvseg.files.safe_csv import unguarded_texts
 
 LOWER_IS_BETTER = ("hd95_mm",)
-"""Columns of `auvseg evaluate` of which the lower number is the better one."""
+"""Columns of `auvseg evaluate` in which lower is better."""
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One number.
+    """One metric value.
 
     Attributes:
-        case: the case.
-        class_id: the class's number where it is known; None otherwise, and for a number of the whole case.
-        class_name: the class's name; its number as text where it has no other, empty for a number of the whole case.
-        value: the number; NaN where there is none.
-        reason: why there is none, as far as the file says it.
+        case: id of the case.
+        class_id: number of the class if known; None otherwise, and for a value of the whole case.
+        class_name: name of the class, or its number as text; empty for a value of the whole case.
+        value: the value; NaN if missing.
+        reason: why the value is missing, if the file says so.
     """
 
     case: str
@@ -37,14 +37,14 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Everything that was read.
+    """Metrics of a network.
 
     Attributes:
-        metric: name of the number, as `dice`.
-        per_class: False where every number is of a whole case.
-        rows: one a case and class, or one a case.
-        failed: by case that has no number at all, the reason.
-        files: names of the files that it comes from.
+        metric: name of the metric, such as `dice`.
+        per_class: False if every value is of a whole case.
+        rows: one row per case and class, or per case.
+        failed: reasons of the cases without any value, by case.
+        files: names of the source files.
         notes: what a reader should know, one sentence each.
     """
 
@@ -57,16 +57,16 @@ class Metrics:
 
 
 def check_unique(rows: Iterable[MetricRow], where: str) -> None:
-    """Refuse two numbers of one case and class in one file.
+    """Check that a file has no two values for one case and class.
 
     Raises:
-        UsageError: a case has a class twice; it is named.
+        UsageError: names the case that has a class twice.
     """
     times = Counter((row.case, row.class_id, row.class_name) for row in rows)
     for (case, class_id, name), count in times.items():
         if count > 1:
             what = f" and class {name or class_id!r}" if name or class_id is not None else ""
-            raise UsageError(f"{where}: case {case!r}{what} stands there {count} times; keep one row of each")
+            raise UsageError(f"{where}: case {case!r}{what} occurs {count} times; keep one row of each")
 
 
 _HEADING = 1
@@ -78,10 +78,10 @@ def read_csv_metrics(path: Path, column: str) -> Metrics:
 
     Args:
         path: the file; UTF-8, separated by commas.
-        column: heading of the number; capitals do not matter where that is unambiguous.
+        column: name of the column; case is ignored if that is unambiguous.
 
     Raises:
-        UsageError: the file cannot be read, lacks a column, holds something that is no number, or a row twice.
+        UsageError: the file cannot be read, lacks a column, contains something that is not a number, or a row twice.
     """
     table = _read(path)
     columns = {wanted: _find(table, wanted) for wanted in ("case", "class", "class_id", "status", "reason", column)}
@@ -111,11 +111,11 @@ def _read(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, pd.errors.ParserWarning) as error:
-        raise UsageError(f"{path.name}: is no CSV file ({str(error).splitlines()[0]})") from None
+        raise UsageError(f"{path.name}: not a CSV file ({str(error).splitlines()[0]})") from None
 
 
 def _find(table: pd.DataFrame, wanted: str) -> str | None:
-    """The column of a name, or the only one that differs from it in capitals and blanks alone."""
+    """Return the column with a name, or the only one that differs just in case and spaces."""
     if wanted in table.columns:
         return wanted
     alike = [str(name) for name in table.columns if str(name).strip().casefold() == wanted.casefold()]

@@ -1,7 +1,7 @@
-"""The output folder: tables, figures and `correlation.json`, which says what is ours.
+"""Write the output folder: tables, figures and `correlation.json`, which lists the written files.
 
-A folder that somebody else filled is refused. In one of ours the files are replaced, and figures of an earlier call
-that this one does not draw are removed.
+Folders with other content are refused. In an earlier output folder, files are replaced, and figures that this call does
+not draw are removed.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ PAIRS = "pairs.csv"
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that this command may not write into, before anything is computed.
+    """Check that this command may write into a folder, before anything is computed.
 
     Raises:
-        RunError: it is a file, or holds something and no `correlation.json` of ours.
+        RunError: it is a file, or a folder with content but without our `correlation.json`.
     """
     _owned(folder)
 
 
 def _owned(folder: Path) -> OwnedFiles:
-    foreign = "exists and holds no correlations of auvseg; choose a new folder with -o"
+    foreign = "exists and was not written by auvseg bench correlate; choose a new folder with -o"
     return OwnedFiles(folder, MARKER, ("correlation_version", 1), (".csv", ".png"), foreign)
 
 
@@ -44,9 +44,9 @@ def write(
     """Write everything, each file in one step.
 
     Args:
-        folder: new, empty, or of this function before.
-        correlations: what was found.
-        settings: what a reader must know to do it again; plain JSON values, no paths.
+        folder: a new or empty folder, or one that this function wrote.
+        correlations: the correlations.
+        settings: settings needed to reproduce the result; plain JSON values, no paths.
         plots: whether figures are drawn.
         progress: called with (done, total, file) for every figure.
 
@@ -54,7 +54,7 @@ def write(
         Names of the files, relative to the folder.
 
     Raises:
-        RunError: as `check_folder`, a file of somebody else's has a name that is needed, or nothing can be written.
+        RunError: as for `check_folder`; or a foreign file is in the way, or nothing can be written.
     """
     check_folder(folder)
     try:

@@ -1,6 +1,6 @@
-"""One figure a measure: it against the metric, a colour a class. Points alone, without a line through them.
+"""Scatter plots of every measure against the metric, one colour per class, without a fitted line.
 
-Matplotlib is used through its objects, never through pyplot, and imported when the first figure is drawn.
+Matplotlib is used through its object interface, never pyplot, and imported when the first figure is drawn.
 """
 
 import io
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 _SIZE_INCHES = (6.4, 4.8)
 _DPI = 120
 _MAX_NAMED = 20
-"""Classes in a legend; with more of them colours can no longer be told apart."""
+"""Most classes in a legend; with more, colours are no longer distinguishable."""
 _MAX_NAME = 40
 
 
 def scatter_png(correlations: Correlations, measure: str) -> bytes:
-    """A measure against the metric as a PNG file, rank correlations with their intervals in the title.
+    """Plot a measure against the metric as a PNG file, with rank correlations and intervals in the title.
 
     Args:
-        correlations: what was found.
+        correlations: the correlations.
         measure: one of `correlations.pairs.measures`.
 
     Raises:
@@ -35,7 +35,7 @@ def scatter_png(correlations: Correlations, measure: str) -> bytes:
     """
     from matplotlib import style
 
-    # Not in the style of a matplotlibrc, or of what else ran in this process: nnU-Net makes all text 2.5× as large.
+    # Independent of a matplotlibrc and of styles set elsewhere in this process: nnU-Net makes all text 2.5× as large.
     with style.context("default"), warnings.catch_warnings():
         # A class may be named in a script that the font does not have; its box in the legend says so.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -63,7 +63,7 @@ def _scatter_png(correlations: Correlations, measure: str) -> bytes:
 
 
 def title(correlations: Correlations, measure: str) -> str:
-    """The measure and its rank correlations, pooled within classes, without and with what is given."""
+    """Name the measure and its rank correlations, pooled within classes, without and with covariates."""
     lines = [f"{measure}, Spearman within classes: {_in_words(correlations, measure, partial=False)}"]
     if correlations.given:
         known = _in_words(correlations, measure, partial=True)
@@ -72,7 +72,7 @@ def title(correlations: Correlations, measure: str) -> str:
 
 
 def printable(name: str) -> str:
-    """A name on one line, of bearable length, without control characters."""
+    """Shorten a name to one line without control characters."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)
     return shown if len(shown) <= _MAX_NAME else shown[: _MAX_NAME - 3] + "..."
 

@@ -1,4 +1,4 @@
-"""Which kind of file METRICS is, and its reader."""
+"""Read METRICS of any supported kind."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from auvseg.errors import UsageError
 from auvseg.nnunet.results import find_summaries, read_summaries
 
 _CSV = "metrics.csv"
-"""What `auvseg evaluate` calls its table."""
+"""File name of `auvseg evaluate`'s table."""
 
 _ADVICE = (
     "name the metrics.csv of auvseg evaluate, a CSV with the columns case, class and dice, or a summary.json or a "
@@ -20,7 +20,7 @@ _ADVICE = (
 def read_metrics(
     path: Path, column: str = "dice", classes: Callable[[], Sequence[ClassDef] | None] = lambda: None
 ) -> Metrics:
-    """Read what a network reached.
+    """Read the metrics of a network.
 
     Args:
         path: a CSV; an nnU-Net `summary.json`; a folder that holds `metrics.csv`, `summary.json`, `fold_*/validation`
@@ -29,7 +29,7 @@ def read_metrics(
         classes: called where a summary's classes have no other explanation; None where they are not known.
 
     Raises:
-        UsageError: the path is nothing of that kind, or holds two of them.
+        UsageError: the path is none of these, or contains two of them.
     """
     if path.is_dir():
         summaries, table = find_summaries(path), path / _CSV
@@ -38,7 +38,7 @@ def read_metrics(
         if table.is_file():
             return read_csv_metrics(table, column)
         if not summaries:
-            raise UsageError(f"{path}: holds no metrics; {_ADVICE}")
+            raise UsageError(f"{path}: contains no metrics; {_ADVICE}")
         return read_summaries(summaries, column, classes)
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or folder; {_ADVICE}")

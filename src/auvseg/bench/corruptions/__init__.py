@@ -1,4 +1,4 @@
-"""Known faults of graded severity, for images and for labels: a corruption's truth is what a measure has to find."""
+"""Known faults of graded severity, for images and labels, each with the truth that a measure has to find."""
 
 from auvseg.bench.corruptions.base import Corrupted, Corruption, Truth
 from auvseg.bench.corruptions.catalogue import CORRUPTIONS

@@ -1,4 +1,4 @@
-"""Faults of how finely and how far a volume was taken: blur, thick slices, a truncated field of view.
+"""Acquisition faults: blur, thick slices, truncated field of view.
 
 Each works on the whole volume at once, and none clips; see `intensity`.
 """

@@ -1,8 +1,8 @@
-"""What a corruption is: a name, a kind, and a pure function from a clean case to a faulty one and its truth.
+"""Corruptions: a name, a kind, and a pure function from a clean case to a faulty one with its truth.
 
-The functions themselves are in `image` and `label`, the list of them in `catalogue`. A function gets a `Sample` that
-has been validated here, so that it holds nothing but its own mathematics; it draws only from the generator that it is
-given, once for the whole volume, so that a fault is consistent in 3D and the same seed makes the same fault.
+`catalogue` lists them; the functions are in the other modules. A function gets a `Sample` that was validated here, so
+it contains only its own mathematics. It draws only from the given generator, once for the whole volume, so a fault is
+consistent in 3D and the same seed makes the same fault.
 """
 
 from collections.abc import Callable, Mapping

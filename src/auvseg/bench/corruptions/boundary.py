@@ -1,7 +1,7 @@
-"""Faults of a label's boundary, place by place: smoothly deformed, or ragged.
+"""Local faults of a label's boundary: smoothly deformed, or ragged.
 
-Both are drawn in millimetres on a box around the structure whose size does not depend on the severity, so that the same
-seed makes the same deformation, only larger.
+Both are drawn in millimetres on a box around the structure whose size does not depend on the severity, so the same seed
+makes the same deformation, only larger.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Every corruption by name, in the order in which tables show them. A new one is a function and one line here."""
+"""All corruptions by name, in the order of the tables. A new one needs a function and one line here."""
 
 from auvseg.bench.corruptions import acquisition, boundary, intensity, kspace, metal, outline, parts
 from auvseg.bench.corruptions.base import Corruption

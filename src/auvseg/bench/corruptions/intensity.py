@@ -1,7 +1,7 @@
-"""Faults of every voxel's intensity: white noise, Rician noise, a bias field.
+"""Intensity faults: white noise, Rician noise, bias field.
 
-Each works on the whole volume at once. None clips, because intensities may be in any unit; whoever writes a format of
-limited range clips there.
+Each works on the whole volume at once. None clips, because intensities may be in any unit; writers of formats with a
+limited range clip.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Faults that arise where MRI is measured, in k-space: ghosts of a moving patient, a spike.
+"""MRI faults that arise in k-space: ghosts of a moving patient, spikes.
 
 Each works on the whole volume at once, and none clips; see `intensity`.
 """

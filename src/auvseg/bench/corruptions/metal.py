@@ -1,7 +1,7 @@
-"""Streaks of metal, as in CT: beam hardening and photon starvation along the rays through two implants.
+"""Metal streaks as in CT: beam hardening and photon starvation along the rays through two implants.
 
-What the implants do to the projections is written down, and reconstructed by filtered back-projection. Rods that run
-through all planes make the same projections everywhere, so that one plane is computed for the whole volume.
+The errors in the projections are modelled and reconstructed by filtered back-projection. The rods run through all
+planes, so all projections are equal and one plane is computed for the whole volume.
 """
 
 import math

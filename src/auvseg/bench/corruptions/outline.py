@@ -1,4 +1,4 @@
-"""Faults of a label's outline as a whole: moved, too small, too large."""
+"""Global faults of a label's outline: shifted, too small, too large."""
 
 import math
 

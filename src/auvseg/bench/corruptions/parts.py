@@ -1,4 +1,4 @@
-"""Faults of a label's parts: cut off, planes, components or whole classes missing, swapped with another class."""
+"""Missing or swapped parts of a label: a part cut off; planes, components or classes missing; classes swapped."""
 
 import math
 

@@ -1,8 +1,8 @@
-"""What faults of a label share: distances, what surrounds a structure, and how a changed structure is put back.
+"""Shared by label faults: distances, the surroundings of a structure, and writing a changed structure back.
 
-A fault of one class leaves the others alone: it takes voxels only from the background and from the structure around the
-class, and gives them back to the same. That structure is the value that most of the class's outer shell has: the liver
-for a lesion inside it, the background for the liver.
+A fault of one class does not affect the others: it exchanges voxels only with the background and with the structure
+around the class. That structure is the most frequent value in the class's outer shell: the liver for a lesion inside
+it, the background for the liver.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""The sizes that faults are measured by: the range of a structure's intensities, and how large it is.
+"""Reference sizes of faults: the intensity range and the radius of a structure.
 
-They make a severity mean the same in Hounsfield units and in a scanner's, in a crop and in a whole body.
+They make a severity comparable between Hounsfield units and arbitrary units, and between a crop and a whole body.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Does a measure find faults here? Known faults are planted into a user's own cases, and every measure is judged."""
+"""Judge how well every measure finds known faults that are planted into the user's own cases."""

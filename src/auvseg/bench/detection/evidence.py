@@ -1,7 +1,7 @@
-"""What every measure said of the clean cases and of every faulty copy, each copy seen in an otherwise clean cohort.
+"""Measures of the clean cases and of every faulty copy, each copy compared with an otherwise clean cohort.
 
-Some measures say how far a case lies from its cohort. A cohort of which half is faulty is not what anybody has, so each
-faulty copy takes the place of its clean self among the clean cases, alone; the clean cases are seen as they are.
+Some measures are distances from the cohort. A cohort with half of its cases faulty is unrealistic, so each faulty copy
+alone replaces its clean original among the clean cases; the clean cases are compared with each other.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,11 +35,11 @@ class Evidence:
 
     Attributes:
         plan: what was planted.
-        rows: one a structure, columns `KEYS`; `corruption` is empty and `draw` -1 for a clean one. `changed`: whether
-            the fault concerns this structure of the copy; those alone are held against the sound ones.
-        values: the same rows, a column a measure, as in a scores table; NaN where there is none.
+        rows: one per structure, columns `KEYS`; `corruption` is empty and `draw` -1 for a clean one. `changed`: whether
+            the fault affects this structure of the copy; only those are compared with sound ones.
+        values: the same rows, one column per measure, as in a scores table; NaN if missing.
         z: the same, in robust standard deviations from the clean cohort of the class (`z_scores`).
-        halves: of every draw the cases that got its faults; the others are its sound ones.
+        halves: for every draw, the cases that got its faults; the others are its sound cases.
         impossible: faulty copies that could not be made or scored, by corruption.
     """
 
@@ -56,37 +56,37 @@ class Evidence:
         return (self.rows["corruption"] == NOTHING_PLANTED).to_numpy()
 
     def sound(self, draw: int) -> Bool[np.ndarray, "R"]:
-        """The clean rows that the faulty ones of a draw are compared with: of the cases that got no fault."""
+        """Mask the clean rows that are compared with the faulty ones of a draw: of cases without a fault."""
         return self.clean & ~self.rows["case"].isin(self.halves[draw]).to_numpy()
 
     def faulty(self, draw: int, corruption: str, severity: float) -> Bool[np.ndarray, "R"]:
-        """The structures that one fault changed."""
+        """Mask the structures that one fault changed."""
         rows = self.rows
         found = (rows["draw"] == draw) & (rows["corruption"] == corruption) & (rows["severity"] == severity)
         return (found & rows["changed"]).to_numpy()
 
     def suspicion(self, measure: str) -> Float64[np.ndarray, "R"]:
-        """(R,) a measure turned so that high is suspicious; one that is missing suspects nothing."""
+        """Return a measure, (R,), oriented so that high is suspicious; missing values are the least suspicious."""
         turned = oriented(self.values[measure].to_numpy(), self.z[measure].to_numpy(), MEASURES[measure].suspicious)
         return np.nan_to_num(turned, nan=-np.inf)
 
 
 def read_evidence(folder: Path, *, on_copy: Callable[[int, int], None] | None = None) -> Evidence:
-    """Gather what a bench found so far.
+    """Read the results of a bench so far.
 
     Args:
-        folder: the bench.
-        on_copy: called with how many faulty copies of how many were seen in their cohort.
+        folder: folder of the bench.
+        on_copy: called with (done, total) faulty copies.
 
     Raises:
-        RunError: this is no bench, or nothing has been scored yet.
+        RunError: the folder is not a bench, or nothing has been scored yet.
     """
     plan, cases = read_plan(folder)
     wanted = frozenset(cases)
     clean = [record for record in read_records(folder / CLEAN) if record.case_id in wanted]
     copies, impossible = _faulty_copies(folder, plan, wanted)
     if not copies:
-        raise RunError(f"{folder} holds no faulty copy yet; run the same `auvseg bench detect` command again")
+        raise RunError(f"{folder} has no faulty copies yet; run the same `auvseg bench detect` command again")
     parts = [_rows_of(clean, None)]
     for done, (fault, record) in enumerate(copies, start=1):
         cohort = [record if other.case_id == record.case_id else other for other in clean]
@@ -117,7 +117,7 @@ def _faulty_copies(
 
 
 def _changed_classes(folder: Path, fault: Fault, case_id: str) -> frozenset[int] | None:
-    """The classes whose outline a fault changed; None where it changed the image, and so everything that is in it."""
+    """Return the classes whose outline a fault changed; None if it changed the image, and so all classes."""
     if CORRUPTIONS[fault.corruption].kind == "image":
         return None
     path = truth_path(folder / fault.folder, case_id)

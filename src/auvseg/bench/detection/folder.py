@@ -1,8 +1,8 @@
-"""The folder of a bench, as everything reads it that comes after planting and scoring.
+"""Read the folder of a bench.
 
-BENCH/bench.json                               the plan and the chosen cases; a second call must agree on the seed
-BENCH/clean/                                   an ordinary run folder: the chosen cases as they are
-BENCH/faults/drawN/CORRUPTION-SEVERITY/        a run folder's records of the faulty copies, and truth/ beside them
+BENCH/bench.json                               the plan and the chosen cases; a second call must have the same seed
+BENCH/clean/                                   an ordinary run folder with the chosen cases, unchanged
+BENCH/faults/drawN/CORRUPTION-SEVERITY/        records of the faulty copies, and truth/ beside them
 """
 
 import shlex
@@ -30,30 +30,30 @@ class _Stored:
 
 
 def read_plan(folder: Path) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of a bench folder, and the ids of the chosen cases in its order.
+    """Read the plan of a bench folder, and the ids of the chosen cases in its order.
 
     Raises:
-        RunError: there is none.
+        RunError: there is no plan, or it is damaged.
     """
     try:
         stored = convert(read_json(folder / BENCH_FILE), _Stored)
         return Plan.from_dict(stored.plan), stored.cases
     except OSError:
-        raise RunError(f"{folder} is no bench; make one with: auvseg bench detect DATASET -o {folder}") from None
+        raise RunError(f"{folder} is not a bench; create one with: auvseg bench detect DATASET -o {folder}") from None
     except (ValueError, KeyError) as problem:
         raise RunError(f"{folder / BENCH_FILE} is damaged ({problem}); bench into a new folder") from None
 
 
 def check_same_setup(bench: Path, run: Path, measures: Collection[str]) -> None:
-    """Refuse a run in which some measures do not mean the same as in the bench.
+    """Check that the given measures mean the same in a run as in the bench.
 
     Args:
         bench: folder of the bench.
         run: folder of the run.
-        measures: what is to be taken from both. What none of them depends on may differ.
+        measures: the measures to use from both. Settings that affect none of them may differ.
 
     Raises:
-        RunError: they were scored with other options, another model or version; the message says which.
+        RunError: they were scored with different options, models or versions; the message says which.
     """
     known, asked = read_run(run), read_run(bench / CLEAN)
     found = setups_differing(*(what_matters(one.setup, measures) for one in (known, asked)))
@@ -64,14 +64,14 @@ def check_same_setup(bench: Path, run: Path, measures: Collection[str]) -> None:
     advice = f"a bench like the run: {shlex.join(command)}"
     if any(one.name == VERSION for one in found):
         advice = "make both with one version"
-    raise RunError(f"{run} was scored otherwise than {bench}: {in_words(found, ' against {}')}; {advice}")
+    raise RunError(f"{run} was scored differently from {bench}: {in_words(found, ' against {}')}; {advice}")
 
 
 def fault_setup(setup: dict[str, Any], fault: Fault, seed: int) -> dict[str, Any]:
-    """The setup of a faulty record: the clean one's, and what was planted."""
+    """Return the setup of a faulty record: that of the clean one, and what was planted."""
     return {**setup, "fault": {**asdict(fault), "seed": seed}}
 
 
 def truth_path(fault_folder: Path, case_id: str) -> Path:
-    """Where the truth about a faulty copy is."""
+    """Return the path of the truth about a faulty copy."""
     return fault_folder / "truth" / file_name(case_id)

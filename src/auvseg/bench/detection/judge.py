@@ -1,7 +1,7 @@
-"""How well every measure tells faulty structures from sound ones: area under the ROC curve, with intervals.
+"""Judge how well every measure separates faulty from sound structures: area under the ROC curve, with intervals.
 
-Structures are compared with the same structure in other cases; the areas of the classes are averaged, and those of the
-draws. Intervals are bootstrapped over cases: a drawn case brings all its structures and all draws with it.
+Structures are compared with the same structure in other cases; areas are averaged over classes and draws. Intervals are
+bootstrapped over cases: a resampled case brings all its structures and all draws.
 
 Shapes: R rows, F faulty and C sound ones, N cases, B resamples.
 """
@@ -25,8 +25,8 @@ from auvseg.measures.catalogue import COMBINED, MEASURES
 
 RESAMPLES = 1000
 Suspicion = Float64[np.ndarray, "R"] | Mapping[str, Float64[np.ndarray, "R"]]
-"""One number for every row of the evidence, high = suspicious, -inf where the measure is missing; or by corruption such
-numbers, for a measure that was fitted for each of them apart."""
+"""One value per row of the evidence, high = suspicious, -inf where the measure is missing; or such values by
+corruption, for a measure that was fitted separately for each."""
 
 Suspicions = Mapping[str, Suspicion]
 """By measure."""
@@ -87,17 +87,17 @@ class Verdicts:
                     self._areas[key] = _mean([pairing.areas(weights) for pairing in self._pairings[key]])
 
     def by_fault(self, *, budget: float = 0.1, faulty_share: float = 0.1) -> pd.DataFrame:
-        """Judge fault by fault.
+        """Judge every measure on every fault.
 
         Args:
             budget: share of all structures that a person can review.
-            faulty_share: share of faulty structures for which precision is stated; half of them, as planted, is what
-                nobody has.
+            faulty_share: share of faulty structures for which precision is stated; half of them, as planted, would be
+                unrealistic.
 
         Returns:
-            One row a measure, corruption and severity: `measure, corruption, kind, severity, auroc, low, high` (95 %),
-            `recall, precision` within the budget, `faulty, sound` (rows), `verdict`. NaN and no verdict where the
-            measure is missing throughout, or nothing could be planted.
+            One row per measure, corruption and severity: `measure, corruption, kind, severity, auroc, low, high`
+            (95 %), `recall, precision` within the budget, `faulty, sound` (rows), `verdict`. NaN and no verdict if
+            the measure is always missing, or nothing could be planted.
         """
         rows = []
         for (measure, corruption, severity), areas in self._areas.items():
@@ -114,7 +114,7 @@ class Verdicts:
         return pd.DataFrame(rows)
 
     def overall(self) -> pd.DataFrame:
-        """Every measure over all faults of the highest severity, the largest mean area first.
+        """Judge every measure over all faults of the highest severity; largest mean area first.
 
         Returns:
             `measure, auroc, low, high` (mean over the corruptions, 95 %), `worst, worst_corruption` (the smallest
@@ -146,16 +146,16 @@ class Verdicts:
                 | {"faults": len(known), "of": len(self._plan.corruptions)}
             )
         table = pd.DataFrame(rows)
-        # Of very few cases a resample may lack the faulty ones, or the sound.
+        # With very few cases, a resample may have no faulty or no sound ones.
         best = pd.DataFrame(resampled).dropna(how="all").idxmax(axis=1).value_counts(normalize=True)
         table["best_share"] = [float(best.get(name, 0.0)) for name in table["measure"]]
         return table.sort_values("auroc", ascending=False, kind="stable", ignore_index=True)
 
 
 def rank_stability(evidence: Evidence, suspicions: Suspicions) -> float:
-    """Mean Spearman correlation of the measures' order between draws, in [-1, 1]; NaN with a single draw.
+    """Mean Spearman correlation of the measures' ranking between draws, in [-1, 1]; NaN with a single draw.
 
-    Every draw has another faulty half and faults of its own; the order is by mean area at the highest severity.
+    Every draw has a different faulty half and its own faults; measures are ranked by mean area at the highest severity.
     """
     plan, means = evidence.plan, []
     for draw in range(plan.draws):
@@ -177,7 +177,7 @@ def rank_stability(evidence: Evidence, suspicions: Suspicions) -> float:
 
 
 def monotonicity(evidence: Evidence, suspicions: Suspicions) -> pd.DataFrame:
-    """How often a measure rises when the same fault of the same structure becomes severer; staying counts half.
+    """Share of steps in which a measure rises as the same fault of a structure gets more severe; ties count half.
 
     Returns:
         `measure, corruption, rises`: share of the structures and steps of severity, in [0, 1], 1/2 for a measure that
@@ -268,11 +268,11 @@ class Findings:
     """Every table of a bench.
 
     Attributes:
-        evidence: what was measured.
+        evidence: the evidence.
         combination: the combined measure, fitted to it.
-        overall: a row a measure (`Verdicts.overall`), best first, with `rises` (`monotonicity`, mean of the faults).
-        by_fault: a row a measure, corruption and severity (`Verdicts.by_fault`).
-        stability: agreement of the draws on the measures' order (`rank_stability`); NaN with one draw.
+        overall: one row per measure (`Verdicts.overall`), best first, with `rises` (`monotonicity`, mean over faults).
+        by_fault: one row per measure, corruption and severity (`Verdicts.by_fault`).
+        stability: agreement of the draws on the measures' ranking (`rank_stability`); NaN with one draw.
     """
 
     evidence: Evidence
@@ -287,16 +287,16 @@ class Findings:
         return recommended_of(self.overall)
 
     def sentences(self) -> list[str]:
-        """What a person should take away."""
+        """Summarise the findings in sentences."""
         if self.recommended is None:
-            return ["no usable signal: no measure finds these faults here better than chance; do not filter by any"]
+            return ["no usable signal: no measure finds these faults better than chance here; do not filter by any"]
         said = [self._praise(self.recommended)]
         alone = self.overall[~self.overall["measure"].isin((COMBINED, UNSEEN)) & (self.overall["verdict"] == FINDS)]
         unseen = self.overall[self.overall["measure"] == UNSEEN]
         if len(unseen):
             row = unseen.iloc[0]
             said.append(
-                f"of a fault that it was not fitted to, combined would find less: mean AUROC {row['auroc']:.2f}, "
+                f"on a fault that it was not fitted to, combined finds less: mean AUROC {row['auroc']:.2f}, "
                 f"worst {row['worst']:.2f} ({row['worst_corruption']})"
             )
         if self.recommended == COMBINED and len(alone):
@@ -304,7 +304,7 @@ class Findings:
         trivial = self.overall[self.overall["measure"].map(lambda n: n in MEASURES and MEASURES[n].group == "trivial")]
         if len(trivial):
             best = trivial.iloc[0]
-            said.append(f"the best trivial measure beside it: {best['measure']}, mean AUROC {best['auroc']:.2f}")
+            said.append(f"the best trivial measure, for comparison: {best['measure']}, mean AUROC {best['auroc']:.2f}")
         if "S" in set(self.overall["measure"]):
             said.append(self._verdict_on("S"))
         return said
@@ -325,9 +325,9 @@ class Findings:
 
 
 def suspicions_of(evidence: Evidence, combination: Combination, *, seed: int = 0) -> Suspicions:
-    """Every measure with a number somewhere, turned so that high is suspicious, and the combined one.
+    """Return every measure that has any value, oriented so that high is suspicious, and the combined one.
 
-    The latter twice: as it is, and as `UNSEEN`, for every corruption by weights that were fitted to the others only.
+    The latter is included twice: as fitted, and as `UNSEEN`, for each corruption with weights fitted to the others.
     """
     known = {name: evidence.suspicion(name) for name in evidence.values.columns if evidence.values[name].notna().any()}
     cases, z = evidence.rows["case"], evidence.z
@@ -347,10 +347,10 @@ def find(
     seed: int = 0,
     on_copy: Callable[[int, int], None] | None = None,
 ) -> Findings:
-    """Judge what a bench scored so far, and write `detection.csv`, `measures.csv` and `combined.json` into its folder.
+    """Judge the results of a bench so far, and write `detection.csv`, `measures.csv` and `combined.json` to its folder.
 
     Args:
-        folder: the bench.
+        folder: folder of the bench.
         budget: share of structures that a person can review, for precision and recall.
         faulty_share: share of faulty structures for which precision is stated.
         seed: of bootstrap and folds.
@@ -373,7 +373,7 @@ def find(
 
 
 def largest_weights(combination: Combination, count: int = 8) -> list[tuple[str, str, float]]:
-    """The measures that carry most of the combined one: name, which end, weight; largest first, without zeros."""
+    """Return the measures with the largest weights in the combined one: name, end, weight; without zeros."""
     weights = combination.weights
     entries = [(n, "low", w) for n, w in weights.low.items()] + [(n, "high", w) for n, w in weights.high.items()]
     return [entry for entry in sorted(entries, key=lambda entry: -entry[2])[:count] if not np.isclose(entry[2], 0)]

@@ -1,4 +1,4 @@
-"""Which cases are looked at, which half of them gets faults, and which faults: all of it follows from a seed."""
+"""Plan of a bench: the cases, the half of them that gets faults, and the faults. Everything follows from a seed."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from auvseg.files.schema import Float, Int, convert
 from auvseg.wording import counted
 
 MIN_CASES = 6
-"""With fewer, a half has no more than two cases and no area under a curve means anything."""
+"""With fewer, a half has at most two cases and an area under the curve is meaningless."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Fault:
 
     @property
     def folder(self) -> str:
-        """Where its records are, below the bench's folder."""
+        """Folder of its records, below the bench's folder."""
         return f"faults/draw{self.draw}/{self.corruption}-{self.severity:g}"
 
 
@@ -69,7 +69,7 @@ class Plan:
         if self.draws < 1 or self.seed < 0:
             raise UsageError("draws must be at least 1 and the seed not negative")
         if self.cases is not None and self.cases < MIN_CASES:
-            raise UsageError(f"{self.cases} cases say nothing; take at least {MIN_CASES}")
+            raise UsageError(f"{self.cases} cases are too few; use at least {MIN_CASES}")
 
     def faults(self) -> tuple[Fault, ...]:
         """Every fault, label faults of a draw first: they can reuse what was computed of the clean image."""
@@ -79,7 +79,7 @@ class Plan:
         )
 
     def choose(self, dataset: Dataset) -> tuple[Case, ...]:
-        """The cases that take part, in a random order, so that fewer `cases` are the first of more.
+        """Choose the cases, in a random order, so that fewer `cases` are a prefix of more.
 
         Raises:
             UsageError: the data set has too few labelled training cases.
@@ -89,9 +89,9 @@ class Plan:
         return tuple(labelled[index] for index in order[: self.cases])
 
     def faulty_half(self, case_ids: Sequence[str], draw: int) -> frozenset[str]:
-        """The cases, of those of `choose`, that get the faults of a draw: one of each pair of neighbours.
+        """Return the chosen cases that get the faults of a draw: one of each pair of neighbours.
 
-        Pairs keep the halves equal however many cases were done when time ran out.
+        Pairs keep the halves equal, however many cases were done when time ran out.
         """
         rng = np.random.default_rng([self.seed, 1, draw])
         second = rng.integers(0, 2, size=len(case_ids) // 2)

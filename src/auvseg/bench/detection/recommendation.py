@@ -1,4 +1,4 @@
-"""Which measure a bench says to filter by."""
+"""The measure that a bench recommends for filtering."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ MEASURES_FILE = "measures.csv"
 
 
 def recommended_of(overall: pd.DataFrame) -> str | None:
-    """The measure with the largest mean area whose interval lies above chance; None if there is none.
+    """Return the measure with the largest mean area whose interval lies above chance; None if there is none.
 
     Args:
         overall: a row a measure (`Verdicts.overall`), the largest area first.
@@ -26,10 +26,10 @@ def recommended_of(overall: pd.DataFrame) -> str | None:
 
 
 def read_recommendation(bench: Path, run: Path) -> str | None:
-    """What a bench's folder says to filter a run by; None: no usable signal.
+    """Read the measure that a bench recommends for filtering a run; None: no usable signal.
 
     Raises:
-        RunError: the folder is no judged bench, or what it recommends was scored differently in the run.
+        RunError: the folder is not a judged bench, or the recommended measure was scored differently in the run.
     """
     read_plan(bench)
     path = bench / MEASURES_FILE
@@ -38,7 +38,7 @@ def read_recommendation(bench: Path, run: Path) -> str | None:
     except OSError:
         raise RunError(f"{bench} has not been judged yet; run the same auvseg bench detect command again") from None
     except (KeyError, ValueError):
-        raise RunError(f"{path} is damaged; run auvseg bench detect again, it keeps what is scored") from None
+        raise RunError(f"{path} is damaged; run auvseg bench detect again, finished scores are kept") from None
     if by is not None:
         check_same_setup(bench, run, measures_behind(by, bench))
     return by

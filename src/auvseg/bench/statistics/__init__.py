@@ -1,6 +1,6 @@
-"""The statistics that every bench uses: numbers never without an interval, intervals never without a number of cases.
+"""Statistics of the benches: every value has an interval, every interval a number of cases.
 
-NumPy alone, and SciPy's special functions; no torch.
+Needs only NumPy and SciPy's special functions; no torch.
 """
 
 from auvseg.bench.statistics.association import association, partial_correlation, pearson, spearman

@@ -1,11 +1,11 @@
-"""How two numbers of a case go together: Pearson, Spearman, partial, and pooled within groups, with intervals.
+"""Correlations with intervals: Pearson, Spearman, partial, and pooled within groups.
 
 With several strata (the classes of a data set) columns are standardised within each (Pearson) or ranked and then
-standardised (Spearman), and the strata's correlation matrices averaged by their sizes. What differs between classes,
-such as small lesions that every network finds hard, then cannot pass for an association (Simpson's paradox).
+standardised (Spearman), and the strata's correlation matrices averaged by their sizes. Differences between classes,
+such as small lesions that are hard for every network, then do not appear as an association (Simpson's paradox).
 
-Intervals are percentiles of a bootstrap over cases, ranks and residuals being taken anew in every resample. A case
-brings all its rows.
+Intervals are percentiles of a bootstrap over cases; ranks and residuals are recomputed in every resample. A case brings
+all its rows.
 
 Shapes: N rows, K covariates, V = 2 + K columns, B resamples.
 """

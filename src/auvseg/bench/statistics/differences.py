@@ -1,4 +1,4 @@
-"""Is one training better than another? Differences of the same cases, over seeds, with intervals.
+"""Compare two trainings: paired differences over cases and seeds, with intervals.
 
 Shapes: N pairs; K seeds, C cases, B resamples.
 """

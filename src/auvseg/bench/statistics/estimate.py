@@ -1,4 +1,4 @@
-"""A number with its interval, and the bootstrap that most intervals come from.
+"""Estimates with intervals, and the bootstrap that gives most of them.
 
 Shapes: N members of a sample, B resamples.
 """

@@ -1,4 +1,4 @@
-"""Telling faulty cases from sound ones: area under the ROC curve with its interval, review budget, monotonicity.
+"""Separation of faulty and sound cases: area under the ROC curve with interval, review budget, monotonicity.
 
 Shapes: N cases, V severities.
 """

@@ -1,1 +1,1 @@
-"""Does filtering help, does DUO? Faults in training cases, nnU-Net trained every way, judged on clean cases."""
+"""Compare trainings with and without filtering and DUO: nnU-Net on noisy training cases, evaluated on clean ones."""

@@ -1,8 +1,8 @@
-"""What the trainings came to: Dice and IoU an arm and class, and differences with intervals.
+"""Compare the trainings: Dice and IoU per arm and class, and differences with intervals.
 
     difference(arm, reference) = mean over seeds k and held-out cases i of  D_arm,k,i - D_reference,k,i
 
-with D the mean Dice over a case's classes; only seeds that both have. The interval takes seeds and cases as random
+with D the mean Dice over a case's classes; only seeds that both have. The interval treats seeds and cases as random
 (`auvseg.bench.statistics.hierarchical_interval`, Student's t).
 """
 
@@ -29,14 +29,14 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every number of the bench.
+    """All results of the bench.
 
     Attributes:
-        cells: a row an arm, seed, held-out case and class: `COLUMNS`; NaN where neither label nor prediction has it.
-        by_class: a row an arm and class, and `mean` over the classes: `arm, class, seeds, dice, dice_sd, iou, iou_sd,
-            n, of`; means over seeds of the means over cases, and their standard deviations over seeds. `n` of `of`
-            held-out cases, of the `mean` classes, have a number; in the seed in which the fewest have.
-        differences: a row an arm and reference: `arm, reference, seeds, cases, difference, low, high, verdict,
+        cells: one row per arm, seed, held-out case and class: `COLUMNS`; NaN if neither label nor prediction has it.
+        by_class: one row per arm and class, and `mean` over the classes: `arm, class, seeds, dice, dice_sd, iou,
+            iou_sd, n, of`; means over seeds of the means over cases, and their standard deviations over seeds. `n` of
+            `of` held-out cases (for `mean`: classes) have a value, in the seed with the fewest.
+        differences: one row per arm and reference: `arm, reference, seeds, cases, difference, low, high, verdict,
             reason` (what limits the interval, else empty).
     """
 
@@ -46,11 +46,11 @@ class Comparison:
 
 
 def compare(cells: Sequence[Cell], bench: Path, class_names: Mapping[str, str], file_ending: str) -> Comparison:
-    """Read what is done so far.
+    """Compare the trainings that are finished so far.
 
     Args:
-        cells: in the order in which arms are shown.
-        bench: its folder.
+        cells: cells in the order in which arms are shown.
+        bench: folder of the bench.
         class_names: names by nnU-Net's keys (`"1"`, `"(1, 2)"`).
         file_ending: of the data set's files.
     """
@@ -96,7 +96,7 @@ def _by_class(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _behind(values: pd.Series) -> dict[str, int]:
-    """How many of how many values a mean over them is of; of the seed in which it is the fewest."""
+    """Count the values behind a mean and the possible ones, in the seed with the fewest."""
     by_seed = values.groupby("seed")
     return {"n": int(by_seed.count().min()), "of": int(by_seed.size().max())}
 
@@ -136,15 +136,15 @@ _HUNDRED = 100
 def table_rows(
     comparison: Comparison, cells: Sequence[Cell], removals: Mapping[str, Removal], training_cases: int
 ) -> tuple[list[str], list[list[str]]]:
-    """Headings, and a row an arm: Dice and IoU in per cent, mean over seeds ± standard deviation over seeds.
+    """Return headings and one row per arm: Dice and IoU in per cent, mean ± standard deviation over seeds.
 
-    `(5 of 6)` stands behind a mean of which only five of the six held-out cases, or classes, have a number.
+    `(5 of 6)` follows a mean for which only five of the six held-out cases, or classes, have a value.
 
     Args:
-        comparison: the numbers.
-        cells: all of the bench.
-        removals: what the filters left out.
-        training_cases: how many there are.
+        comparison: the results.
+        cells: all cells of the bench.
+        removals: cases that the filters removed.
+        training_cases: number of training cases.
     """
     classes = [str(name) for name in comparison.by_class["class"].unique() if name != MEAN]
     headings = ["training", "kept", "faulty found", *classes, "Dice", "mIoU", f"minus {BASELINE}", f"minus {RANDOM}"]
@@ -167,13 +167,13 @@ def table_rows(
 
 
 def as_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The table for a paper or a page."""
+    """Format the table as Markdown."""
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What the trainings show, arm by arm, beside the baseline and beside as many cases removed at random."""
+    """Summarise the results by arm, against the baseline and against random removal of as many cases."""
     said = []
     for arm in comparison.differences["arm"].unique():
         if arm in (BASELINE, RANDOM):
@@ -185,9 +185,9 @@ def sentences(comparison: Comparison) -> list[str]:
         said.append(f"{arm}: {', '.join(parts)}")
     seeds = comparison.by_class["seeds"].min() if len(comparison.by_class) else 0
     if seeds == 1:
-        said.append("one seed says nothing of other seeds; three or more are needed for a claim")
+        said.append("one seed does not generalise to other seeds; a claim needs three or more")
     elif 0 < seeds < 5:
-        said.append(f"with {seeds} seeds small gains cannot be told from none: no difference shown is not none")
+        said.append(f"with {seeds} seeds, small gains go unnoticed: no difference shown does not mean none")
     return said
 
 
@@ -203,6 +203,6 @@ def _difference(differences: pd.DataFrame, arm: str, reference: str) -> str:
 
 
 def _points(row: "pd.Series") -> str:
-    """In points of Dice, as the paper counts them."""
+    """Format a difference in Dice points, as in the paper."""
     value, low, high = (_HUNDRED * row[name] for name in ("difference", "low", "high"))
     return f"{value:+.1f}" if low != low else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

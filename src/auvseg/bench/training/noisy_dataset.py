@@ -1,6 +1,6 @@
-"""A copy of a data set in which some training cases are faulty, as nnU-Net reads it.
+"""Write an nnU-Net data set in which some training cases are faulty.
 
-Only what is faulty is written; `dataset.json` names the user's own files for everything else, and they are only read.
+Only faulty files are written; for everything else `dataset.json` refers to the user's own files, which are only read.
 """
 
 import gzip
@@ -97,7 +97,7 @@ def write_noisy_dataset(
 
 
 def _check_names(folder: Path, files: Mapping[str, tuple[tuple[Path, ...], Path | None]]) -> None:
-    """Refuse, before anything is planted, what nnU-Net would not find under its name.
+    """Check file names before anything is planted.
 
     Raises:
         UsageError: the name of a file, or of one that a fault would make, holds a dollar sign.
@@ -115,7 +115,7 @@ def _plant_all(
     ending: str,
     progress: Callable[[int, int, str], None] | None,
 ) -> list[tuple[Case, Truth, tuple[tuple[Path, ...], Path | None]]]:
-    """Ask one case after the other to take a fault, until there are enough of each kind."""
+    """Plant faults case by case, until there are enough of each kind."""
     wanted = plan.faults_wanted(len(training))
     total = sum(wanted.values())
     done: list[tuple[Case, Truth, tuple[tuple[Path, ...], Path | None]]] = []

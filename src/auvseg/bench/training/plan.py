@@ -1,4 +1,4 @@
-"""Which cases are held out, and which training cases get which fault: all of it follows from a seed."""
+"""Plan of the bench: held-out cases, faults of the training cases, and arms. Everything follows from a seed."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from auvseg.errors import UsageError, did_you_mean
 from auvseg.measures.catalogue import MEASURES, OUTLIER
 
 MIN_CASES = 10
-"""With fewer, neither a training nor what is held out says anything."""
+"""With fewer, neither training nor evaluation is meaningful."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +131,15 @@ class Arm:
 ARMS = {
     arm.name: arm
     for arm in (
-        Arm(BASELINE, "none", "baseline", "every training case, faulty ones too"),
-        Arm(RANDOM, "random", "baseline", "as many cases left out as the filters do, drawn anew for every seed"),
-        Arm("auv", "auv", "baseline", "the paper's filter: the highest AUV left out"),
-        Arm(OUTLIER, OUTLIER, "baseline", "the cases farthest from the cohort left out: the default of auvseg filter"),
-        Arm("combined", "combined", "baseline", "the combined measure's most suspicious left out"),
-        Arm("duo", "none", "duo", "every training case, trained with DUO"),
+        Arm(BASELINE, "none", "baseline", "all training cases, including faulty ones"),
+        Arm(RANDOM, "random", "baseline", "as many cases removed as by the filters, drawn anew for every seed"),
+        Arm("auv", "auv", "baseline", "the paper's filter: cases with the highest AUV removed"),
+        Arm(OUTLIER, OUTLIER, "baseline", "cases farthest from the cohort removed: the default of auvseg filter"),
+        Arm("combined", "combined", "baseline", "most suspicious cases by the combined measure removed"),
+        Arm("duo", "none", "duo", "all training cases, trained with DUO"),
         Arm("auv+duo", "auv", "duo", "the paper's filter, then DUO"),
         Arm("combined+duo", "combined", "duo", "the combined measure's filter, then DUO"),
-        Arm("oracle", "oracle", "baseline", "exactly the faulty cases left out: the most that a filter can do"),
+        Arm("oracle", "oracle", "baseline", "exactly the faulty cases removed: the upper limit of any filter"),
     )
 }
 DEFAULT_ARMS = tuple(name for name in ARMS if name != "combined+duo")
@@ -163,7 +163,7 @@ def _by_measure(name: str) -> Arm:
         known = (*ARMS, *MEASURES, *(f"{one}+duo" for one in MEASURES))
         hint = did_you_mean(name, known, f"{', '.join(ARMS)}, and every measure, alone or with +duo")
         raise UsageError(f"unknown arm {name!r}; {hint}")
-    return Arm(name, measure, "duo" if loss else "baseline", f"the most suspicious by {measure} left out")
+    return Arm(name, measure, "duo" if loss else "baseline", f"most suspicious cases by {measure} removed")
 
 
 def drawn_at_random(training: tuple[str, ...], count: int, seed: int) -> tuple[str, ...]:

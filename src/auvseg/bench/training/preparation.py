@@ -1,6 +1,6 @@
-"""What nnU-Net does once for all arms: plans, preprocessed cases, one fold; and a size that a processor can train.
+"""Prepare nnU-Net once for all arms: plans, preprocessed cases, one fold, and a small configuration for CPUs.
 
-nnU-Net runs in processes of its own: it reads its folders from the environment when it is imported.
+nnU-Net runs in separate processes, because it reads its folders from the environment when it is imported.
 """
 
 import json
@@ -82,7 +82,7 @@ def prepare(workspace: Workspace, noisy: NoisyDataset, *, processes: int = 1) ->
 
     Raises:
         UsageError: nnU-Net is not installed.
-        RunError: nnU-Net failed; its last words are in the message, all of them in `preprocessing.log`.
+        RunError: nnU-Net failed; the message has its last lines, `preprocessing.log` all of them.
     """
     if find_spec("nnunetv2") is None:
         raise UsageError("nnU-Net is not installed; pip install 'auvseg[nnunet]'")
@@ -109,7 +109,7 @@ def prepare(workspace: Workspace, noisy: NoisyDataset, *, processes: int = 1) ->
 
 
 def run_logged(command: list[str], environment: Mapping[str, str], log: Path) -> None:
-    """Run a command to its end, everything that it says going into a file.
+    """Run a command to its end, with all output in a file.
 
     Raises:
         RunError: it failed.
@@ -118,7 +118,7 @@ def run_logged(command: list[str], environment: Mapping[str, str], log: Path) ->
     with log.open("wb") as stream:
         status = subprocess.run(command, env=dict(environment), stdout=stream, stderr=stream, check=False).returncode
     if status:
-        raise RunError(f"nnU-Net failed ({last_words(log)}); all that it said is in {log}")
+        raise RunError(f"nnU-Net failed ({last_words(log)}); its full output is in {log}")
 
 
 def last_words(log: Path) -> str:
@@ -126,7 +126,7 @@ def last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if _ERROR.match(line)]
     start = errors[-1] if errors else -_LAST_LINES
-    return " / ".join(lines[start:][:_LAST_LINES]) or "without a word"
+    return " / ".join(lines[start:][:_LAST_LINES]) or "without output"
 
 
 def small_configuration(configurations: Mapping[str, Any], parent: str) -> dict[str, Any]:

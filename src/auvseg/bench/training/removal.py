@@ -1,4 +1,4 @@
-"""Which training cases every filter leaves out of the noisy data set, found as a user would: scored, then filtered."""
+"""Find the training cases that every filter removes from the noisy data set, as a user would: score, then filter."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ OnCase = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """How the filters look at the data.
+    """Options of the filters.
 
     Attributes:
         auv: how cases are scored for the paper's filter.
@@ -47,7 +47,7 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class Removal:
-    """Cases that a filter leaves out.
+    """Cases that a filter removes.
 
     Attributes:
         cases: their ids, sorted.

@@ -1,6 +1,6 @@
-"""The whole bench: plant faults, filter as a user would, train every arm with every seed, compare on clean cases.
+"""Run the whole bench: plant faults, filter as a user would, train every arm with every seed, compare on clean cases.
 
-BENCH/bench.json                  the plan; a second call must agree with it, and may ask for further arms and seeds
+BENCH/bench.json                  the plan; a second call must match it, but may add arms and seeds
 BENCH/nnUNet_raw/Dataset001_…     the noisy data set, with faults.csv; sound files are the user's own, by path
 BENCH/nnUNet_preprocessed/…       what nnU-Net makes of it, once
 BENCH/runs/, detection/           scores and planted faults for the filters; removed.json: what they leave out
@@ -159,21 +159,21 @@ def _cells(
 
 def _open(folder: Path, plan: dict[str, Any]) -> None:
     path = folder / BENCH_FILE
-    if not is_ours(folder, BENCH_FILE, "exists and is no bench; choose an empty or new folder with -o"):
+    if not is_ours(folder, BENCH_FILE, "exists and is not a bench; choose an empty or new folder with -o"):
         atomic.write_text(path, json.dumps({"training_bench": 1, **plan}, indent=1, sort_keys=True) + "\n")
         return
     try:
         known = read_json(path)
         known.pop("training_bench")
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise RunError(f"{folder} is no bench of trainings; choose another folder with -o") from None
+        raise RunError(f"{folder} is not a bench of trainings; choose another folder with -o") from None
     found = differing(known, plan, _OPTIONS)
     # Those follow from the extractor.
     named = [one for one in found if one.name != OPTIONS["measures"]] or found
     if named:
         again = " ".join(in_words([one], "") for one in named)
         raise RunError(
-            f"{folder} was made with {in_words(named)}; the same command with {again} goes on; or start anew in "
+            f"{folder} was made with {in_words(named)}; to continue, repeat the command with {again}; or start anew in "
             "another folder, with -o"
         )
 

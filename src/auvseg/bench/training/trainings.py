@@ -1,7 +1,7 @@
-"""Train the cells, an arm and a seed each, side by side if asked, each one resumable.
+"""Train the cells (one arm and seed each), resumable and optionally in parallel.
 
-A cell is a process of `auvseg train`, so that it is trained exactly as a user would. Its folder holds nnU-Net's
-results, the list of cases that are left out, and `cell.json`, which says with which settings it was made.
+Each cell is a process of `auvseg train`, so it is trained exactly as by a user. Its folder contains nnU-Net's results,
+the list of removed cases, and `cell.json` with its settings.
 """
 
 import contextlib
@@ -171,7 +171,7 @@ def _check_same(cell: Cell, workspace: Workspace, protocol: Protocol) -> None:
     found = differing(_sized(known), _sized(asked), _OPTIONS) if isinstance(known, dict) else ()
     words = f": {in_words(found)}" if found else ""
     raise RunError(
-        f"{path.parent} was trained with other settings{words}; give the bench's command as before, or start anew in "
+        f"{path.parent} was trained with other settings{words}; use the bench's original command, or start anew in "
         "another folder, with -o"
     )
 
@@ -235,7 +235,7 @@ def _threads(device: str, jobs: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stopping(running: list[_Running]) -> Iterator[None]:
-    """However this ends, no training goes on without us; what it has saved is used next time."""
+    """Stop all trainings however this ends; their saved state is used next time."""
     try:
         yield
     finally:
@@ -249,7 +249,7 @@ def _stopping(running: list[_Running]) -> Iterator[None]:
 def _end(one: _Running, bench: Path) -> CellEnd:
     log = one.cell.folder(bench) / "log.txt"
     if one.process.returncode:
-        return CellEnd(one.cell, "failed", f"{last_words(log)}; all of it is in {log}")
+        return CellEnd(one.cell, "failed", f"{last_words(log)}; the full output is in {log}")
     if summary_file(one.cell, bench) is None:
         return CellEnd(one.cell, "failed", f"nnU-Net wrote no summary; see {log}")
     return CellEnd(one.cell, "done")

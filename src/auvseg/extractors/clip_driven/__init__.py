@@ -1,1 +1,1 @@
-"""CLIP-driven universal model: a volume, and its own classes."""
+"""CLIP-Driven Universal Model: volumes, fixed classes."""

@@ -1,11 +1,11 @@
-"""The CLIP-Driven Universal Model, for CT volumes: 25 organs and vessels and seven lesions, told nothing.
+"""The CLIP-Driven Universal Model for CT volumes: 25 organs and vessels and seven lesions; no prompt.
 
-Liu et al., ICCV 2023. Its weights are not ours to bring, and their licence (CC BY-NC-ND 4.0) forbids commercial use and
-passing on adapted versions. Preprocessing and windows are those of the authors' prediction: axes to R, A and S, 1.5 mm,
-HU from -175 to 250 as 0 to 1, cut to what is above, windows of 96 voxels that overlap by half, Gaussian weights.
+Liu et al., ICCV 2023. The weights are not distributed with auvseg, and their licence (CC BY-NC-ND 4.0) forbids
+commercial use and passing on adapted versions. Preprocessing and windows are those of the authors' prediction: axes to
+R, A and S, 1.5 mm, HU from -175 to 250 mapped to 0 to 1, cropped to what is above, windows of 96 voxels with half
+overlap, Gaussian weights.
 
-Each class is a question of its own (a sigmoid): a tumour lies inside its organ. The authors' clean-up of masks after
-the network has no part in the maps.
+Each class has its own sigmoid: a tumour lies inside its organ. The authors' post-processing of masks is not applied.
 """
 
 from pathlib import Path

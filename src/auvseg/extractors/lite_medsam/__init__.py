@@ -1,1 +1,1 @@
-"""LiteMedSAM: box prompts on 2D planes, weights with the package."""
+"""LiteMedSAM: box prompts on 2D planes; the weights come with a package."""

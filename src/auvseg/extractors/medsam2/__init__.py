@@ -1,1 +1,1 @@
-"""MedSAM2: box prompts on 2D planes, or one prompt whose mask is propagated from plane to plane."""
+"""MedSAM2: box prompts on 2D planes, or one prompt whose mask is propagated between planes."""

@@ -1,13 +1,13 @@
-"""MedSAM2, a foundation model for 3-D scans; its weights are not ours to bring.
+"""MedSAM2, a foundation model for 3D scans; its weights are not distributed with auvseg.
 
 Ma et al., MedSAM2: Segment Anything in 3D Medical Images and Videos, 2025: SAM 2.1 with the tiny encoder, trained at
 512 pixels. The preprocessing is upstream's: the volume is scaled by its own minimum and maximum to whole numbers from 0
 to 255, and each plane stretched to 512×512 pixels by Pillow's bicubic interpolation, whatever its aspect ratio; boxes
 are scaled alike.
 
-With prompt `label` every plane is decoded by itself, from its own box. With `middle` the model is told the box on the
-structure's middle plane alone, and carries its mask to the others, as upstream's scripts do: less supervision, but one
-plane's uncertainty depends on all those before it.
+With prompt `label` every plane is decoded separately, from its own box. With `middle` the only prompt is a box on the
+structure's middle plane, and the model propagates its mask to the others, as upstream's scripts do: less supervision,
+but a plane's uncertainty depends on all planes before it.
 
 The model was trained on planes as ITK stores them, rows growing to the back and columns to the left. Planes are turned
 that way before the network, and its maps back.
@@ -57,15 +57,15 @@ _ROUNDING = np.float32(1e-4)
 
 
 class MedSAM2:
-    """The frozen model behind the extractor contract (`auvseg.extractors.base.Extractor`).
+    """MedSAM2 as an extractor (`auvseg.extractors.base.Extractor`).
 
     Args:
         model: the checkpoint file; None takes the one that `auvseg weights pull medsam2` has fetched.
-        prompt: `label`, a tight box a class and plane; `middle`, the box on a class's middle plane, whose mask is
-            carried to the others; or `none`, one box around the whole plane.
+        prompt: `label`, a tight box per class and plane; `middle`, a box on the class's middle plane, whose mask is
+            propagated to the others; or `none`, one box around the whole plane.
         box_margin: pixels of the volume's grid added to every side of a box.
-        max_slices: at most so many planes a structure, evenly spaced; None takes all. With prompt `middle` they are the
-            frames that the mask is carried through.
+        max_slices: maximum number of planes per structure, evenly spaced; None takes all. With prompt `middle` they are
+            the frames through which the mask is propagated.
         precision: `fp32`; `bf16`, the encoder in bfloat16 where PyTorch's autocast has it so; `auto`, which is `fp32`.
         device: where the network runs.
         architecture: of the network that the checkpoint holds.
@@ -107,7 +107,7 @@ class MedSAM2:
                 state, architecture, device=device, bfloat16=self._precision == "bf16"
             )
         except WeightsError as problem:
-            raise WeightsError(f"{path} is no checkpoint of MedSAM2: {problem}") from None
+            raise WeightsError(f"{path} is not a checkpoint of MedSAM2: {problem}") from None
 
     def remember_planes(self, count: int) -> None:
         """Keep the embeddings of the last `count` different planes, 4 MB each; see `auvseg.extractors.memory`."""
@@ -124,7 +124,7 @@ class MedSAM2:
         }
 
     def remarks(self) -> tuple[str, ...]:
-        """What was given up for lack of memory, up to now."""
+        """Fallbacks so far, for lack of memory."""
         return self._fallback.remarks()
 
     def map_memory(self) -> MapMemory:

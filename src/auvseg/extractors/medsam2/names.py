@@ -1,8 +1,7 @@
-"""Which parameter of MedSAM2's checkpoint is which of `transformers`' SAM 2, its image model or its video model.
+"""Map the parameter names of MedSAM2's checkpoint to those of `transformers`' SAM 2 image and video models.
 
-Upstream's names are those of the SAM 2 repository. Those in `MODULES`, `TENSORS` and `POINTS` have their place in
-either model; those in `MEMORY_MODULES` and `MEMORY_TENSORS` carry a mask from plane to plane, and the video model alone
-has them.
+Upstream's names are those of the SAM 2 repository. Those in `MODULES`, `TENSORS` and `POINTS` exist in both models;
+those in `MEMORY_MODULES` and `MEMORY_TENSORS` propagate masks between planes and exist only in the video model.
 """
 
 import re

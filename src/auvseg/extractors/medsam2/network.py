@@ -1,6 +1,6 @@
-"""MedSAM2's image model: `transformers`' SAM 2, built here from numbers and filled with given weights.
+"""MedSAM2's image model: `transformers`' SAM 2, built from an explicit configuration and loaded with given weights.
 
-Nothing is asked of any hub, and no code comes with the weights. The configuration is that of
+No hub is contacted, and no code comes with the weights. The configuration is that of
 `sam2.1_hiera_t512.yaml`: SAM 2.1 with the tiny Hiera encoder, at 512 instead of 1024 pixels.
 
 Axes: S rows and columns of the input; N pixels of the embedding, row by row; K their channels; (h, w) the logits, a

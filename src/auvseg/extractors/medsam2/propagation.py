@@ -1,8 +1,8 @@
-"""The way of a case through a model that is prompted on one plane of a structure and carries its mask to the others.
+"""Propagate masks with MedSAM2's video model: prompt one plane of a structure, and track its mask through the others.
 
-The planes of a structure that are scored are the frames of a film. The middle one is prompted, and the mask goes from
-there to the last, then from there to the first. All structures go along in the same two sweeps, so a plane is encoded
-at most twice, and no more is held than two tracks a structure.
+The scored planes of a structure are the frames of a film. The middle one is prompted, and the mask is propagated to the
+last, then from the middle to the first. All structures share the same two sweeps, so a plane is encoded at most twice,
+and only two tracks per structure are held.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ def maps_of_films(
     """Yield the map of every class as soon as its last plane is done.
 
     Args:
-        prompts: the classes and their boxes, of which the middle one is told.
+        prompts: classes with their boxes; only the middle box is used as prompt.
         encode: called for every plane that holds a structure, at most twice.
         begin: called once for every class, before its middle plane.
     """
@@ -81,7 +81,7 @@ def maps_of_films(
 
 
 def middle_plane(prompts: ClassPrompts) -> int:
-    """The plane whose box the model is told: the middle one of those that are scored, of two the upper."""
+    """Return the plane whose box is the prompt: the middle scored plane, the upper one of two."""
     planes = list(prompts.boxes)
     return planes[len(planes) // 2]
 

@@ -1,1 +1,1 @@
-"""A network of the user's, exported or described in JSON."""
+"""The user's own network, exported or described in JSON."""

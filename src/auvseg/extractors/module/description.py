@@ -1,4 +1,4 @@
-"""What auvseg must know of a network that it did not make."""
+"""Description of the user's own network: its facts, and the reader of its JSON file."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A network of your own over volumes: any `torch.nn.Module`, with five lines, or a file with a description.
+"""Your own network over volumes: any `torch.nn.Module` in a few lines of code, or a file with a description.
 
     from auvseg.extractors import module_extractor, register_extractor
 

@@ -1,7 +1,7 @@
 """A trained nnU-Net as extractor: the paper's baseline of task-specific logits, for any nnU-Net v2 model folder.
 
-The network is told nothing: it sees the image alone, all channels as they were read, and makes a map of each of its own
-classes over all planes. The label, where it is read, serves the measures that compare with it.
+The network needs no prompt: it gets only the image, all channels as read, and makes a map of each of its own classes
+over all planes. The label, if read, is used only by measures that compare with it.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ NAME = "nnunet"
 
 
 class NnUNet:
-    """A trained nnU-Net behind the extractor contract (`auvseg.extractors.base`).
+    """A trained nnU-Net as an extractor (`auvseg.extractors.base`).
 
     Args:
         model: nnU-Net's folder of the trained network, `TRAINER__PLANS__CONFIGURATION`.

@@ -1,8 +1,8 @@
-"""One case through a trained nnU-Net: its logits on the network's grid, and one class at a time on the case's own.
+"""Predict one case with a trained nnU-Net: logits on the network's grid, and class by class on the case's grid.
 
-Everything that changes a number is nnU-Net's own code: cropping, normalisation, resampling, sliding window, and the
-resampling of the logits back to the case (linear in most plans). Its predictor resamples all outputs at once. Here it
-is one at a time where that would be large: on the case's own grid no more is then held than the map that is measured.
+Everything that affects values is nnU-Net's own code: cropping, normalisation, resampling, sliding window, and the
+resampling of the logits back to the case (linear in most plans). Its predictor resamples all outputs at once. Here
+large ones are resampled one at a time, so only the map that is measured is held on the case's grid.
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What models of 2D planes and boxes share."""
+"""Shared by models with box prompts on 2D planes."""

@@ -1,7 +1,7 @@
-"""The way of a case through a model that is shown one plane at a time, and told a box a class on it.
+"""Run a case through a model plane by plane, with one box prompt per class.
 
-A plane is encoded once for all of its classes, and a class is handed out as soon as its last plane is done, so that no
-more maps are held than classes are open.
+A plane is encoded once for all of its classes, and a class is yielded as soon as its last plane is done, so only
+unfinished maps are held in memory.
 
 Axes: D planes that are scored, (h, w) the model's grid over a plane, F features of its encoder.
 """
@@ -94,7 +94,7 @@ def prompts_of(
     Args:
         case: the case.
         classes: what to look for; those that the label does not hold are left out.
-        prompt: what the model is told; `label` and `middle` draw the same boxes.
+        prompt: the prompt; `label` and `middle` give the same boxes.
         margin: pixels of the volume's grid added to every side of a box.
         max_planes: at most so many planes a structure, evenly spaced; None takes all.
 

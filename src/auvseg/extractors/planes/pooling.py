@@ -1,4 +1,4 @@
-"""The mean of an encoder's features over a structure: one vector a plane, by which structures of cases are compared."""
+"""Mean of an encoder's features over a structure: one vector per plane, used to compare structures between cases."""
 
 from functools import lru_cache
 

@@ -1,7 +1,7 @@
-"""What a promptable model is told, in the volume's own pixels: which planes to look at, and a box a class on each.
+"""Prompts in the volume's own pixels: the planes to score, and a box per class on each.
 
-A box drawn from the label tells the model where the structure is, so whatever is measured on such maps is not free of
-the label; a box around the whole image is.
+A box drawn from the label reveals where the structure is, so measures of such maps are not independent of the label;
+with a box around the whole image they are.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""SegVol: a volume, and the names of its classes as text."""
+"""SegVol: volumes, text prompts."""

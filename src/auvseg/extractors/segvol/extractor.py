@@ -1,13 +1,15 @@
-"""SegVol, a foundation model for CT volumes that is told the name of a structure: text, no box.
+"""SegVol, a foundation model for CT volumes with text prompts: the name of a structure, no box.
 
-Du et al., NeurIPS 2024. Its weights are not ours to bring; CLIP's text encoder is among them, and needs transformers.
+Du et al., NeurIPS 2024. Its weights are not distributed with auvseg; they include CLIP's text encoder, which needs
+transformers.
 Preprocessing is upstream's: intensities clipped to the percentiles 0.05 and 99.95 of what is above the mean, scaled to
 [0, 1], the volume cut to what is above 0 and resampled to 32×256×256 voxels, whatever its shape, by nearest neighbours.
 
-Upstream looks a second time, at full resolution, where it has found something. Here every class has the first look
-alone: a second one only for what was found would make the maps of sound and of faulty cases by different means.
+Upstream makes a second pass, at full resolution, where it has found something. Here every class has only the first
+pass: a second one only for what was found would treat sound and faulty cases differently.
 
-Any name may be asked for; what is no word of anatomy is refused (`segvol_words`), since the model would answer anyway.
+Any class name can be the prompt; words that are not anatomical are refused (`words`), since the model would answer
+anyway.
 """
 
 from collections.abc import Iterator, Sequence

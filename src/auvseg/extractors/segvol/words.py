@@ -1,4 +1,4 @@
-"""Token numbers of CLIP's vocabulary for the words of anatomy, so that SegVol can be told a name without a tokenizer.
+"""Token numbers of CLIP's vocabulary for anatomical words, so that SegVol needs no tokenizer for its prompts.
 
 CLIP's byte pair encoding (Radford et al., 2021) works word by word: lower case, letters together, digits and signs one
 by one. So the numbers of a sentence are those of its words in a row, and the words that data sets use for structures

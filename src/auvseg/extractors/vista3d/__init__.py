@@ -1,1 +1,1 @@
-"""VISTA3D: a volume, and its own classes."""
+"""VISTA3D: volumes, fixed classes."""

@@ -1,7 +1,7 @@
-"""VISTA3D (NV-Segment-CT), a foundation model for CT volumes that is told nothing but which of its classes are wanted.
+"""VISTA3D (NV-Segment-CT), a foundation model for CT volumes; its only prompt is which of its classes to segment.
 
 He et al., VISTA3D: A Unified Segmentation Foundation Model For 3D Medical Imaging, CVPR 2025. The network is MONAI's
-`vista3d132`; its weights are not ours to bring. Preprocessing, window and overlap are those of the authors' bundle: 1.5
+`vista3d132`; its weights are not included. Preprocessing, window and overlap are those of the authors' bundle: 1.5
 mm, cut to what is above 0 HU and 10 voxels around it, HU from -963.82 to 1053.68 as 0 to 1, axes to R, A and S, windows
 of 128 voxels that overlap by 0.3. Where windows overlap, logits are averaged with Gaussian weights.
 

@@ -1,1 +1,1 @@
-"""What models of whole volumes share."""
+"""Shared by models over whole volumes."""

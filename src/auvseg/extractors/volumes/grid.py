@@ -1,4 +1,4 @@
-"""Where the voxels of one grid lie in another, and linear resampling between them, an axis at a time.
+"""Map voxels between grids, and resample linearly between them, one axis at a time.
 
 A case keeps its own voxels; a model wants them at a distance of its own, and gives its logits there. All grids of a
 case have the same axes, (D, H, W) along (S, A, R), and differ in where the first voxel is and how far the next: so a

@@ -1,4 +1,4 @@
-"""What extractors over volumes share: classes of their own, found by name, and one network over windows."""
+"""Base of extractors over volumes: fixed classes, matched by name, and one network over sliding windows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A network over a volume that is larger than its window, class by class in bounded memory.
+"""Run a network over a volume in sliding windows, class by class in bounded memory.
 
 The windows are MONAI's (`sliding_window_inference`): they overlap, and their logits are averaged with Gaussian
 weights. The logits of as many outputs as fit into `KEPT_BYTES` are gathered at a time, on the processor; for the next

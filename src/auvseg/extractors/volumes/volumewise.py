@@ -1,4 +1,4 @@
-"""The way of a case through a model that sees volumes: to the model's voxels and axes, and its logits back to the case.
+"""Convert a case to the voxels and axes of a model over volumes, and its logits back to the case.
 
 The channels are read as they are, resampled linearly to the model's spacing, cut to the foreground where the model
 does so, brought to its intensities, and turned to its axes. A class's logits come back to all planes of the case, at

@@ -1,1 +1,1 @@
-"""VoxTell: a volume, and the names of its classes as text."""
+"""VoxTell: volumes, text prompts."""

@@ -1,9 +1,9 @@
-"""VoxTell, a model for CT, MRI and PET volumes that is told a structure in words.
+"""VoxTell, a model for CT, MRI and PET volumes with free-text prompts.
 
 Rokuss et al., VoxTell: Free-Text Promptable Universal 3D Medical Image Segmentation, CVPR 2026. The network is that of
-its authors' package `voxtell`; its weights are not ours to bring. Words become vectors by a language model of four
-billion parameters, which is not loaded here: the authors publish the vectors of many prompts, and a class is found
-among those by name. Vectors that are not there are made with their package, and put into such a file.
+its authors' package `voxtell`; its weights are not distributed with auvseg. A language model with four billion
+parameters embeds the text. It is not loaded here: the authors publish the embeddings of many prompts, in which a class
+is looked up by name. Missing ones can be made with their package and put into such a file.
 
 Preprocessing is theirs: images turned to the head, the front and the right (z, y, x), not resampled, cut to what is not
 0, standardised; windows of 192 voxels that overlap by half, Gaussian weights. Each prompt is a question of its own.
