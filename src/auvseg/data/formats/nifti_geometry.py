@@ -1,8 +1,8 @@
 """Derive the affine of a NIfTI header from sform, qform or pixdim, and compare it with ITK's reading.
 
 The three may contradict each other, and programs choose differently. auvseg uses the sform if it is set, else the
-qform, else pixdim, as nibabel does. ITK, with which nnU-Net reads `.nii.gz`, takes every voxel size from pixdim, and
-direction and origin from whichever form its rules prefer. Both rules are implemented here, and differences become notes.
+qform, else pixdim, as nibabel does. ITK, with which nnU-Net reads `.nii.gz`, takes every voxel size from pixdim,
+and direction and origin from whichever form its rules prefer. Both rules are implemented here; differences become notes.
 """
 
 from dataclasses import dataclass
