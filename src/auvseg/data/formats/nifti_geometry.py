@@ -2,7 +2,7 @@
 
 The three may contradict each other, and programs choose differently. auvseg uses the sform if it is set, else the
 qform, else pixdim, as nibabel does. ITK, with which nnU-Net reads `.nii.gz`, takes every voxel size from pixdim,
-and direction and origin from whichever form its rules prefer. Both rules are implemented here; differences become notes.
+and direction and origin from whichever form its rules prefer. Both rules are implemented here; differences are notes.
 """
 
 from dataclasses import dataclass
