@@ -67,5 +67,5 @@ def test_what_makes_no_sense_is_refused(wrong):
 
 def test_a_run_without_numbers_is_refused():
     evidence = draw_evidence(20, EFFECT)
-    with pytest.raises(UsageError, match="no number"):
+    with pytest.raises(UsageError, match="no values"):
         advise(evidence, evidence.suspicion("agreement"), np.full(5, np.nan))

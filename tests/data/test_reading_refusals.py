@@ -144,7 +144,7 @@ def test_colours_vectors_and_complex_numbers_are_refused(tmp_path, write_nifti, 
     assert "colours" in refusal(read_array, write_nifti("rgb.nii", colours))
     for name, shape in (("rgb.nrrd", (3, 4, 5, 3)), ("rgb.mha", (4, 5, 3)), ("rgb.tif", (3, 4, 5, 3))):
         sitk.WriteImage(sitk.GetImageFromArray(np.zeros(shape, np.uint8), isVector=True), str(tmp_path / name))
-        assert "3 numbers a voxel" in refusal(read_array, tmp_path / name)
+        assert "3 numbers per voxel" in refusal(read_array, tmp_path / name)
     sitk.WriteImage(sitk.GetImageFromArray(voxels.astype(np.complex64)), str(tmp_path / "c.mha"))
     refusal(read_array, tmp_path / "c.mha")
 

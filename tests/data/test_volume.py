@@ -162,7 +162,7 @@ def test_five_axes_are_refused_whatever_is_declared(make_case, voxels):
 
 
 def test_a_label_with_channels_is_refused(make_case, voxels):
-    with pytest.raises(ReadError, match="a label of 4 axes: 5×6×7×2; store one class number a voxel"):
+    with pytest.raises(ReadError, match="a label of 4 axes: 5×6×7×2; store one class number per voxel"):
         load_volume(make_case(voxels, label=np.stack([voxels, voxels], axis=-1)))
 
 

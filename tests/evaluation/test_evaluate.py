@@ -271,4 +271,4 @@ def test_distances_that_hang_on_a_doubtful_size_are_named_once_for_all_labels(th
         content[80:92] = np.ones(3, np.float32).tobytes()
         case.label.write_bytes(gzip.compress(bytes(content)))
     (note,) = [note for note in evaluate(dataset, predictions, num_workers=0).notes if "doubtful" in note]
-    assert note.startswith("distances and volumes are doubtful in 2 of 3 labels (case_0, case_1): the sform says")
+    assert note.startswith("distances and volumes are unreliable in 2 of 3 labels (case_0, case_1): the sform says")

@@ -66,7 +66,7 @@ def test_a_tiff_file_whose_pages_go_round_in_a_circle_ends(refused, big):
         content = b"II" + struct.pack("<HHHQ", 43, 8, 0, 16) + struct.pack("<QQ", 0, 16)
     else:
         content = b"II" + struct.pack("<HI", 42, 8) + struct.pack("<HI", 0, 8)
-    refused("tiff", content, "go round in a circle")
+    refused("tiff", content, "form a cycle")
 
 
 def test_a_tiff_file_whose_page_lies_farther_than_a_file_can_be_long_is_refused(refused):

@@ -1,1 +1,1 @@
-"""What is on disk: data sets, their files, and whether they are sound. Nothing here imports torch."""
+"""Data sets on disk: layouts, file formats, checks and workers. Nothing here imports torch."""

@@ -1,6 +1,6 @@
-"""What travels from the layout readers to every later stage: classes, cases and the data set.
+"""Classes, cases and data sets, as passed from the layout readers to all later stages.
 
-Plain frozen dataclasses without behaviour beyond look-ups; no file is opened here.
+Frozen dataclasses with look-ups only; no file is opened here.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Subset = Literal["training", "validation", "test"]
 """What a case is for. Filtering touches `training` alone (METHOD section 4)."""
 
 Modality = Literal["ct", "mri", "windowed"]
-"""How intensities are to be read: `ct` in HU, `mri` in arbitrary scanner units, `windowed` already 0..255."""
+"""Kind of intensities: `ct` in HU, `mri` in arbitrary scanner units, `windowed` already 0..255."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Case:
         attributes: further columns of the data set's table or datalist (site, scanner, fold ...), as text.
         label_values: label value by the structure's name, for labels that name their structures instead of numbering
             them (DICOM, 3D Slicer); structures that are not in it are left out. Empty for other labels.
-        problem: why the case cannot be read whatever its files hold, such as several series and nothing that says
-            which; empty where nothing stands against it.
-        problem_kind: what sort of problem that is for `check`.
+        problem: why the case cannot be read whatever its files contain, such as several series without a choice; empty
+            if it can be read.
+        problem_kind: kind of that problem for `check`.
     """
 
     case_id: str
@@ -66,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as its description on disk states it; no voxel has been read.
+    """A data set as described on disk; no voxels have been read.
 
     Attributes:
         name: its name, from its description or its folder.
@@ -96,7 +96,7 @@ class Dataset:
 
     @property
     def place(self) -> Path:
-        """Where it is, absolute: what `read_dataset` finds it by from any folder, whatever it was named by."""
+        """Absolute path with which `read_dataset` finds it from any folder."""
         if self.source is None or self.source.name == _DESCRIPTION:
             return self.root.resolve()
         # Not the target of a link: relative paths start beside the name.

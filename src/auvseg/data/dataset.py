@@ -1,4 +1,4 @@
-"""Find out what kind of data set a path is, and list its cases. No voxel is read; of DICOM files the headers are."""
+"""Recognise the layout of a data set and list its cases. No voxels are read; of DICOM files only headers."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ def read_dataset(path: Path | str) -> Dataset:
         The data set; `layout` says what was recognised and `notes` what a person should know.
 
     Raises:
-        DatasetError: the path does not exist, is nothing known, or its description contradicts itself.
+        DatasetError: the path does not exist, has no known layout, or its description contradicts itself.
     """
     try:
         place = _find(path)
@@ -45,7 +45,7 @@ def read_dataset(path: Path | str) -> Dataset:
 
 
 def _read_described(place: Path) -> Dataset | None:
-    """A data set that a file describes; a dataset.json may stand for its folder and the folder for it."""
+    """Read a data set with a description file; dataset.json and its folder are equivalent."""
     candidates = [place]
     if place.is_dir():
         candidates.append(place / _DESCRIPTION)

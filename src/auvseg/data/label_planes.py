@@ -1,4 +1,4 @@
-"""What one plane of a label holds: which values, how many voxels of each, and the tight box around each."""
+"""Label values on one plane, and the tight box around each."""
 
 import numpy as np
 from jaxtyping import Int32
@@ -20,7 +20,7 @@ def numbered(pixels: Int32[np.ndarray, "*P"]) -> tuple[Int32[np.ndarray, "V"], I
 
 
 def values_on_plane(plane: Int32[np.ndarray, "H W"]) -> frozenset[int]:
-    """The values that a plane holds; empty where it holds background alone."""
+    """Return the label values on a plane; empty if there is only background."""
     if not plane.any():
         return frozenset()
     values, numbers = numbered(plane)

@@ -1,6 +1,6 @@
-"""The one rule by which stored numbers are label values: whole numbers that int32 holds, or next to them.
+"""The rule by which stored numbers are label values: whole numbers within int32, up to a small tolerance.
 
-Reading, `check`, evaluation, conversion, relabelling and the targets of `DUOLoss` go by it. Nothing is truncated.
+Used by reading, `check`, evaluation, conversion, relabelling and the targets of `DUOLoss`. Nothing is truncated.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from auvseg.errors import CaseError
 
 INTEGER_TOLERANCE = 1e-3
-"""How far from a whole number a label stored as float may lie; within that it is rounded, beyond it refused."""
+"""Tolerance for labels stored as float: within it values are rounded to whole numbers, beyond it refused."""
 
 _LIMITS = np.iinfo(np.int32)
 _BLOCK = 1 << 20
@@ -21,19 +21,19 @@ _BLOCK = 1 << 20
 
 
 def not_whole(values: NDArray[Any]) -> Bool[np.ndarray, "*S"]:
-    """Where finite values are no label values by `INTEGER_TOLERANCE`."""
+    """Mask finite values that are not label values by `INTEGER_TOLERANCE`."""
     if values.dtype.kind != "f":
         return np.zeros(values.shape, dtype=bool)
     return np.abs(values - np.rint(values)) > INTEGER_TOLERANCE
 
 
 def exact_below(dtype: np.dtype[Any]) -> int:
-    """From where on a number of a floating type may have been its neighbour: 2048 in float16, 2²⁴ in float32."""
+    """Return the limit up to which a floating type holds whole numbers exactly: 2048 in float16, 2²⁴ in float32."""
     return 1 << np.finfo(dtype).nmant + 1
 
 
 def as_label(array: NDArray[Any], name: str, out: Int32[np.ndarray, "*S"] | None = None) -> Int32[np.ndarray, "*S"]:
-    """Label values as int32, rounded to the whole number that they stand for.
+    """Convert label values to int32, rounded to the nearest whole number.
 
     Args:
         array: numbers of any type, as stored.

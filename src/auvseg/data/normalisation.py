@@ -1,7 +1,7 @@
 """Intensities in [0, 1]: the raw image `X̂`, or the mask-normalised image `X` (METHOD section 1).
 
-`raw` needs no label: CT gets a window in HU, MRI MedSAM's percentiles. `mask` clips and scales by the foreground's own
-percentiles, so that what the annotator drew decides what the model sees (paper section on the four strategies).
+`raw` needs no label: CT gets a window in HU, MRI MedSAM's percentiles. `mask` clips and scales by percentiles of the
+foreground, so the annotation influences what the model sees (paper section on the four strategies).
 """
 
 import math
@@ -42,7 +42,7 @@ class Normalisation:
 def normalise(
     volume: Volume, how: Normalisation, foreground: MaskArray | None, *, in_place: bool = False
 ) -> ImageArray:
-    """The volume's intensities `x`, clipped and scaled: `(clip(x, low, high) - low) / (high - low)`.
+    """Clip and scale the volume's intensities `x`: `(clip(x, low, high) - low) / (high - low)`.
 
     | input, modality | low and high |
     |---|---|

@@ -1,8 +1,8 @@
-"""Read one file: its header's promise first, its voxels only if the file can hold them.
+"""Read one file: header first, voxels only if the file is large enough to hold them.
 
-Chooses the reader by the file's ending: nibabel for NIfTI, Analyze and FreeSurfer, SimpleITK for NRRD, MetaImage and
-flat images, NumPy for the `.npz` of MedSAM; folders and files of no such ending are DICOM, through pydicom. Nothing is
-reoriented, normalised or judged here.
+The reader is chosen by the file's ending: nibabel for NIfTI, Analyze and FreeSurfer, SimpleITK for NRRD, MetaImage and
+flat images, NumPy for the `.npz` of MedSAM; folders and files with other endings are read as DICOM, with pydicom.
+Nothing is reoriented, normalised or checked here.
 """
 
 import hashlib
@@ -56,12 +56,12 @@ def is_dicom_source(path: Path) -> bool:
 
 
 def names_structures(path: Path) -> bool:
-    """Whether a label says what its structures are called: a DICOM object, or a segmentation of 3D Slicer."""
+    """Whether a label names its structures: a DICOM object, or a segmentation of 3D Slicer."""
     return is_dicom_source(path) or slicer.names_segments(path)
 
 
 def needed_export(path: Path, values: Mapping[str, int], image: Path) -> str:
-    """Why a program that knows no names of structures would not see a label as `read_label` does; empty if it would.
+    """Say why a program that ignores structure names would read a label differently from `read_label`; empty if not.
 
     Args:
         path: the label; no DICOM.
@@ -75,7 +75,7 @@ def needed_export(path: Path, values: Mapping[str, int], image: Path) -> str:
 
 
 def own_values(path: Path) -> dict[str, int]:
-    """Label value by structure as the file itself numbers them; empty where its names have no numbers (DICOM).
+    """Return label values by structure as numbered in the file; empty if its names have no numbers (DICOM).
 
     Raises:
         ReadError: a segmentation of 3D Slicer whose names or values do not tell its segments apart.
@@ -84,7 +84,7 @@ def own_values(path: Path) -> dict[str, int]:
 
 
 def files_of_volume(path: Path, part: Part) -> tuple[Path, ...]:
-    """The file and those beside it that hold its voxels or their size.
+    """Return the file and those beside it that hold its voxels or their size.
 
     These are a NIfTI pair's other half, what a text header names, and a TIFF's sidecar.
 
@@ -166,7 +166,7 @@ def read_label(path: Path, values: Mapping[str, int], image: Header | None) -> R
 
 
 def read_header(path: Path, *, part: Part = "image") -> Header:
-    """Read what a file promises, without its voxels.
+    """Read the header of a file, without its voxels.
 
     Args:
         path: the file.

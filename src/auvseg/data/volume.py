@@ -1,7 +1,7 @@
-"""One case in the canonical orientation: (D, H, W) along (S, A, R), with its label on the same grid.
+"""Load one case in the canonical orientation: (D, H, W) along (S, A, R), with its label on the same grid.
 
-`S` depends on which axis is depth, and data sets store their axes in every order, so reorientation comes before
-everything else. Nothing is resampled: the foundation models bring their own sizes.
+`S` depends on which axis is depth, and data sets store axes in any order, so reorientation comes first. Nothing is
+resampled: each foundation model does its own resizing.
 """
 
 import json
@@ -28,7 +28,7 @@ Allocate = Callable[[tuple[int, ...], Any], NDArray[Any]]
 """Makes an array of a shape and a type, whatever it holds, as `numpy.empty`."""
 
 CANONICAL = "SAR"
-"""Where index 0, 1 and 2 of every array grow to."""
+"""Direction in which index 0, 1 and 2 of every array grow."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def load_volume(
 
 
 def require_usable(case: Case) -> None:
-    """Refuse a case that the layout reader could not make out.
+    """Raise if the layout reader could not resolve a case.
 
     Raises:
         CaseError: the reader's reason.
@@ -182,7 +182,7 @@ def stored_spacing(spacing_mm: tuple[float, float, float], axcodes: str) -> tupl
 
 
 def grid_difference(image: Header, label: Header) -> str | None:
-    """In words, how the label's grid differs from the image's of the same shape; None where they agree.
+    """Say how the label's grid differs from the image's of the same shape; None if they agree.
 
     See `DIRECTION_TOLERANCE` for what counts as the same.
     """

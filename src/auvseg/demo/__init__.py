@@ -1,1 +1,1 @@
-"""A small CT-like data set with known faults, to show the whole chain without any patient's data."""
+"""A small CT-like data set with known faults, to demonstrate the whole pipeline without patient data."""

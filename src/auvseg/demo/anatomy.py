@@ -1,4 +1,4 @@
-"""A phantom's body: trunk, organs and the patient that holds them."""
+"""Anatomy of the phantom: patient, trunk and organs."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What was found against what was planted, measure by measure.
+"""Compare findings with the planted faults, measure by measure.
 
 A case is as suspicious as its most suspicious structure, each structure being ranked among the same structure in the
 other

@@ -1,4 +1,4 @@
-"""Implicit shapes in millimetres, and smooth random fields: what the phantom's anatomy is drawn with.
+"""Implicit shapes in millimetres and smooth random fields, from which the phantom's anatomy is built.
 
 A shape is a field over the voxels: about the distance to the shape's surface in mm, positive inside. Shapes combine by
 minimum (intersection), maximum (union) and negation. Ellipsoids use the first-order distance `|p/r| (1 − |p/r|) /

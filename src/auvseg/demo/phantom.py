@@ -1,4 +1,4 @@
-"""The scanner: how dense anatomy becomes a CT image, and where that image lies in space.
+"""Simulated scanner: turns densities into a CT image with a position in space.
 
 Noise has the spectrum of filtered back-projection, which rises with frequency and is cut off by the reconstruction
 kernel; it is stronger in the middle of a thick patient, where fewest photons arrive. No beam hardening, no streaks.

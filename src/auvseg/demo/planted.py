@@ -1,4 +1,4 @@
-"""Known faults in known cases: what the demo's tables are compared with.
+"""Known faults in known cases: the ground truth of the demo.
 
 A third of the cases get one fault each, every kind in turn. Which cases, which organ and how strong is drawn from the
 seed. The truth is written beside the data set, never into it, so that nothing that reads the data set can see it.

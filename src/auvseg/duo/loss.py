@@ -1,4 +1,4 @@
-"""What the loss compares with: one channel a class in [0, 1], and which voxels count.
+"""The DUO loss (METHOD section 5) and its targets: one channel per class in [0, 1], and a mask of valid voxels.
 
 Axes: B batch, C classes, "*S" one to three spatial axes.
 """

@@ -1,8 +1,8 @@
-"""MONAI's training engines: which cases a batch holds, for the noise of every case.
+"""Handler for MONAI's training engines that passes a batch's case ids to the per-case noise.
 
 `DUOLoss`, `add_noise_head`, `CaseNoise` and `SampledNoise` need nothing from here: they follow MONAI's conventions, in
 a loop of one's own, as `loss_function` of `SupervisedTrainer`, and by their dotted names in a bundle's configuration.
-But an engine calls a loss with output and target only; this handler tells it whose they are.
+But an engine calls a loss with output and target only; this handler adds the case ids.
 """
 
 from typing import Any

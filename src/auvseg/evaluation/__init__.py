@@ -1,1 +1,1 @@
-"""Predictions against labels: Dice, IoU, surface Dice and Hausdorff distance per case and class."""
+"""Compare predictions with labels: Dice, IoU, surface Dice and Hausdorff distance per case and class."""

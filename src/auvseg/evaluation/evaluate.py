@@ -1,4 +1,4 @@
-"""Which predicted file belongs to which case."""
+"""Match predicted files with cases, evaluate them, and summarise the metrics by class."""
 
 import math
 from collections import Counter, defaultdict
@@ -26,11 +26,11 @@ _PROBABILITIES = ".npz"
 
 @dataclass(frozen=True)
 class Matches:
-    """Files by case.
+    """Predicted files by case.
 
     Attributes:
-        found: by case id, its predicted file.
-        ambiguous: by case id, the names of several files that could be its prediction.
+        found: predicted file by case id.
+        ambiguous: names of several files that could be the prediction, by case id.
         unknown: names of predicted files that belong to no labelled case.
     """
 
@@ -45,7 +45,7 @@ def match_predictions(folder: Path, cases: Sequence[Case]) -> Matches:
     Of several formats that of the label is taken; `.npz` only where there is nothing else.
 
     Args:
-        folder: of the predictions.
+        folder: folder of the predictions.
         cases: the labelled cases.
 
     Raises:
@@ -77,12 +77,12 @@ def match_predictions(folder: Path, cases: Sequence[Case]) -> Matches:
         example = f"{cases[0].case_id}.nii.gz" if cases else "CASE.nii.gz"
         near = next(iter(near_ids(by_name, [case.case_id for case in cases]).items()), None)
         there = f" by its name; there is {by_name[near[0]][0].name} for {near[1]}" if near else ""
-        raise DatasetError(f"{folder.name}: holds no prediction of a labelled case{there}; name them like {example}")
+        raise DatasetError(f"{folder.name}: contains no prediction of a labelled case{there}; name them like {example}")
     return Matches(found, ambiguous, unknown)
 
 
 def _names(cases: Sequence[Case]) -> list[tuple[Case, str]]:
-    """What a prediction of a case may be called, the better name first."""
+    """Return possible names of a case's prediction, preferred ones first."""
     ids = {case.case_id for case in cases}
     labels = Counter(stem(case.label.name) for case in cases if case.label is not None)
     own = [(case, case.case_id) for case in cases]
@@ -110,11 +110,11 @@ READ_TIMEOUT_S = 1800.0
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out.
+    """Result of an evaluation.
 
     Attributes:
-        table: a row a case and class, `COLUMNS`; sorted. `status` is `ok`, `absent` (in neither label nor prediction:
-            no number) or `failed` (one row without a class, with its reason).
+        table: one row per case and class, `COLUMNS`; sorted. `status` is `ok`, `absent` (in neither label nor
+            prediction: no number) or `failed` (one row without a class, with its reason).
         notes: what a reader should know, one sentence each.
     """
 
@@ -150,7 +150,7 @@ def evaluate(
         tolerance_mm: of the surface Dice; None leaves surfaces out, which is much faster.
         only_predicted: cases without a prediction are left out instead of being rows that failed.
         num_workers: cases read at the same time, each in a process of its own; 0 reads them in this process.
-        timeout_s: a case that takes longer has failed; None waits for ever.
+        timeout_s: a case that takes longer fails; None waits forever.
         progress: called with (done, total, case id) after every case.
 
     Raises:
@@ -185,25 +185,25 @@ def evaluate(
 
 
 def _doubts(evaluated: Mapping[str, CaseEvaluation]) -> Iterator[str]:
-    """What makes distances doubtful, a sentence for all cases of a kind."""
+    """Say why distances are unreliable, one sentence for all cases of a kind."""
     found: dict[Kind, dict[str, str]] = defaultdict(dict)
     for case_id, result in sorted(evaluated.items()):
         for doubt in result.doubts:
             found[doubt.kind].setdefault(case_id, doubt.message)
     for _, messages in sorted(found.items()):
         labels = f"{len(messages)} of {counted(len(evaluated), 'label')} ({some_of(list(messages))})"
-        yield f"distances and volumes are doubtful in {labels}: {next(iter(messages.values()))}"
+        yield f"distances and volumes are unreliable in {labels}: {next(iter(messages.values()))}"
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """What the rows of an evaluation come to, class by class: every mean with the number of values behind it.
+    """Summarise an evaluation by class: every mean with the number of values behind it.
 
-    A class that only the prediction or only the label has counts as Dice, IoU and surface Dice 0 and has no HD95, so
-    that a mean HD95 can be over fewer cases than the mean Dice, and says nothing of the cases that were missed.
+    A class that only the prediction or only the label contains has Dice, IoU and surface Dice 0 and no HD95. So a mean
+    HD95 can be over fewer cases than the mean Dice, and does not reflect missed cases.
 
     Returns:
-        A row a class: `class_id, class`; `cases`, those with a Dice, and `of`, all of the evaluation, failed ones among
-        them; the mean of every metric, and as `dice_n`, `hd95_mm_n`, ... over how many cases it is; `median_dice`;
+        One row per class: `class_id, class`; `cases`, those with a Dice, and `of`, all of the evaluation, failed ones
+        included; the mean of every metric, and as `dice_n`, `hd95_mm_n`, ... over how many cases it is; `median_dice`;
         `absent`, `missed` and `extra`, the cases in neither label nor prediction, in the label alone and in the
         prediction alone; `worst` (case of the lowest Dice) and `worst_dice`. With several classes a last row,
         `class_id` missing, with the mean over the classes of the means (nnU-Net's foreground mean; its `iou` is the
@@ -224,7 +224,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_by_one(table: pd.DataFrame) -> dict[int, dict[str, list[str]]]:
-    """The cases in which a class is not in both label and prediction.
+    """Find the cases in which a class is not in both label and prediction.
 
     Returns:
         By class id the case ids that are `absent` (in neither), `missed` (in the label alone) and `extra` (in the
@@ -238,7 +238,7 @@ def held_by_one(table: pd.DataFrame) -> dict[int, dict[str, list[str]]]:
 
 
 def _summary(group: pd.DataFrame) -> dict[str, object]:
-    """What the rows of one class come to."""
+    """Summarise the rows of one class."""
     known = group[group["dice"].notna()]
     lowest = known.sort_values(["dice", "case"]).head(1)
     return {
@@ -274,11 +274,11 @@ def _asked(declared: tuple[ClassDef, ...] | None, names: Sequence[str]) -> tuple
 
 
 def _to_compare(cases: list[Case], matches: Matches, only_predicted: bool) -> tuple[list[Case], list[str]]:
-    """The cases that should have a prediction, and what to say of the others."""
+    """Return the cases that should have a prediction, and notes about the others."""
     named = matches.found.keys() | matches.ambiguous.keys()
     subsets = {case.subset for case in cases if case.case_id in named}
     notes = [
-        f"nothing of the {subset} cases is predicted; they are left out"
+        f"the {subset} cases have no predictions; they are left out"
         for subset in sorted({case.subset for case in cases} - subsets)
     ]
     if matches.unknown:
@@ -321,7 +321,7 @@ def _failed_row(case_id: str, reason: str) -> dict[str, object]:
 
 
 def _rows(evaluated: dict[str, CaseEvaluation], asked: tuple[ClassDef, ...] | None) -> Iterable[dict[str, object]]:
-    """A row a case and class; where classes are not declared, those of all cases together count."""
+    """Make one row per case and class; if no classes are declared, those found in any case count."""
     found = {one.class_def for result in evaluated.values() for one in result.classes}
     classes = sorted(found, key=lambda one: one.class_id) if asked is None else asked
     for case_id, result in evaluated.items():
@@ -333,7 +333,7 @@ def _rows(evaluated: dict[str, CaseEvaluation], asked: tuple[ClassDef, ...] | No
 def _row(case_id: str, class_def: ClassDef, known: ClassEvaluation | None) -> dict[str, object]:
     row: dict[str, object] = {"case": case_id, "class_id": class_def.class_id, "class": class_def.name}
     if known is None or math.isnan(known.dice):
-        return row | {"status": "absent", "reason": "neither label nor prediction hold this class"}
+        return row | {"status": "absent", "reason": "neither label nor prediction contains this class"}
     reason = ""
     if known.volume_ml == 0 or known.predicted_ml == 0:
         reason = "the label lacks this class" if known.volume_ml == 0 else "the prediction lacks this class"

@@ -47,7 +47,7 @@ class Overlap:
 
 
 class Contingency:
-    """How many voxels have which value in both maps.
+    """Voxel counts by label value and predicted value.
 
     Args:
         reference: (X, Y, Z) label values.
@@ -134,7 +134,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class SurfaceAgreement:
-    """Two numbers of one structure.
+    """Surface metrics of one structure.
 
     Attributes:
         surface_dice: in [0, 1]; NaN where the structure is in neither map, 0 where it is in one.
@@ -191,7 +191,7 @@ def _hd95_mm(
 def _distances_mm(
     first: Bool[np.ndarray, "*grid"], second: Bool[np.ndarray, "*grid"], spacing: Sequence[float]
 ) -> tuple[Float64[np.ndarray, "F"], Float64[np.ndarray, "S"]]:
-    """How far every point of the one set lies from the other set, and the other way round."""
+    """Return the distances of every point of each set to the other set."""
     one, other = (np.argwhere(held) * np.asarray(spacing, dtype=np.float64) for held in (first, second))
     from_one, _ = scipy.spatial.cKDTree(other, leafsize=32).query(one)
     from_other, _ = scipy.spatial.cKDTree(one, leafsize=32).query(other)
@@ -259,7 +259,7 @@ def _box(mask: Bool[np.ndarray, "X Y Z"]) -> tuple[slice, ...]:
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """One prediction to judge.
+    """One prediction to evaluate.
 
     Attributes:
         case_id: the case.
@@ -307,7 +307,7 @@ class ClassEvaluation:
 
 @dataclass(frozen=True)
 class CaseEvaluation:
-    """All classes of one case, what a reader should know of it, and what makes its distances doubtful."""
+    """All classes of one case, with notes, and reasons why its distances are unreliable."""
 
     classes: tuple[ClassEvaluation, ...]
     notes: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""A prediction and its label, voxel for voxel.
+"""Read a prediction and its label on the same grid.
 
-Nothing is resampled. A prediction that was stored with other axes than its label is turned by what both headers say,
-where that brings it onto the label's grid.
+Nothing is resampled. A prediction stored with other axes than its label is reoriented by the headers, if that brings it
+onto the label's grid.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Names:
-    """What is needed of files that name their structures instead of numbering them (DICOM, 3D Slicer).
+    """Values of named structures, for files that name their structures instead of numbering them (DICOM, 3D Slicer).
 
     Attributes:
         label_values: label value by the structure's name, of the label; empty where it names none.

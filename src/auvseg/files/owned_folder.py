@@ -1,4 +1,4 @@
-"""Folders that auvseg may write into: new, empty, or its own, which a marker file says. Others are refused."""
+"""Folders that auvseg may write into: new, empty, or its own, as shown by a marker file. Others are refused."""
 
 import contextlib
 import json

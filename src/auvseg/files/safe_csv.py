@@ -1,8 +1,8 @@
-"""Write CSV that no spreadsheet takes for formulas; every table of auvseg is written here.
+"""Write CSV that spreadsheets cannot read as formulas; used for every table of auvseg.
 
 Ids, class names and notes come from other people's data. A cell that begins like a formula gets a leading apostrophe,
-which spreadsheets show or hide and never compute. Reading removes it: `unguarded(guarded(text)) == text` for any text.
-Plain numbers stay as they are.
+which spreadsheets show or hide but never evaluate. Reading removes it: `unguarded(guarded(text)) == text` for any text.
+Plain numbers are unchanged.
 """
 
 import csv
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def guarded(text: str) -> str:
-    """A cell that no spreadsheet computes; a text that looks guarded gets one more apostrophe."""
+    """Guard a cell against evaluation by spreadsheets; a text that looks guarded gets one more apostrophe."""
     return f"'{text}" if _LIKE_FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
@@ -32,7 +32,7 @@ def unguarded(text: str) -> str:
 
 
 def rows_as_csv(rows: Iterable[Sequence[object]]) -> str:
-    """Rows, the headings first, as CSV; every text guarded."""
+    """Write rows, headings first, as CSV; every text is guarded."""
     cells = [[_cell(value) for value in row] for row in rows]
     content = io.StringIO()
     csv.writer(content, lineterminator="\n", quoting=_quoting(one for row in cells for one in row)).writerows(cells)

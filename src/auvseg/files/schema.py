@@ -1,7 +1,7 @@
-"""Validate JSON against types: dataclasses, whose fields without a default must be there; other keys are ignored.
+"""Validate JSON against types: dataclass fields without a default are required; unknown keys are ignored.
 
-Nothing is converted but lists to tuples. The types below are the numbers that JSON may hold here; where a file states a
-number, annotate it with one of them, since plain `int` and `float` are not bounded.
+Only lists are converted, to tuples. Annotate numbers in files with the types below, since plain `int` and `float` are
+unbounded.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a U-shaped network is built from, in the words of nnU-Net's plans (`arch_kwargs`, nnU-Net 2.8)."""
+"""Architecture of a U-shaped network, in terms of nnU-Net's plans (`arch_kwargs`, nnU-Net 2.8)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
-"""From a DUO training's folder to one of plain nnU-Net, which predicts the same without auvseg.
+"""Export a DUO training as a plain nnU-Net model that predicts the same without auvseg.
 
-In evaluation a doubled layer computes with the first half of its weights; the export keeps that half. Same weights,
-same arithmetic: predictions are bit for bit the same.
+In evaluation a doubled layer uses the first half of its weights; the export keeps that half. Predictions are bitwise
+identical.
 """
 
 import shutil
@@ -36,7 +36,7 @@ def export_plain(model: Path, target: Path | None = None) -> Path:
     """
     trainer, _, rest = model.resolve().name.partition("__")
     if not rest:
-        raise UsageError(f"{model} is no model folder of nnU-Net: its name is TRAINER__PLANS__CONFIGURATION")
+        raise UsageError(f"{model} is not a model folder of nnU-Net, named TRAINER__PLANS__CONFIGURATION")
     if trainer not in _NATIVE:
         raise UsageError(
             f"{trainer} has a network that nnU-Net cannot build without auvseg; only {_NATIVE[0]} is exported"

@@ -1,6 +1,6 @@
-"""nnU-Net's checkpoints, loaded without running anything that they may contain.
+"""Load nnU-Net models and checkpoints without executing anything in them.
 
-nnU-Net itself unpickles them whole. Here plain data, tensors and NumPy's numbers are let in, and nothing else.
+nnU-Net itself unpickles checkpoints completely. Here only plain data, tensors and NumPy numbers are allowed.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ _NUMPY: list[Any] = [
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Any], str]:
-    """A checkpoint of nnU-Net, on the CPU, and the sha256 of the very bytes that it was read from.
+    """Load a checkpoint of nnU-Net on the CPU, with the SHA-256 of the bytes that were read.
 
     Raises:
         UsageError: the file cannot be read, is damaged, or holds more than weights, numbers and plain data.
@@ -47,7 +47,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Any], str]:
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
                 digest.update(block)
-            # The very handle that was hashed: a file put in its place meanwhile is not the one that is loaded.
+            # Use the handle that was hashed, in case the file is replaced meanwhile.
             file.seek(0)
             with torch.serialization.safe_globals(_NUMPY):
                 content = torch.load(file, map_location="cpu", weights_only=True)
@@ -63,7 +63,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def outputs_of(labels: Mapping[str, Any], *, regions: bool) -> dict[int, ClassDef]:
-    """The foreground classes of a network by the position of their output.
+    """Return the foreground classes of a network by the position of their output.
 
     Args:
         labels: `labels` of nnU-Net's `dataset.json`: a label value by name, or the values of a region.
@@ -90,10 +90,10 @@ def outputs_of(labels: Mapping[str, Any], *, regions: bool) -> dict[int, ClassDe
 def match(
     classes: Sequence[ClassDef], outputs: Mapping[int, ClassDef], class_map: ClassNameMap | None = None
 ) -> dict[int, int]:
-    """The output for every class that has one, by class id.
+    """Match every class with a network output, by class id.
 
-    That which the class map names, else that of the same name, else that of the same label values. An output whose name
-    is another class's is not taken for its values: two data sets may number the same organs differently.
+    The class map comes first, then the same name, then the same label values. An output that has another class's name
+    is never matched by values: two data sets may number the same organs differently.
 
     Raises:
         UsageError: the class map names an output that there is not, or several for one class.
@@ -140,7 +140,7 @@ _PARTS = ("torch.nn.", "dynamic_network_architectures.")
 
 @dataclass(frozen=True)
 class NnUNetModel:
-    """A trained network, ready.
+    """A trained network, ready to predict.
 
     Attributes:
         predictor: nnU-Net's `nnUNetPredictor`.

@@ -1,4 +1,4 @@
-"""What nnU-Net has preprocessed: which data set a number, a name or a folder means, and what it was planned for."""
+"""Find a preprocessed nnU-Net data set by number, name or folder, and check its plans."""
 
 import os
 import re

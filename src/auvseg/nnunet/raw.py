@@ -1,4 +1,4 @@
-"""Write nnU-Net's `dataset.json`, which names files where they are: relative paths, forward slashes, no copies."""
+"""Write nnU-Net's `dataset.json` with references to files in place: relative paths, forward slashes, no copies."""
 
 import json
 import os
@@ -14,7 +14,7 @@ DATASET_JSON = "dataset.json"
 def described(
     channel_names: Sequence[str], labels: Mapping[str, int | list[int]], file_ending: str, training: int | None = None
 ) -> dict[str, Any]:
-    """What `dataset.json` must say of a data set, without its cases.
+    """Build the content of a `dataset.json`, without its cases.
 
     Args:
         channel_names: of the image's channels, in order.

@@ -1,9 +1,9 @@
-"""nnU-Net's `summary.json`: of one validation folder, or of all folds below a results folder.
+"""Read nnU-Net's `summary.json` of one validation folder, or of all folds below a results folder.
 
     {"metric_per_case": [{"reference_file": ..., "prediction_file": ..., "metrics": {"1": {"Dice": 0.9, ...}}}], ...}
 
 Keys of `metrics` are label values, or regions written as "(1, 2)" (nnU-Net 2.8, evaluation/evaluate_predictions.py).
-What they are called stands in the `dataset.json` that nnU-Net copies into its results, or in the run's data set.
+Their names are in the `dataset.json` that nnU-Net copies into its results, or in the run's data set.
 """
 
 import math
@@ -24,7 +24,7 @@ SUMMARY = "summary.json"
 VALIDATION = "validation"
 _KEY = re.compile(r"\(?\s*\d+(\s*,\s*\d+)*\s*,?\s*\)?")
 _ALL_CASES = "fold_all"
-"""Trained on every case: what it reaches on them is not out-of-fold."""
+"""Fold trained on every case: its metrics are not out-of-fold."""
 
 
 def find_summaries(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
-"""The folder in which nnU-Net looks for trainers that are not its own.
+"""The folder in which nnU-Net searches for external trainers.
 
-nnU-Net imports every module that it meets below that folder, and forgets those afterwards. So the folder holds one
-file that names the trainers, and the trainers themselves live elsewhere.
+nnU-Net imports every module below that folder and then discards it. So the folder contains only one file that names the
+trainers, which are defined elsewhere.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""How a training is set up: by environment variables, since nnU-Net's command passes nothing on to a trainer.
+"""Settings of a training, passed as environment variables because nnU-Net's command passes no options to a trainer.
 
 Each setting has one name: `alpha` here, `AUVSEG_ALPHA` in the environment, `"auvseg": {"alpha": …}` in a configuration
-of the plans, `--alpha` of `auvseg train`. The environment wins over the plans, and both over the default.
+of the plans, `--alpha` of `auvseg train`. The environment overrides the plans, and both override the default.
 """
 
 import math
@@ -18,7 +18,7 @@ PREFIX = "AUVSEG_"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training does; the protocol's values are the paper's (section *Implementation details*).
+    """Settings of a training; the defaults are the paper's (section *Implementation details*).
 
     Attributes:
         epochs: passes of `iterations` steps.

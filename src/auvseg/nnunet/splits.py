@@ -1,4 +1,4 @@
-"""nnU-Net's `splits_final.json`: its folds, and what is wrong with them for a data set."""
+"""Read nnU-Net's `splits_final.json` and check its folds against a data set."""
 
 import codecs
 import json
@@ -31,7 +31,7 @@ _CHANNEL = re.compile(r"[_.\-]\d{4}$")
 
 
 def find_splits(dataset: Dataset) -> Path | None:
-    """The split of a data set: beside its images, or where nnU-Net looks for it; None where there is none."""
+    """Find the split of a data set: beside its images, or where nnU-Net looks for it; None if there is none."""
     places = [dataset.root / SPLITS_NAME]
     preprocessed = os.environ.get("nnUNet_preprocessed")  # noqa: SIM112 - nnU-Net's own spelling
     if preprocessed:
@@ -40,7 +40,7 @@ def find_splits(dataset: Dataset) -> Path | None:
 
 
 def check_splits(path: Path, dataset: Dataset) -> list[Finding]:
-    """Everything that is wrong with a split file; one that is no split is a finding, too."""
+    """Report all problems of a split file, including files that are not a split."""
     try:
         content = path.read_bytes()
         folds = parse_folds(content, path.name)
@@ -71,7 +71,7 @@ def parse_folds(content: bytes, name: str) -> list[Fold]:
     try:
         folds = parse_json(content)
     except ValueError as error:
-        raise DatasetError(f"{name} is no JSON file ({what_is_wrong(error)})") from None
+        raise DatasetError(f"{name} is not a JSON file ({what_is_wrong(error)})") from None
     _require_folds(folds, name)
     return list(folds)
 

@@ -1,4 +1,4 @@
-"""Which training cases a fold may use: a list of cases to keep, or what `auvseg filter` wrote of those to leave out."""
+"""nnU-Net trainers for the paper's protocol, DUO and other backbones, with lists of cases to keep or exclude."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def restricted(
 
 
 class LossForNnUNet(nn.Module):
-    """Called as nnU-Net calls a loss: with the network's outputs and the augmenter's targets.
+    """Adapts the loss to nnU-Net's call, with the network's outputs and the augmenter's targets.
 
     Args:
         duo: the loss.

@@ -1,7 +1,7 @@
-"""Weights of foundation models: which there are, where they lie, and how they get there.
+"""Weights of foundation models: catalogue, cache and download.
 
-Every file is named together with its sha256 where one is known, and with the sha256 of its first use where none is. A
-file that does not match is not loaded, and loading one never runs anything that it may contain.
+Every file has a published sha256, or the sha256 recorded at its first use. A file that does not match is not loaded,
+and loading never executes anything in a file.
 
 The names are imported when first used, so that a table of models needs no torch.
 """

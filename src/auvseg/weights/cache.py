@@ -1,4 +1,4 @@
-"""Where weights files lie, and whether they are still the same.
+"""Locate weights files in the cache, and verify that they have not changed.
 
 $AUVSEG_WEIGHTS, else the user's cache folder
   medsam2/e4a6f35edd7e/           a model, a revision
@@ -28,7 +28,7 @@ Condition = Literal["verified", "as recorded", "not recorded", "differs", "missi
 
 @dataclass(frozen=True)
 class Holding:
-    """What is known of one model's file on this machine.
+    """State of one model's file on this machine.
 
     Attributes:
         model: the model.

@@ -1,10 +1,10 @@
-"""Download a weights file with huggingface_hub: it sends the requests, resumes, and tries again.
+"""Download a weights file with huggingface_hub, which sends the requests, resumes and retries.
 
-huggingface_hub has one HTTP client and one set of constants a process. During a download that client asks the model's
-hosts alone, and telemetry is off.
+huggingface_hub has one HTTP client and one set of constants per process. During a download that client contacts only
+the model's hosts, and telemetry is off.
 
-`hf_hub_download` is not used: it deletes what an interrupted process has received, and hf_xet, which it prefers, opens
-connections of its own that no list of hosts binds.
+`hf_hub_download` is not used: it deletes partial downloads of interrupted processes, and hf_xet, which it prefers,
+opens its own connections, which cannot be restricted to a list of hosts.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Check that a weights file is the published one, and that it is a weights file at all."""
+"""Verify that a weights file is the published one, and that it is a weights file at all."""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""Parameters of a network from a file whose sha256 is known, loaded without running anything that it may contain."""
+"""Load a network's parameters from a file with a known sha256, without executing anything in it."""
 
 import pickle
 from pathlib import Path
@@ -25,7 +25,7 @@ def load_state_dict(path: Path, sha256: str) -> dict[str, Tensor]:
     """
     with open_weights(path) as file:
         require_sha256(file, path, sha256)
-        # The very handle that was hashed: a file put in its place meanwhile is not the one that is loaded.
+        # Use the handle that was hashed, in case the file is replaced meanwhile.
         file.seek(0)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)

@@ -1,6 +1,6 @@
-"""Every foundation model that auvseg names: where its weights are published, what they are, and on which terms.
+"""Catalogue of foundation models: where the weights are published, what they are, and their terms.
 
-A fact that upstream does not state stands as None, and is not guessed. MedSAM2's and VISTA3D's sha256 are those that
+Facts that upstream does not state are None, never guessed. MedSAM2's and VISTA3D's sha256 are those that
 MONAI Label pins for the same file and revision.
 """
 

@@ -11,7 +11,7 @@ from auvseg.errors import WeightsError
 from auvseg.weights.cache import unwritable
 
 OnBytes = Callable[[int, int], None]
-"""Told how many bytes of how many are there."""
+"""Called with (bytes done, total bytes)."""
 
 _SPARE_BYTES = 64 << 20
 

@@ -1,4 +1,4 @@
-"""Weights of one model into the cache: licence, download or copy, checks, and only then the file itself."""
+"""Put the weights of one model into the cache: licence, download or copy, verification, then the final file."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _LICENCE_FILE = "accepted-licence.txt"
 
 @dataclass(frozen=True)
 class Pulled:
-    """What became of a model's file.
+    """Result of pulling a model's file.
 
     Attributes:
         path: the file, verified.
@@ -45,7 +45,7 @@ def pull(
     on_bytes: OnBytes = lambda done, total: None,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> Pulled:
-    """Have the verified weights of a model on this machine.
+    """Get the verified weights of a model onto this machine.
 
     The licence is the caller's to show: see `licence_accepted` and `accept_licence`. During a download the HTTP client
     of huggingface_hub in this process (`set_client_factory`) asks this model's hosts alone; then it is a default one.

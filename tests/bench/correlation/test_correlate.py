@@ -125,7 +125,7 @@ def test_something_else_may_be_given_and_must_be_in_the_run():
     result = correlate(table, metrics, given=["snr"], resamples=FEW)
     assert result.given == ("snr",)
     assert not np.isnan(one(result, "volume_ml", "spearman", partial=True)["r"])
-    with pytest.raises(UsageError, match=r"'sharpness' cannot be given, .*; there are S, anisotropy"):
+    with pytest.raises(UsageError, match=r"'sharpness' cannot be a covariate, .*; there are S, anisotropy"):
         correlate(table, metrics, given=["sharpness"], resamples=FEW)
 
 

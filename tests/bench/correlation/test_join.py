@@ -108,7 +108,7 @@ def test_two_numbers_of_one_class_under_two_names_are_refused():
         ([("other", 1, "liver", 0.5)], "there 'other', here 'case_000'"),
         ([("case_000", 1, "liver", math.nan)], "has a numeric dice"),
         ([("case_000", 9, "spleen", 0.5)], "there spleen, here liver, tumour"),
-        ([], "holds no number"),
+        ([], "has no numbers"),
     ],
 )
 def test_where_nothing_matches_it_is_said_why(rows, words):

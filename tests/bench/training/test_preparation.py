@@ -80,4 +80,4 @@ def test_the_last_error_counts_for_more_than_what_was_said_after_it(tmp_path):
 
 def test_a_process_that_says_nothing_is_said_to(tmp_path):
     (tmp_path / "log").write_text("\n")
-    assert last_words(tmp_path / "log") == "without a word"
+    assert last_words(tmp_path / "log") == "without output"

@@ -79,7 +79,7 @@ def test_a_grey_picture_has_one_channel_whatever_itk_makes_of_its_palette(tmp_pa
 @pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
 def test_a_label_in_colours_is_refused_and_one_of_equal_colours_called_grey(tmp_path, ending):
     said = refusal(read_array, picture(tmp_path / f"a{ending}", RGB), part="label")
-    assert "3 numbers a pixel (colours)" in said
+    assert "3 numbers per pixel (colours)" in said
     assert "nnU-Net would see 3 channels" in said
     same = np.dstack([GREY] * 3)
     assert "grey stored as colours" in refusal(read_array, picture(tmp_path / f"b{ending}", same), part="label")

@@ -205,7 +205,7 @@ def test_a_file_that_names_nothing_is_a_label_like_any(tmp_path, label):
     path = write_slicer(path_in(tmp_path), label, [], AFFINE)
     assert not names_segments(path)
     np.testing.assert_array_equal(read_label(path, {}, GRID).array, label)
-    with pytest.raises(ReadError, match="numbers a voxel"):
+    with pytest.raises(ReadError, match="numbers per voxel"):
         read_array(write_slicer(path_in(tmp_path), [label, label], [], AFFINE), part="label")
 
 

@@ -1,1 +1,1 @@
-"""One reader a family of file formats, each giving the same `Header` and `RawArray`; `auvseg.data.reading` chooses."""
+"""One reader per family of file formats, all with the same `Header` and `RawArray`; chosen by `auvseg.data.reading`."""

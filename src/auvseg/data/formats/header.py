@@ -1,6 +1,6 @@
-"""What every reader gives: a file's promise (`Header`) and its voxels (`RawArray`), in the order on disk.
+"""Result of every reader: a file's `Header` and its voxels (`RawArray`), in the order on disk.
 
-Shape and affine are checked here, once for all formats, and lengths become millimetres; nothing is reoriented.
+Shape and affine are checked here, for all formats, and lengths are converted to millimetres; nothing is reoriented.
 """
 
 import math
@@ -56,7 +56,7 @@ _MM_PER_UNIT = {name.casefold(): factor for names, factor in _UNITS.items() for 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file promises.
+    """Header of a file.
 
     Attributes:
         shape: as stored, spatial axes first, trailing axes of length 1 dropped, at least three axes.
@@ -89,7 +89,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where voxels are, and what is to be said of it.
+    """Position of the voxels, and notes about it.
 
     Attributes:
         affine: (4, 4) voxel indices to RAS+ millimetres.

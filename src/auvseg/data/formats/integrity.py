@@ -1,6 +1,6 @@
-"""Whether a file can be what its name and its header say, found out before its voxels are decoded.
+"""Check before decoding whether a file can be what its name and header say.
 
-A file that fails gets one line that names it and says what to do; `reasons` has them all.
+A file that fails gets a one-line message with advice; `reasons` has them all.
 """
 
 import os

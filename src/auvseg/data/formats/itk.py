@@ -1,8 +1,8 @@
-"""NRRD, MetaImage and flat images (PNG, TIFF, BMP, JPEG) through SimpleITK.
+"""Read NRRD, MetaImage and flat images (PNG, TIFF, BMP, JPEG) with SimpleITK.
 
-The reader is chosen by the ending and never by the content, so that no file reaches ITK's NIfTI reader, which corrupts
-the heap on some 5-D files. What ITK fills in silently where bytes are missing or damaged is refused. What it leaves out
-of voxel sizes is for `text_geometry` and `picture_geometry`.
+The reader is chosen by the ending, never by the content, so no file reaches ITK's NIfTI reader, which corrupts the heap
+on some 5-D files. Files in which ITK would silently fill missing or damaged bytes are refused. Voxel sizes that ITK
+ignores are handled by `text_geometry` and `picture_geometry`.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""NIfTI-1 and -2, their pairs, Analyze and FreeSurfer's volumes, all through nibabel.
+"""Read NIfTI-1 and -2, their pairs, Analyze and FreeSurfer volumes with nibabel.
 
-Beyond nibabel: a header that promises more than the file holds is refused before anything is allocated, the checksum of
-compressed files is looked at, positions are millimetres whatever the header's unit, and what nibabel repairs or guesses
-in silence becomes a note. What a NIfTI header says of positions is for `nifti_geometry`.
+In addition to nibabel: a header that promises more than the file holds is refused before allocation, checksums of
+compressed files are verified, positions are converted to millimetres, and silent repairs or guesses of nibabel become
+notes. `nifti_geometry` interprets the positions of a NIfTI header.
 """
 
 import gzip

@@ -1,8 +1,8 @@
-"""Where the affine of a NIfTI header comes from: the sform, the qform or pixdim; and what ITK makes of the same header.
+"""Derive the affine of a NIfTI header from sform, qform or pixdim, and compare it with ITK's reading.
 
-The three may contradict each other, and programs choose differently. auvseg goes by the sform if it is set, else by
-the qform, else by pixdim, as nibabel does. ITK, with which nnU-Net reads `.nii.gz`, takes every voxel size from pixdim,
-and direction and origin from whichever form its rules prefer. Both rules stand here, and what differs is a note.
+The three may contradict each other, and programs choose differently. auvseg uses the sform if it is set, else the
+qform, else pixdim, as nibabel does. ITK, with which nnU-Net reads `.nii.gz`, takes every voxel size from pixdim,
+and direction and origin from whichever form its rules prefer. Both rules are implemented here; differences are notes.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""MedSAM's `.npz`: image, label and grid as arrays of one zip archive, read with NumPy and never unpickled.
+"""Read MedSAM's `.npz`: image, label and grid as arrays of one zip archive, with NumPy and without unpickling.
 
 Arrays are ITK's (z, y, x) in LPS: `imgs` and `gts`, with `spacing` (x, y, z) and perhaps `origin` and `direction`.
 """

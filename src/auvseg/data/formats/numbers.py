@@ -1,4 +1,4 @@
-"""In which type voxels are kept: intensities as float32 unless they are stored as integers, label values exactly."""
+"""Types of voxels in memory: intensities as float32 unless stored as integers, label values exactly."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""From the voxels of every structure to one label map, in which a voxel holds one value.
+"""Combine the voxels of all structures into one label map, with one value per voxel.
 
-Structures that share voxels cannot both be in it. A narrow rim, as two neighbours drawn by hand leave, goes to the
-smaller structure and is noted; more than that is refused, since no one of the two would still be what was drawn.
+Structures may not share voxels. A narrow rim, as between neighbours drawn by hand, is assigned to the smaller structure
+and noted; larger overlaps are refused, since they would change the drawn structures.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""The voxel size of pictures and of TIFF stacks, which have no header of positions.
+"""Voxel size of pictures and TIFF stacks, which have no standard header for positions.
 
-A density for printing (dots per inch or centimetre) says nothing of a patient or a specimen, and is not looked at. A
-TIFF has a voxel size where nnU-Net's sidecar states it, a JSON file beside the image; or else OME-XML; or else ImageJ
-with a unit of microscopy. Everything else counts in pixels, and says so.
+Print densities (dots per inch or centimetre) say nothing about a patient or specimen and are ignored. The voxel size of
+a TIFF is taken from nnU-Net's sidecar, a JSON file beside the image; else from OME-XML; else from ImageJ with a unit of
+microscopy. Everything else is measured in pixels, with a note.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""Why a file cannot be used, and what to do about exactly that: one table for every reader.
+"""Reasons why a file cannot be used, with advice: one table for all readers.
 
-`Reason` is the table. `what_it_is` looks into a file that its reader refused: most such files are no images at all but
-pointers to one, web pages that a download left behind, or images under the ending of another format.
+`Reason` is the table. `what_it_is` inspects a file that its reader refused: most such files are not images but pointers
+to one, web pages left by a failed download, or images with the ending of another format.
 """
 
 import codecs
@@ -19,9 +19,9 @@ _FETCH = "fetch or restore that file"
 
 
 class Reason(Enum):
-    """Every reason why a file cannot be read: what is found, and the advice that follows from it.
+    """All reasons why a file cannot be read: finding and advice.
 
-    What stands in braces is filled in by `of`; `quoted` is the file's name for a shell.
+    `of` fills in the braces; `quoted` is the file's name, quoted for a shell.
     """
 
     def of(self, path: Path, **details: object) -> ReadError:
@@ -40,7 +40,7 @@ class Reason(Enum):
         return what.format(**details), advice.format(**details)
 
     # There is no such file.
-    MISSING = "the file does not exist", "restore the file, or take the case out of the data set"
+    MISSING = "the file does not exist", "restore the file, or remove the case"
     BROKEN_LINK = "is a link to a file that does not exist", _FETCH
     ANNEX_LINK = "is a git-annex link to a file that does not exist here", "run `git annex get {quoted}` in its folder"
     FOLDER = "is a folder", "name the {part} file inside it"
@@ -49,16 +49,16 @@ class Reason(Enum):
         "name the image file inside it",
     )
     NO_PERMISSION = "no permission to read it", "ask its owner for the right to read it (chmod a+r)"
-    UNOPENABLE = "cannot be opened ({reason})", "check its name, and the disk or the share that it lies on"
+    UNOPENABLE = "cannot be opened ({reason})", "check its name, and the disk or network share"
 
     # It is something else.
     EMPTY = "the file is empty", _AGAIN
     ZEROS = "begins with nothing but zeros, as after an interrupted copy", _AGAIN
     LFS_POINTER = "is a Git LFS pointer, not the file itself", "run `git lfs pull` in its repository"
     ANNEX_POINTER = "is a git-annex pointer, not the file itself", "run `git annex get {quoted}` in its folder"
-    WEB_PAGE = "is a web page, not an image", "download it again; where the site asks for it, log in first"
-    XML = "is an XML document, not an image", "download it again; servers answer so where a file may not be had"
-    TEXT = "is text, not an image", "find the file that it stands for, or take the case out of the data set"
+    WEB_PAGE = "is a web page, not an image", "download it again; log in first if the site requires it"
+    XML = "is an XML document, not an image", "download it again; servers send this if access is denied"
+    TEXT = "is text, not an image", "find the real image file, or remove the case"
     DICOM = (
         "is a DICOM file",
         "convert its series to NIfTI (as dcm2niix does), or rename it so that it ends in .dcm",
@@ -89,7 +89,7 @@ class Reason(Enum):
     TOO_SHORT = "truncated: the header promises {promised} bytes, there are {held}", _AGAIN
     TOO_LITTLE_COMES_OUT = "truncated: the header promises {promised} bytes, {found} come out", _AGAIN
     JPEG_WITHOUT_END = "truncated: the JPEG has no end", _AGAIN
-    CIRCLE_OF_PAGES = "damaged: its pages go round in a circle", _AGAIN
+    CIRCLE_OF_PAGES = "damaged: its pages form a cycle", _AGAIN
     LONG_EXTENSION = "damaged: an extension of its header claims {length} bytes", _AGAIN
     LONG_LINE = "damaged: a line of its header has {length} characters", _AGAIN
     ODD_AXES = "damaged: its header states {stated!r} axes", _AGAIN
@@ -116,28 +116,28 @@ class Reason(Enum):
     )
 
     # It is sound, and nothing that can be scored.
-    NO_INTENSITIES = "holds {kind}, not intensities", "convert it to one number a voxel"
+    NO_INTENSITIES = "holds {kind}, not intensities", "convert it to one number per voxel"
     VECTORS = (
-        "holds {count} numbers a voxel (colours or vectors), not one",
-        "store every component as a file of its own",
+        "holds {count} numbers per voxel (colours or vectors), not one",
+        "store every component in a separate file",
     )
     GREY_AND_ALPHA = "holds grey and transparency", "store it without the alpha channel"
     PALETTE = "holds the numbers of a palette's colours", "store it without a palette, in grey"
     COLOUR_LABEL = (
-        "holds {count} numbers a pixel (colours), and a label holds one class number",
+        "holds {count} numbers per pixel (colours), but a label holds one class number",
         "store the class numbers in grey; nnU-Net would see {count} channels",
     )
     GREY_LABEL_IN_COLOURS = (
         "holds every class number {count} times (grey stored as colours)",
-        "store it in grey, one number a pixel; nnU-Net would see {count} channels",
+        "store it in grey, one number per pixel; nnU-Net would see {count} channels",
     )
     ONE_HOT = (
-        "a label of {axes} axes, {shape}, one 0/1 mask a class (one-hot)",
+        "a label of {axes} axes, {shape}, one 0/1 mask per class (one-hot)",
         "store the class number of every voxel in one 3-D file: numpy.argmax over the last axis",
     )
     LABEL_AXES = (
         "a label of {axes} axes: {shape}",
-        "store one class number a voxel, in one 3-D file a time point",
+        "store one class number per voxel, in one 3-D file per time point",
     )
     CHANNELS = (
         "it holds {held} channels, the data set declares {declared}",
@@ -149,10 +149,10 @@ class Reason(Enum):
     )
     GREY_IN_COLOURS = (
         "it holds {held} channels, which are equal (grey stored as colours); the data set declares {declared}",
-        "store the images in grey, one number a pixel: nnU-Net sees {held} channels",
+        "store the images in grey, one number per pixel: nnU-Net sees {held} channels",
     )
     NO_SUCH_ARRAY = "holds no {part} ({keys}); it has {there}", "name the array {key} when you save the file"
-    ODD_ARRAY = "{array} is {dtype} {shape}; expected {expected}", "save the array so"
+    ODD_ARRAY = "{array} is {dtype} {shape}; expected {expected}", "save the array in that form"
     NO_DICOM_IMAGE = "is no image of CT, MR or PET", "name a file of the image series"
     NO_DICOM_LABEL = (
         "is neither a DICOM segmentation (SEG) nor a structure set (RTSTRUCT)",
@@ -183,12 +183,12 @@ class Reason(Enum):
         "resample it onto the image's (3D Slicer: export it with the image as reference volume)",
     )
     OUTSIDE_IMAGE = "{count} voxels of its segments lie outside the image", "is it the label of another image?"
-    MEMORY = "not enough memory to read it", "free some, or crop or resample the image"
+    MEMORY = "not enough memory to read it", "free some memory, or crop or resample the image"
     TOO_LARGE = "holds more than {most} MiB", "crop or resample it"
     OVER_LIMIT = "needs {size} bytes of memory, {allowed} are allowed", "crop or resample it"
     NEEDS_IMAGE = (
         "is drawn on the grid of its image, and that image could not be read",
-        "mend the image first",
+        "fix the image first",
     )
 
 

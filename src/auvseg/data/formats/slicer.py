@@ -1,8 +1,8 @@
-"""Segmentations of 3D Slicer (`.seg.nrrd`): NRRD whose header names the structures, by value and layer.
+"""Read segmentations of 3D Slicer (`.seg.nrrd`): NRRD whose header names the structures, by value and layer.
 
-What counts are the names, as in a DICOM SEG: the same value may be another structure in the next file. Segments that
-overlap lie in layers, a fourth axis. Slicer crops the file to its segments, so that it is put onto the image's grid by
-its position; nothing is resampled.
+Names count, as in a DICOM SEG: the same value may be another structure in the next file. Overlapping segments are in
+layers, a fourth axis. Slicer crops the file to its segments, so it is placed on the image's grid by its position;
+nothing is resampled.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""What ITK leaves out of the headers of NRRD and MetaImage: units of length, and what is stated at all.
+"""Geometry in NRRD and MetaImage headers that ITK ignores: units of length, and missing values.
 
-ITK reads sizes, directions and origin; it looks at no unit, and puts 1 where nothing is stated.
+ITK reads sizes, directions and origin; it ignores units, and assumes 1 for missing sizes.
 """
 
 import math

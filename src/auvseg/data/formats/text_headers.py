@@ -1,8 +1,7 @@
-"""Where the headers of NRRD and MetaImage, which are text, say that the voxels are.
+"""Find the voxels of NRRD and MetaImage files by their text headers.
 
-ITK reads the header's meaning; this module reads no more than what is needed to check the promise first: the files that
-hold the voxels, which may not lie outside the header's folder, and how they are encoded. What ITK leaves out of a
-header's fields is for `text_geometry`.
+ITK interprets the header; this module reads only what is needed to check it first: the files with the voxels, which may
+not be outside the header's folder, and their encoding. `text_geometry` handles fields that ITK ignores.
 """
 
 import os

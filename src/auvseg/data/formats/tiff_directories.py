@@ -1,7 +1,7 @@
-"""What ITK does not look at in a TIFF file: whether its pages come to an end, and what the first says of its pixels.
+"""Check what ITK does not check in a TIFF file: the chain of pages, and the pixel type of the first page.
 
-A page that is its own next page keeps ITK reading for ever. Of numbers that stand for colours of a palette, ITK makes
-the brightness of those colours, which is no label.
+A page that is its own successor makes ITK read forever. ITK converts palette indices to the brightness of their
+colours, which is not a label.
 """
 
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Public data sets as nnU-Net v2 raw: one file a data set, and what they share. No image is rewritten."""
+"""Convert public data sets to nnU-Net v2 raw: one module per data set, and shared code. Images are never rewritten."""

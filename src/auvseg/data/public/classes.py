@@ -1,4 +1,4 @@
-"""Which classes the converted data set has: all, some by name, several merged into one, or what a file says."""
+"""Choose the classes of a converted data set: all, some by name, merged ones, or those of a file."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

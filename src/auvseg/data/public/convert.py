@@ -1,6 +1,6 @@
-"""A public data set → nnU-Net v2 raw: one worker a case, a report of everything, resumable.
+"""Convert a public data set to nnU-Net v2 raw, case by case in workers, resumable, with a full report.
 
-Images are never rewritten. A case that cannot be converted is a row of the report, and the run goes on.
+Images are never rewritten. A case that cannot be converted becomes a row of the report, and the run goes on.
 """
 
 import re

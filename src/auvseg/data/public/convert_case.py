@@ -1,4 +1,4 @@
-"""One case, in a worker: its label read, mended and put together, its image referenced, linked, copied or split."""
+"""Convert one case in a worker: read, fix and assemble its label; reference, link, copy or split its image."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Bytes of the NIfTI files that a conversion writes: labels with their image's header, channels of a 4-D image.
+"""Make the bytes of converted NIfTI files: labels with their image's header, channels of a 4-D image.
 
-A label copy has every field of geometry as the image has it (both affines, their codes, the unit), so that nibabel and
-SimpleITK see the two on one grid. Free text of the image's header is left out.
+A label copy has all geometry fields of the image (both affines, their codes, the unit), so nibabel and SimpleITK see
+both on one grid. Free text of the image's header is left out.
 """
 
 import gzip

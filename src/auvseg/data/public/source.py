@@ -1,4 +1,4 @@
-"""What a public data set's reader tells the converter: cases, classes, channels, known bad cases. No file is opened."""
+"""Description of a public data set for the converter: cases, classes, channels, known bad cases. No file is opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from auvseg.data.case import ClassDef, Subset
 
 @dataclass(frozen=True)
 class KnownBad:
-    """A case of which something public says that it is wrong.
+    """A case that a public source reports as wrong.
 
     Attributes:
         what: what is wrong with it, for a sentence.

@@ -1,4 +1,4 @@
-"""The folder that a conversion writes: whose it is, what is done already, and what it holds at the end."""
+"""The output folder of a conversion: ownership, finished cases, report and records."""
 
 import contextlib
 import hashlib

@@ -1,1 +1,1 @@
-"""Processes in which a crash costs one task, and the memory they may use."""
+"""Worker processes that isolate crashes, and their memory limits."""

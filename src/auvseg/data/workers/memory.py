@@ -1,4 +1,4 @@
-"""Memory: what a run may use, what it has used, and what an extractor's maps take."""
+"""Memory limits and usage of a process, and the memory of an extractor's maps."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from auvseg.errors import UsageError
 
 @dataclass(frozen=True)
 class MapMemory:
-    """What the maps of a case take in memory, for whoever must know before the case is read.
+    """Memory of the maps of a case, known before the case is read.
 
     Attributes:
         plane_bytes: of one plane of one map; None: float32 on the volume's grid.
@@ -82,7 +82,7 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     unit = found[2].upper() if found else ""
     if found is None or (found[3] and not unit):
-        raise UsageError(f"{text!r} is no amount of memory; write it like 6GB, 6.5GiB or 800M")
+        raise UsageError(f"{text!r} is not an amount of memory; write it like 6GB, 6.5GiB or 800M")
     size = int(float(found[1]) * (_BINARY_UNITS if found[3] else _UNITS)[unit])
     if size < 1:
         raise UsageError(f"{text!r} leaves no memory at all; write it like 6GB, 6.5GiB or 800M")

@@ -1,8 +1,8 @@
-"""A pool of worker processes in which a task that kills its process costs only itself.
+"""Pool of worker processes in which a crash only fails its own task.
 
-Readers of medical formats are C++; a damaged file can take the whole process with it. A worker does one task at a time;
-one that dies or takes too long is reported and replaced. Results come in the order of the items, and no more of them
-are in flight than asked for, since each may be a whole volume.
+Readers of medical formats are C++; a damaged file can crash the whole process. A worker does one task at a time; one
+that dies or times out is reported and replaced. Results come in the order of the items, and the number in flight is
+limited, since each may be a whole volume.
 """
 
 import multiprocessing.connection

@@ -1,7 +1,7 @@
-"""One worker process of `isolation.IsolatedPool`, and the parent's handle on it.
+"""One worker process of `pool.IsolatedPool`, and the parent's handle on it.
 
-A worker does one task at a time and says when it begins one, so that neither starting Python nor importing a reader
-counts against a task's time, and so that a process that cannot start at all is told apart from a file that kills it.
+A worker does one task at a time and reports its start. So starting Python and importing a reader do not count as task
+time, and a process that cannot start is distinguished from a file that crashes it.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""Messages between processes whose large arrays do not go through the pipe.
+"""Send messages between processes without copying large arrays through the pipe.
 
 A pipe copies an array five times, in pieces. Where the system has anonymous memory files (Linux), the sender writes an
 array into one and passes its descriptor; the receiver maps it, and it is freed with the last array that uses it,

@@ -1,4 +1,4 @@
-"""The names under which nnU-Net finds auvseg's trainers; nothing else may stand in this folder."""
+"""The names under which nnU-Net finds auvseg's trainers; this folder may contain nothing else."""
 
 from auvseg.nnunet.trainers import (  # noqa: F401
     nnUNetTrainerAuvsegBaseline,

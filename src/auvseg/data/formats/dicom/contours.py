@@ -1,8 +1,8 @@
-"""RTSTRUCT on the grid of its image: closed contours in the image's planes, filled by the even-odd rule.
+"""Rasterise an RTSTRUCT on the grid of its image: closed contours in the image's planes, filled by the even-odd rule.
 
-A voxel belongs to a structure if its centre lies inside an odd number of the structure's contours in its plane, so that
-a contour within another one is a hole; a hole that is connected by a slit of no width (keyhole) needs no rule. Nothing
-is interpolated between planes.
+A voxel belongs to a structure if its centre lies inside an odd number of the structure's contours in its plane, so a
+contour within another one is a hole; holes that are connected by a slit (keyhole) need no rule. Nothing is interpolated
+between planes.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A series as a volume: classic objects with a file a plane, and enhanced ones with all planes in a file."""
+"""Read a series as a volume: classic objects with one file per plane, and enhanced ones with all planes in one file."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One DICOM file: what it is and what it belongs to, without its pixels."""
+"""Identify one DICOM file and the series it belongs to, without its pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A DICOM label object as a label map on the grid of its image."""
+"""Read a DICOM label object as a label map on the grid of its image."""
 
 from collections.abc import Mapping
 from pathlib import Path

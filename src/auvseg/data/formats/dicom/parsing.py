@@ -1,4 +1,4 @@
-"""pydicom on a file of which nothing is believed: no more is read, or unpacked, than is there."""
+"""Parse untrusted files with pydicom: never read or unpack more than there is."""
 
 import contextlib
 import io
@@ -42,7 +42,7 @@ def parse(path: Path, **options: Any) -> Any:
 
 
 class _File(io.BufferedReader):
-    """A file that gives no more than it has: Python makes room for all that is asked for, and files may lie."""
+    """A file that never reads more than it has: Python allocates whatever size is requested, and headers may lie."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))

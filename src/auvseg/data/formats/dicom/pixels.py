@@ -1,4 +1,4 @@
-"""The stored numbers of frames, decoded by pydicom; what cannot be decoded, or is no intensity, is refused before."""
+"""Decode the stored pixels of frames with pydicom; undecodable files and non-intensities are refused first."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

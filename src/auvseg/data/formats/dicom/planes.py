@@ -1,7 +1,7 @@
-"""Where each plane of a series lies, and whether all planes together are a volume: one grid without gaps.
+"""Order the planes of a series, and check that they form a volume: one grid without gaps.
 
-Planes are ordered by their position along the normal of their orientation, never by number or name. What keeps them
-from being one volume is refused with the reason: see METHOD's rule that nothing is resampled or guessed.
+Planes are ordered by their position along the normal of their orientation, never by number or name. If they do not form
+one volume, the series is refused with the reason: by METHOD's rule, nothing is resampled or guessed.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""pydicom without its remarks: what it says of an odd value may quote the value, which may be anybody's name."""
+"""Silence pydicom: its warnings about odd values may quote them, and they may be a patient's name."""
 
 import logging
 import warnings

@@ -1,7 +1,7 @@
-"""DICOM SEG on the grid of its image: binary, fractional and label-map segmentations, frame by frame by position.
+"""Read a DICOM SEG on the grid of its image: binary, fractional and label-map segmentations, by frame position.
 
-A frame need not lie as the image's planes do, but each of its foreground pixels must be a voxel of the image: nothing
-is resampled. Frames of background alone are usually left out of such files, and need not be there.
+Frames may have another orientation than the image's planes, but each foreground pixel must be a voxel of the image:
+nothing is resampled. Frames with only background are usually left out of such files, and may be missing.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Which files are one image: a folder that holds one series, or a file that stands for the series it belongs to."""
+"""Find the files of one image: a folder with one series, or a file that stands for its series."""
 
 from collections import defaultdict
 from collections.abc import Iterator
