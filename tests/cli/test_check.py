@@ -19,7 +19,7 @@ def test_a_missing_folder_is_one_row(dataset):
     assert result.exit_code == 1
     assert result.stdout.count("missing_file") == 1
     assert "5 cases: case_000, case_001, case_002 ..." in result.stdout
-    assert "labelsTr is missing: 0 of 5 labels are there" in result.stdout
+    assert "labelsTr is missing: 0 of 5 labels exist" in result.stdout
 
 
 def test_what_is_wrong_with_many_files_alike_is_one_row_and_every_file_in_json(dataset):

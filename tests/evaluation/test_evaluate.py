@@ -265,10 +265,10 @@ def test_a_case_that_the_data_set_cannot_read_is_a_failed_row_with_its_reason(th
 
 def test_distances_that_hang_on_a_doubtful_size_are_named_once_for_all_labels(three):
     dataset, predictions = three
-    assert not [note for note in evaluate(dataset, predictions, num_workers=0).notes if "doubtful" in note]
+    assert not [note for note in evaluate(dataset, predictions, num_workers=0).notes if "unreliable" in note]
     for case in dataset.cases[:2]:
         content = bytearray(gzip.decompress(case.label.read_bytes()))
         content[80:92] = np.ones(3, np.float32).tobytes()
         case.label.write_bytes(gzip.compress(bytes(content)))
-    (note,) = [note for note in evaluate(dataset, predictions, num_workers=0).notes if "doubtful" in note]
+    (note,) = [note for note in evaluate(dataset, predictions, num_workers=0).notes if "unreliable" in note]
     assert note.startswith("distances and volumes are unreliable in 2 of 3 labels (case_0, case_1): the sform says")
