@@ -108,7 +108,7 @@ class Combination:
         if lacking:
             raise RunError(f"the run lacks {', '.join(lacking)}, which the combined measure needs; score all measures")
         rows = table["class_id"].notna()
-        z = z_scores(table[rows], known)
+        z = z_scores(table, known)[rows]
         values = pd.Series(np.nan, index=table.index)
         values[rows] = np.where(z.notna().any(axis=1), self.apply(table.loc[rows, "case"], z), np.nan)
         return table.assign(**{COMBINED: values})

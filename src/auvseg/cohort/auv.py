@@ -18,6 +18,10 @@ FLOOR = 1e-6
 direction has an `S` of this size, so what lies below is rounding, not information."""
 
 
+_ROUNDING = 1e-9
+"""Logarithms of `S` that differ by less are equal."""
+
+
 def auv(scale: ArrayLike) -> Float64[np.ndarray, "N"]:
     """Aleatoric uncertainty value of every member of a cohort (METHOD section 3).
 
@@ -75,11 +79,16 @@ def normalise_scale(
         return result
     log_scale = np.log(np.maximum(scale, FLOOR, where=present, out=np.full(scale.shape, FLOOR)))
     low, high = log_scale[members].min(), log_scale[members].max()
+    beyond = low - log_scale
     if high > low:
         result[present] = 1.0 - (log_scale[present] - low) / (high - low)
+        beyond = np.where(log_scale > high, high - log_scale, np.maximum(beyond, 0.0))
     else:
+        result[members] = 0.0
+    if high - low <= _ROUNDING:
         # No case of the cohort stands out; other cases still may, on either side.
-        result[present] = np.sign(low - log_scale[present])
+        others = present & ~members
+        result[others] = np.where(np.abs(beyond[others]) > _ROUNDING, np.sign(beyond[others]), 0.0)
     return result
 
 

@@ -6,7 +6,7 @@ table has no training case, all cases are the cohort. A structure is compared wi
 Shapes: N rows of a scores table.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float32, Float64
 
 from auvseg.cohort.distance import MIN_CASES, absence, mahalanobis, outlyingness, robust_z, together
+from auvseg.errors import UsageError
 from auvseg.measures.catalogue import IMAGE_OUTLIER, LABEL_OUTLIER, MEASURES, OUTLIER, Group
 
 KEY_COLUMNS = ("case", "subset", "class_id", "class", "status", "reason")
@@ -42,12 +43,30 @@ def cohort_of(table: pd.DataFrame) -> Bool[np.ndarray, "N"]:
     return np.ones(len(table), dtype=bool)
 
 
-def z_scores(table: pd.DataFrame, measures: list[str] | None = None) -> pd.DataFrame:
+def require_columns(table: pd.DataFrame, names: Collection[str]) -> None:
+    """Refuse a table without the columns that a comparison needs, or with a structure of a case twice.
+
+    Raises:
+        UsageError: it is not a scores table.
+    """
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise UsageError(f"not a scores table: the columns {', '.join(missing)} are missing")
+    twice = table["class_id"].notna() & table.duplicated(["case", "class_id"])
+    if twice.any():
+        first = table[twice].iloc[0]
+        raise UsageError(f"case {first['case']!r} has class {first['class']!r} twice in the table")
+
+
+def z_scores(
+    table: pd.DataFrame, measures: list[str] | None = None, cohort: Bool[np.ndarray, "N"] | None = None
+) -> pd.DataFrame:
     """Robust z of every measure among the cohort's cases that hold the same class, on the measure's own scale.
 
     Args:
         table: a scores table.
         measures: columns of the table; None: all measures that are not distances from the cohort already.
+        cohort: (N,) rows of the cohort; None: `cohort_of` this table. A part of a run needs that of the whole run.
 
     Returns:
         One column per measure, on the table's index; positive: above the median. NaN where the value is missing.
@@ -56,17 +75,17 @@ def z_scores(table: pd.DataFrame, measures: list[str] | None = None) -> pd.DataF
         measures = [name for name, one in MEASURES.items() if name in table.columns and one.group != "cohort"]
     values = {name: _on_its_scale(name, table[name]) for name in measures}
     z = {name: np.full(len(table), np.nan) for name in measures}
-    cohort = cohort_of(table)
+    cohort = cohort_of(table) if cohort is None else cohort
     for rows in table.groupby("class_id").indices.values():
         for name in measures:
             z[name][rows] = robust_z(values[name][rows], cohort[rows])
     return pd.DataFrame(z, index=table.index, columns=measures)
 
 
-def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
-    """The cohort's median of every measure, by class."""
+def medians(table: pd.DataFrame, cohort: Bool[np.ndarray, "N"] | None = None) -> dict[int, dict[str, float]]:
+    """The cohort's median of every measure, by class; `cohort` as for `z_scores`."""
     names = [name for name in MEASURES if name in table.columns]
-    middle = _known(table).groupby("class_id")[names].median()
+    middle = _known(table, cohort).groupby("class_id")[names].median()
     columns = {name: middle[name].tolist() for name in names}
     return {
         int(class_id): {name: columns[name][place] for name in names}
@@ -74,17 +93,17 @@ def medians(table: pd.DataFrame) -> dict[int, dict[str, float]]:
     }
 
 
-def usually_held(table: pd.DataFrame) -> dict[int, Held]:
+def usually_held(table: pd.DataFrame, cohort: Bool[np.ndarray, "N"] | None = None) -> dict[int, Held]:
     """Count the cohort's cases that contain each class, for classes that at least half of them contain; by class id."""
-    known = _known(table)
+    known = _known(table, cohort)
     held = (known["status"] != "absent").groupby(known["class_id"].astype(int))
     found = {int(class_id): Held(int(one.sum()), len(one)) for class_id, one in held}
     return {class_id: one for class_id, one in found.items() if one.holding >= _USUAL_SHARE * one.cases}
 
 
-def compared_with(table: pd.DataFrame) -> dict[int, Held]:
+def compared_with(table: pd.DataFrame, cohort: Bool[np.ndarray, "N"] | None = None) -> dict[int, Held]:
     """Count the cohort's cases that contain and have values for each class, and all that were scored; by class id."""
-    known = _known(table)
+    known = _known(table, cohort)
     known = known[known["status"] != "failed"]
     held = (known["status"] == "ok").groupby(known["class_id"].astype(int)).agg(["sum", "size"])
     return {int(one): Held(*map(int, counts)) for one, counts in zip(held.index, held.to_numpy(), strict=True)}
@@ -117,15 +136,16 @@ def cohort_columns(table: pd.DataFrame, features: Features) -> pd.DataFrame:
     return pd.DataFrame(found, index=table.index)
 
 
-def _known(table: pd.DataFrame) -> pd.DataFrame:
+def _known(table: pd.DataFrame, cohort: Bool[np.ndarray, "N"] | None) -> pd.DataFrame:
     """The cohort's rows that have a class."""
-    return table[cohort_of(table) & table["class_id"].notna().to_numpy()]
+    return table[(cohort_of(table) if cohort is None else cohort) & table["class_id"].notna().to_numpy()]
 
 
 def _inputs(table: pd.DataFrame, group_or_name: Group | str) -> list[str]:
-    """Return the table's measures of a group, or with a name, that have a value in some row."""
+    """Return the table's measures of a group, or with a name, that have a value in some row of the cohort."""
     wanted = [name for name, measure in MEASURES.items() if group_or_name in (name, measure.group)]
-    return [name for name in wanted if name in table.columns and np.isfinite(table[name]).any()]
+    cohort = cohort_of(table)
+    return [name for name in wanted if name in table.columns and np.isfinite(table[name].to_numpy()[cohort]).any()]
 
 
 def _by_class(

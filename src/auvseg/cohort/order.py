@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from auvseg.choices import Scope
-from auvseg.cohort.compared import cohort_of
+from auvseg.cohort.compared import cohort_of, require_columns
 from auvseg.cohort.distance import MIN_CASES, too_few
-from auvseg.cohort.suspicion import Criterion, find_criterion, numbers_in, suspicions
+from auvseg.cohort.suspicion import Criterion, find_criterion, judged_statuses, numbers_in, suspicions
 from auvseg.measures.catalogue import AUV, MEASURES, Suspicious
 from auvseg.wording import counted
 
@@ -58,10 +58,12 @@ def rank(
         UsageError: `by` is not a numeric column of the table, or its direction is unknown or contradicted.
     """
     criterion = find_criterion(table, by, suspicious, to="rank")
-    columns = measures = [name for name in MEASURES if name in table.columns]
-    if criterion.column not in MEASURES:
-        table = table.assign(**{criterion.column: numbers_in(table, criterion.column)})
-        columns = [*measures, criterion.column]
+    require_columns(table, ("case", "class_id", "class", "status"))
+    measures = [name for name in MEASURES if name in table.columns]
+    columns = measures if criterion.column in MEASURES else [*measures, criterion.column]
+    # What is shown is what was compared.
+    numbers = numbers_in(table, criterion.column)
+    table = table.assign(**{criterion.column: numbers.where(table["status"].isin(judged_statuses(criterion)))})
     scored = table[(table["status"] == "ok") | _judged_absent(table, criterion, scope)]
     compared = suspicions(table, criterion, scope)
     keys = ["case"] if scope == "case" else ["case", "class_id", "class"]
@@ -79,7 +81,7 @@ def rank(
         auv = ranking[of_row].merge(of_scale[[*of_row, "value"]], on=of_row, how="left")
         ranking.insert(len(keys), AUV, auv["value"])
     ranking = ranking.assign(_suspicion=places["suspicion"])
-    differ = ranking["_suspicion"].nunique() > 1
+    differ = _differ(compared)
     by_suspicion = ["_suspicion"] if differ else []
     ascending = [*[False] * len(by_suspicion), *[True] * len(keys)]
     ranking = ranking.sort_values([*by_suspicion, *keys], ascending=ascending, na_position="last", kind="stable")
@@ -138,9 +140,10 @@ def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -
         criterion: what they are compared by.
         scope: `case` or `class`.
     """
-    values = suspicions(table, criterion, scope)["value"].dropna()
-    if values.nunique() > 1:
+    compared = suspicions(table, criterion, scope)
+    if _differ(compared):
         return ""
+    values = compared.loc[compared["cohort"], "value"].dropna()
     known = _known(table)
     cases, holding = known["case"].nunique(), _holding(known)
     if not cases:
@@ -192,6 +195,13 @@ def enough_for_auv(table: pd.DataFrame, ranking: pd.DataFrame) -> pd.Series:
         return pd.Series(bool(scored["case"].nunique() >= MIN_CASES), index=ranking.index)
     enough = scored.groupby("class_id")["case"].nunique() >= MIN_CASES
     return ranking["class_id"].isin(enough.index[enough])
+
+
+def _differ(compared: pd.DataFrame) -> bool:
+    """Whether any two values differ: of the cohort, or of all if the cohort has fewer than two."""
+    values = compared["value"]
+    of_cohort = values[compared["cohort"]].dropna()
+    return bool((of_cohort if len(of_cohort) > 1 else values).nunique() > 1)
 
 
 def _known(table: pd.DataFrame) -> pd.DataFrame:

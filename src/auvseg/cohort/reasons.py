@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from auvseg.choices import Scope
-from auvseg.cohort.compared import Held, compared_with, medians, usually_held, z_scores
+from auvseg.cohort.compared import Held, cohort_of, compared_with, medians, usually_held, z_scores
 from auvseg.cohort.distance import MIN_CASES, too_few
 from auvseg.cohort.order import behind, doubt, enough_for_auv, how_made, no_order, rank
 from auvseg.cohort.suspicion import Criterion, find_criterion, suspicious_z
@@ -223,6 +223,7 @@ class Explainer:
             ends of every measure, so values far at either end are named.
         behind: by case, the class that decides its rank; its sentence comes first.
         every_absence: explain every structure that a case lacks, even one that few cases have.
+        cohort: (N,) rows of the cohort, as for `auvseg.cohort.compared.z_scores`.
 
     Attributes:
         usual: result of `auvseg.cohort.compared.usually_held`.
@@ -237,8 +238,10 @@ class Explainer:
         by: str = "",
         behind: Mapping[str, int] | None = None,
         every_absence: bool = False,
+        cohort: Bool[np.ndarray, "N"] | None = None,
     ) -> None:
-        self._middle, self._compared, self.usual = medians(table), compared_with(table), usually_held(table)
+        self._middle, self._compared = medians(table, cohort), compared_with(table, cohort)
+        self.usual = usually_held(table, cohort)
         self._by, self._behind = by, behind or {}
         if asked is not None:
             wanted = table["case"].isin(asked)
@@ -350,11 +353,19 @@ def ranked(
     cases = list(rows["case"].unique())
     first = {case: one.class_id for case, one in made.items()}
     asked = set(rows["class_id"] if scope == "class" else map(first.get, cases))
+    cohort = cohort_of(table)
     if None not in asked:
         # A case may have a hundred structures; explain only those that are shown.
-        table = table[table["class_id"].isin(asked)]
+        shown = table["class_id"].isin(asked)
+        table, cohort = table[shown], cohort[shown.to_numpy()]
     explainer = Explainer(
-        table, z_scores(table), cases, by=criterion.column, behind=first, every_absence=scope == "class"
+        table,
+        z_scores(table, cohort=cohort),
+        cases,
+        by=criterion.column,
+        behind=first,
+        every_absence=scope == "class",
+        cohort=cohort,
     )
     said = {case: explainer.sentences(case, partial(view_of, case)) for case in cases}
     if scope == "class":

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 
 from auvseg.choices import Combine, Scope
 from auvseg.cohort.auv import FLOOR, without_variation
-from auvseg.cohort.compared import KEY_COLUMNS
+from auvseg.cohort.compared import KEY_COLUMNS, require_columns
 from auvseg.cohort.order import doubt, no_order
 from auvseg.cohort.suspicion import SIGN, find_criterion, suspicions, uncompared
 from auvseg.errors import UsageError, did_you_mean
@@ -189,9 +189,7 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UsageError: there are none, a column is missing, or a case has a class twice.
     """
-    missing = [name for name in KEY_COLUMNS if name not in table.columns]
-    if missing:
-        raise UsageError(f"not a scores table: the columns {', '.join(missing)} are missing")
+    require_columns(table, KEY_COLUMNS)
     rows = table[table["subset"] == "training"].copy()
     if rows.empty:
         raise UsageError("the table has no training cases; only training cases are filtered")

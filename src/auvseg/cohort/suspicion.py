@@ -24,6 +24,9 @@ from auvseg.wording import counted
 _MISSING = ("", "na", "n/a", "nan", "none", "null", "-", "?")
 """Usual spellings of a missing number in a table."""
 
+RESERVED = (AUV, "rank", "distance")
+"""Columns of a ranking that are not measures."""
+
 SIGN: Mapping[Suspicious, float] = {"high": 1.0, "low": -1.0, "both": 1.0}
 """Factor that makes high suspicious; with `both`, the value is the distance from the median."""
 
@@ -106,6 +109,8 @@ def find_criterion(
         criterion = Criterion(AUV, "S", "high")
     else:
         criterion = Criterion(by, by, MEASURES[by].suspicious if by in MEASURES else suspicious or "high")
+    if by in RESERVED and by not in MEASURES and by in table.columns:
+        raise UsageError(f"cannot {to} by {by!r}, which is a column of every ranking; rename yours")
     if criterion.column in KEY_COLUMNS or criterion.column not in table.columns:
         raise UsageError(f"cannot {to} by {by!r}; {did_you_mean(by, _choices(table), 'auvseg measures')}")
     if criterion.column not in MEASURES:
@@ -154,6 +159,11 @@ def numbers_in(table: pd.DataFrame, column: str) -> pd.Series:
     return numbers.where(np.isfinite(numbers))
 
 
+def judged_statuses(criterion: Criterion) -> tuple[str, ...]:
+    """Status of the rows whose value counts."""
+    return ("ok", "absent") if criterion.judges_absence else ("ok",)
+
+
 def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> pd.DataFrame:
     """Compute the suspicion of every case, or of every structure of every case.
 
@@ -175,7 +185,7 @@ def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case")
         case belongs to the cohort). Cases are sorted; structures are in the table's order.
     """
     numbers = numbers_in(table, criterion.column)
-    judged = table["status"].isin(["ok", "absent"] if criterion.judges_absence else ["ok"])
+    judged = table["status"].isin(judged_statuses(criterion))
     rows = table.reindex(columns=list(KEY_COLUMNS)).assign(scale=numbers.where(judged), cohort=cohort_of(table))
     if criterion.suspicious == "both":
         z = z_scores(rows.assign(**{criterion.column: rows["scale"]}), [criterion.column])[criterion.column]
@@ -201,8 +211,8 @@ def uncompared(table: pd.DataFrame, criterion: Criterion) -> dict[int, str]:
     held = known.groupby("class_id").agg(name=("class", "first"), cases=("case", "nunique"))
     few = held[held["cases"] < MIN_CASES]
     return {
-        int(class_id): too_few(f"{name} in {counted(int(cases), 'case')}")
-        for class_id, name, cases in zip(few.index, few["name"], few["cases"], strict=True)
+        class_id: too_few(f"{name} in {counted(int(cases), 'case')}")
+        for class_id, name, cases in zip(few.index.tolist(), few["name"], few["cases"], strict=True)
     }
 
 
@@ -222,9 +232,7 @@ def _cases(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
 def _structures(rows: pd.DataFrame) -> pd.DataFrame:
     compared = rows[rows["class_id"].notna() & ((rows["status"] != "absent") | rows["scale"].notna())]
     reason = compared["reason"].astype("object").where(compared["reason"].notna(), "")
-    compared = compared.assign(
-        held=compared["status"] != "absent", group=compared["class_id"].astype("int64"), reason=reason
-    )
+    compared = compared.assign(held=compared["status"] != "absent", group=compared["class_id"], reason=reason)
     return compared.drop(columns=["subset", "status"]).reset_index(drop=True)
 
 

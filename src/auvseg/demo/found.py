@@ -1,9 +1,8 @@
 """Compare findings with the planted faults, measure by measure.
 
-A case is as suspicious as its most suspicious structure, each structure being ranked among the same structure in the
-other
-cases: a faulty spleen label is then not drowned by four sound organs, and small lesions, hard for every model, compete
-with lesions only. The area under the ROC curve tells a faulty case from a sound one: 1 always, 0.5 chance, below 0.5
+A case is as suspicious as its most suspicious structure, each structure being ranked among the same structure of the
+other cases. So four sound organs do not outweigh a faulty spleen label, and small lesions compete with lesions only.
+The area under the ROC curve tells a faulty case from a sound one: 1 always, 0.5 chance, below 0.5
 the wrong way round. One phantom set is a small sample; the interval says how small.
 """
 

@@ -103,7 +103,7 @@ def _of_volumes(
 
 def _total(suffix: str, home: str, classes: str, modalities: str) -> Facts:
     """One of TotalSegmentator's tasks."""
-    place = f"totalsegmentator:{home}"
+    place = f"totalsegmentator.extractor:{home}"
     return _of_volumes(
         f"totalsegmentator{suffix}",
         place,
@@ -140,7 +140,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     ),
     _of_volumes(
         "vista3d",
-        "vista3d:Vista3D",
+        "vista3d.extractor:Vista3D",
         "124 of CT: organs, vessels, bones, muscles, seven lesions",
         "CT",
         "research and evaluation only",
@@ -149,7 +149,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     ),
     _of_volumes(
         "segvol",
-        "segvol:SegVol",
+        "segvol.extractor:SegVol",
         "any whose name is of known words",
         "CT",
         "upstream names none",
@@ -159,7 +159,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     ),
     _of_volumes(
         "clip-driven",
-        "clip_driven:ClipDriven",
+        "clip_driven.extractor:ClipDriven",
         "32 of CT: organs, vessels, seven lesions",
         "CT",
         "not commercial, no adapted versions",
@@ -168,7 +168,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     ),
     _of_volumes(
         "voxtell",
-        "voxtell:VoxTell",
+        "voxtell.extractor:VoxTell",
         "those whose text vectors are there",
         "CT, MRI",
         "not verified; see its authors",
@@ -182,7 +182,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     _total("-mr-fast", "TotalSegmentatorMRFast", "50 of MRI, at 3 mm", "MRI"),
     _of_volumes(
         "nnunet",
-        "nnunet:NnUNet",
+        "nnunet.extractor:NnUNet",
         "those that the network was trained on",
         "what the network was trained on",
         "yours",
@@ -192,7 +192,7 @@ EXTRACTORS: tuple[Facts, ...] = (
     ),
     _of_volumes(
         "module",
-        "module:DescribedModule",
+        "module.extractor:DescribedModule",
         "those that you name",
         "what you name",
         "yours",

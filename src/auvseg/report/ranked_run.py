@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auvseg.cohort.compared import cohort_of, z_scores
+from auvseg.cohort.compared import KEY_COLUMNS, cohort_of, z_scores
 from auvseg.cohort.distance import MIN_CASES
 from auvseg.cohort.order import behind, enough_for_auv, no_order, rank
 from auvseg.cohort.reasons import Explainer
@@ -72,8 +72,6 @@ FIRST_MEASURES = (
 
 _STATUS = ("ok", "absent", "failed")
 
-_KEYS = frozenset({"case", "subset", "class_id", "class", "status", "reason"})
-
 
 @dataclass(frozen=True)
 class RankedRun:
@@ -130,9 +128,7 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
         by=criterion.name,
         no_order=unordered,
         order=(*order, *left),
-        suspicion=pd.Series(dtype="float64")
-        if unordered
-        else suspicions(scores, criterion).set_index("case")["suspicion"],
+        suspicion=pd.Series(dtype="float64") if unordered else _suspicion(scores, criterion),
         behind={} if unordered else {case: one.class_id for case, one in behind(scores, criterion).items()},
         classes=tuple(declared),
     )
@@ -212,7 +208,7 @@ def _own_columns(cohort: RankedRun, privacy: Privacy) -> dict[str, list[str]]:
     """Return the data set's own columns (site, scanner) by case; none with pseudonyms: they may identify patients."""
     if privacy.pseudonyms is not None:
         return {}
-    names = [name for name in cohort.table if name not in _KEYS and name not in MEASURES and name != AUV]
+    names = [name for name in cohort.table if name not in KEY_COLUMNS and name not in MEASURES and name != AUV]
     by_case = cohort.table.drop_duplicates("case").set_index("case")
     return {str(name): [privacy.text(str(by_case[name].get(case, ""))) for case in cohort.order] for name in names}
 

@@ -134,9 +134,10 @@
         return holding[position].length ? [element("tr", {}, element("th", { scope: "row" }, element("bdi", {}, one.name)), element("td", {}, String(holding[position].length)), element("td", {}, String(lost)), element("td", {}, percent))] : [];
       });
       byId("cut-rows").replaceChildren(...rows);
-      const beyond = measure?.suspicious === "low" ? "below" : "above";
+      const low = measure?.suspicious === "low";
+      const what = measure?.suspicious === "both" ? `the distance of ${data.by} from the median` : data.by;
       byId("keep-words").textContent = `${(100 * share).toFixed(1)} %`;
-      byId("cut-words").textContent = Number.isNaN(threshold) ? "no training case has a score" : `${removed.length} of ${training} training cases would be removed: those with ${data.by} ${beyond} ${numberInWords(Math.abs(threshold))}.`;
+      byId("cut-words").textContent = Number.isNaN(threshold) ? "no training case has a score" : `${removed.length} of ${training} training cases would be removed: those with ${what} ${low ? "below" : "above"} ${numberInWords(low ? -threshold : threshold)}.`;
       const named = removed.slice(0, NAMED_REMOVED).flatMap((index, at) => [...(at ? [", "] : []), caseLink(index)]);
       byId("cut-cases").replaceChildren(...named, removed.length > NAMED_REMOVED ? ` and ${removed.length - NAMED_REMOVED} more` : "");
       byId("cut-command").textContent = `auvseg filter RUN --by ${data.by} --keep ${Math.round(share * 10000) / 10000}`;

@@ -89,7 +89,11 @@ const auvsegCase = (() => {
   function number(measure, row) {
     const { values, cls } = auvseg.data.rows;
     const value = values[measure.name][row];
-    const others = values[measure.name].filter((one, other) => one !== null && cls[other] === cls[row]);
+    const { subset } = auvseg.data.cases;
+    // Training cases are the cohort; where there is none, all are.
+    const training = subset.includes("training");
+    const compared = (/** @type {number} */ other) => !training || subset[auvseg.data.rows.case[other]] === "training";
+    const others = values[measure.name].filter((one, other) => one !== null && cls[other] === cls[row] && compared(other));
     const percent = percentileAmong(value, others);
     const cell = element("td", {}, numberInWords(value));
     if (percent === undefined || others.length < auvseg.data.fewest) return cell;

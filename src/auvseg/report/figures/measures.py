@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from auvseg.bench.correlation.plots import printable
+from auvseg.cohort.compared import cohort_of
 from auvseg.cohort.selection import filter_cases
 from auvseg.cohort.suspicion import default_measure
 from auvseg.data.case import ClassDef
@@ -142,7 +143,8 @@ def _draw_columns(axes: Axes, cohort: RankedRun, measure: str, mark: Sequence[st
         if len(rows):
             places = [position + jitter(case) for case in rows["case"]]
             draw_dots(axes, places, rows[measure].tolist(), position, marked=rows["case"].isin(list(mark)).tolist())
-            axes.hlines(rows[measure].median(), position - 0.42, position + 0.42, colors="black", linewidth=1.2)
+            compared = rows[measure][cohort_of(cohort.table)[rows.index]]
+            axes.hlines(compared.median(), position - 0.42, position + 0.42, colors="black", linewidth=1.2)
     if _is_logarithmic(measure):
         axes.set_yscale("log")
     axes.set_xlim(-0.6, len(cohort.classes) - 0.4)
