@@ -164,7 +164,7 @@ def test_what_cannot_be_taken_over_is_said(reader, reports, tmp_path):
 
 def test_without_storage_the_page_says_so_and_still_reviews(reader, reports):
     reader.open(reports.index, without="storage")
-    assert "export it before you close" in reader.text("#not-kept")
+    assert "export them before you close" in reader.text("#not-kept")
     reader.show(0)
     reader.press("x")
     assert [one["verdict"] for one in decisions(reader).values()] == ["exclude"]

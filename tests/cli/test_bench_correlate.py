@@ -139,7 +139,7 @@ def test_failed_cases_are_listed_and_the_status_is_1(run, metrics, tmp_path):
         (("{tmp}", "{metrics}"), RunError, "no scores here"),
         (("{run}", "{tmp}/nowhere.csv"), UsageError, "no such file"),
         (("{run}", "{metrics}", "--column", "nsd"), UsageError, "no column 'nsd'"),
-        (("{run}", "{metrics}", "--given", "age"), UsageError, "'age' cannot be given"),
+        (("{run}", "{metrics}", "--given", "age"), UsageError, "'age' cannot be a covariate"),
         (("{run}", "{metrics}", "-o", "{run}"), RunError, "was not written by auvseg bench correlate"),
     ],
 )

@@ -58,7 +58,7 @@ def test_labels_that_are_missing_are_told_once(dataset, tmp_path):
     shutil.rmtree(dataset / "labelsTr")
     result = auvseg("score", dataset, "-o", tmp_path / "run", "--quick")
     assert result.exit_code == 1
-    assert result.output.count("labelsTr is missing: 0 of 6 labels are there") == 1
+    assert result.output.count("labelsTr is missing: 0 of 6 labels exist") == 1
     assert result.output.count("does not exist") == 1
     assert "6 cases: case_000, case_001, case_002 ...; the first: case_000.nii.gz" in " ".join(result.output.split())
     assert commands_in(result.output) == []

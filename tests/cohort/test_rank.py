@@ -135,10 +135,10 @@ def test_any_column_of_numbers_ranks_by_the_end_that_is_named(with_effort):
 
 
 def test_a_column_of_which_both_ends_are_suspicious_ranks_by_the_distance(with_effort):
-    table = with_effort.assign(effort=[1.0, 0.0, 1.1, np.nan, 9.0, 0.0, np.nan], class_id=1)
+    table = with_effort.assign(effort=[1.0, 0.0, 1.1, np.nan, 9.0, 0.0, np.nan], class_id=1, case=[f"c{n}" for n in range(7)])
     ranking = rank(table, by="effort", suspicious="both")
     assert ranking["distance"].is_monotonic_decreasing
-    assert ranking["case"].iloc[0] == "c"
+    assert ranking["case"].iloc[0] == "c4"
 
 
 def test_what_ranks_filters_and_what_is_refused_by_one_is_by_the_other(with_effort):

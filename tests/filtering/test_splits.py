@@ -235,7 +235,7 @@ def test_cases_that_were_never_scored_are_said(tmp_path, nnunet_dataset, scores)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no JSON"),
+        ("{", "not a JSON"),
         ("{}", "no nnU-Net split"),
         ("[]", "no nnU-Net split"),
         ('[{"train": ["a"]}]', "fold 0"),

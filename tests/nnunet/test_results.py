@@ -157,7 +157,7 @@ def test_a_damaged_summary_is_said(tmp_path, text, words):
 
 
 def test_a_folder_must_hold_one_kind_of_metrics(tmp_path):
-    with pytest.raises(UsageError, match="holds no metrics; name the"):
+    with pytest.raises(UsageError, match="contains no metrics; name the"):
         read_metrics(tmp_path)
     (tmp_path / "metrics.csv").write_text("case,dice\na,1\n")
     assert read_metrics(tmp_path).rows[0].case == "a"

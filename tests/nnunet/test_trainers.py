@@ -201,5 +201,5 @@ def test_the_export_predicts_bit_for_bit_with_stock_nnunet(make_trainer, blobs, 
     (tmp_path / "nnUNetTrainerDUOSwinUNETR__nnUNetPlans__3d_fullres").mkdir()
     with pytest.raises(UsageError, match="cannot build"):
         export_plain(tmp_path / "nnUNetTrainerDUOSwinUNETR__nnUNetPlans__3d_fullres")
-    with pytest.raises(UsageError, match="no model folder"):
+    with pytest.raises(UsageError, match="not a model folder"):
         export_plain(tmp_path)

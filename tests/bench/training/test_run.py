@@ -92,5 +92,5 @@ def test_from_nothing_to_a_table_and_on(tmp_path):
     with pytest.raises(RunError, match=r"--noise-level 0\.25"):
         run((0,), noise=replace(NoisePlan(), noise_level=0.5))
     (bench / "bench.json").write_text("[]")
-    with pytest.raises(RunError, match="no bench of trainings"):
+    with pytest.raises(RunError, match="not a bench of trainings"):
         run((0,))

@@ -260,7 +260,7 @@ def test_a_factory_is_imported_by_its_name(tmp_path, monkeypatch, case):
     assert found.logits.shape == (12, 20, 24)
     for name, words in [
         ("my_models:other", "my_models has no 'other'"),
-        ("my_models:number", "number is no factory"),
+        ("my_models:number", "number is not a factory"),
         ("builtins:dict", "makes a dict, no extractor; see"),
         ("os:getcwd", r"is no factory of an extractor \(.*takes no keyword"),
         ("nowhere_at_all:mine", "No module named 'nowhere_at_all'; is it installed"),
