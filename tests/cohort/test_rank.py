@@ -135,7 +135,9 @@ def test_any_column_of_numbers_ranks_by_the_end_that_is_named(with_effort):
 
 
 def test_a_column_of_which_both_ends_are_suspicious_ranks_by_the_distance(with_effort):
-    table = with_effort.assign(effort=[1.0, 0.0, 1.1, np.nan, 9.0, 0.0, np.nan], class_id=1, case=[f"c{n}" for n in range(7)])
+    table = with_effort.assign(
+        effort=[1.0, 0.0, 1.1, np.nan, 9.0, 0.0, np.nan], class_id=1, case=[f"c{n}" for n in range(7)]
+    )
     ranking = rank(table, by="effort", suspicious="both")
     assert ranking["distance"].is_monotonic_decreasing
     assert ranking["case"].iloc[0] == "c4"

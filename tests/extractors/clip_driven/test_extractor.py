@@ -121,7 +121,9 @@ def test_the_published_layout_is_exactly_this_network(extractor, network, tmp_pa
     state = clip_driven_state(network)
     del state["module.text_to_vision.bias"]
     torch.save({"net": state}, tmp_path / "less.pth")
-    with pytest.raises(WeightsError, match=r"not a checkpoint of the CLIP-Driven Universal Model: lacks text_to_vision"):
+    with pytest.raises(
+        WeightsError, match=r"not a checkpoint of the CLIP-Driven Universal Model: lacks text_to_vision"
+    ):
         ClipDriven(model=tmp_path / "less.pth")
     torch.save(clip_driven_state(network), tmp_path / "bare.pth")
     with pytest.raises(WeightsError, match=r"holds no state dict as the CLIP-Driven Universal Model's files do"):
