@@ -44,7 +44,7 @@ def cohort_of(table: pd.DataFrame) -> Bool[np.ndarray, "N"]:
 
 
 def require_columns(table: pd.DataFrame, names: Collection[str]) -> None:
-    """Refuse a table without the columns that a comparison needs, or with a structure of a case twice.
+    """Refuse a table without the columns that a comparison needs.
 
     Raises:
         UsageError: it is not a scores table.
@@ -52,10 +52,17 @@ def require_columns(table: pd.DataFrame, names: Collection[str]) -> None:
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise UsageError(f"not a scores table: the columns {', '.join(missing)} are missing")
-    twice = table["class_id"].notna() & table.duplicated(["case", "class_id"])
-    if twice.any():
-        first = table[twice].iloc[0]
-        raise UsageError(f"case {first['case']!r} has class {first['class']!r} twice in the table")
+
+
+def refuse_twice(rows: pd.DataFrame) -> None:
+    """Refuse rows that hold a structure of a case twice.
+
+    Raises:
+        UsageError: they do; the first is named.
+    """
+    twice = rows[rows.duplicated(["case", "class_id"])]
+    if len(twice):
+        raise UsageError(f"case {twice['case'].iloc[0]!r} has class {twice['class'].iloc[0]!r} twice in the table")
 
 
 def z_scores(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from auvseg.choices import Scope
-from auvseg.cohort.compared import cohort_of, require_columns
+from auvseg.cohort.compared import cohort_of, refuse_twice, require_columns
 from auvseg.cohort.distance import MIN_CASES, too_few
 from auvseg.cohort.suspicion import Criterion, find_criterion, judged_statuses, numbers_in, suspicions
 from auvseg.measures.catalogue import AUV, MEASURES, Suspicious
@@ -59,6 +59,7 @@ def rank(
     """
     criterion = find_criterion(table, by, suspicious, to="rank")
     require_columns(table, ("case", "class_id", "class", "status"))
+    refuse_twice(table[table["class_id"].notna()])
     measures = [name for name in MEASURES if name in table.columns]
     columns = measures if criterion.column in MEASURES else [*measures, criterion.column]
     # What is shown is what was compared.
@@ -116,8 +117,10 @@ def behind(table: pd.DataFrame, criterion: Criterion) -> dict[str, Behind]:
     )
     first = first.drop_duplicates("case")
     return {
-        str(case): Behind(int(class_id), str(name), int(counts[case]))
-        for case, class_id, name in zip(first["case"], first["class_id"], first["class"], strict=True)
+        str(case): Behind(int(class_id), str(name), int(count))
+        for case, class_id, name, count in zip(
+            first["case"], first["class_id"], first["class"], counts.reindex(first["case"]), strict=True
+        )
     }
 
 
@@ -132,15 +135,18 @@ def how_made(criterion: Criterion) -> str:
     return f"{criterion.name} of a case: the mean over its structures"
 
 
-def no_order(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case") -> str:
+def no_order(
+    table: pd.DataFrame, criterion: Criterion, scope: Scope = "case", compared: pd.DataFrame | None = None
+) -> str:
     """Say in one sentence why cases or structures cannot be ranked; empty if they can.
 
     Args:
         table: a scores table.
         criterion: what they are compared by.
         scope: `case` or `class`.
+        compared: `suspicions` of all these; None: computed here.
     """
-    compared = suspicions(table, criterion, scope)
+    compared = suspicions(table, criterion, scope) if compared is None else compared
     if _differ(compared):
         return ""
     values = compared.loc[compared["cohort"], "value"].dropna()

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 
 from auvseg.choices import Combine, Scope
 from auvseg.cohort.auv import FLOOR, without_variation
-from auvseg.cohort.compared import KEY_COLUMNS, require_columns
+from auvseg.cohort.compared import KEY_COLUMNS, refuse_twice, require_columns
 from auvseg.cohort.order import doubt, no_order
 from auvseg.cohort.suspicion import SIGN, find_criterion, suspicions, uncompared
 from auvseg.errors import UsageError, did_you_mean
@@ -151,7 +151,7 @@ def filter_cases(
     criterion = find_criterion(rows, by, suspicious)
     rule = Rule(criterion.name, criterion.suspicious, keep, scope, combine, strata)
     compared = suspicions(rows, criterion, scope)
-    unordered = no_order(rows, criterion, scope)
+    unordered = no_order(rows, criterion, scope, compared)
     if compared["value"].isna().all() and not uncompared(rows, criterion):
         raise UsageError(f"no training case has a value of {criterion.name} to filter by: {unordered}")
     decisions = _decide(compared, rule)
@@ -197,9 +197,7 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
     for name in ("class", "reason"):  # empty text comes back from a CSV file as a missing value
         rows[name] = rows[name].astype("object").where(rows[name].notna(), "")
     rows["class_id"] = rows["class_id"].astype("Int64")
-    twice = rows[rows.duplicated(["case", "class_id"])]
-    if len(twice):
-        raise UsageError(f"case {twice['case'].iloc[0]!r} has class {twice['class'].iloc[0]!r} twice in the table")
+    refuse_twice(rows)
     return rows.sort_values(["case", "class_id"], kind="stable", ignore_index=True)
 
 

@@ -195,10 +195,11 @@ def suspicions(table: pd.DataFrame, criterion: Criterion, scope: Scope = "case")
     frame["suspicion"] = SIGN[criterion.suspicious] * frame["value"]
     missing = frame["value"].isna()
     unexplained = missing & (frame["reason"] == "")
-    without = uncompared(table, criterion)
-    frame.loc[unexplained, "reason"] = [
-        without.get(number, f"no value of {criterion.name}") for number in frame.loc[unexplained, "class_id"]
-    ]
+    if unexplained.any():
+        without = uncompared(table, criterion)
+        frame.loc[unexplained, "reason"] = [
+            without.get(number, f"no value of {criterion.name}") for number in frame.loc[unexplained, "class_id"]
+        ]
     frame.loc[~missing, "reason"] = ""
     return frame[["case", "class_id", "class", "group", "scale", "value", "suspicion", "reason", "held", "cohort"]]
 
@@ -222,10 +223,12 @@ def _cases(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     frame = scale.reset_index().assign(cohort=by_case["cohort"].any().to_numpy(), group=0, held=True)
     frame["class_id"] = pd.array([pd.NA] * len(frame), dtype="Int64")
     frame["class"] = ""
+    frame["reason"] = pd.Series("", index=frame.index, dtype="object")
     unscored = rows[rows["scale"].isna()]
     unscored = unscored[unscored["reason"].fillna("") != ""].drop_duplicates("case")
-    reasons = dict(zip(unscored["case"], unscored["reason"], strict=True))
-    frame["reason"] = pd.Series([str(reasons.get(case, "")) for case in frame["case"]], dtype="object")
+    if len(unscored):
+        reasons = dict(zip(unscored["case"], unscored["reason"], strict=True))
+        frame["reason"] = pd.Series([str(reasons.get(case, "")) for case in frame["case"]], dtype="object")
     return frame
 
 

@@ -116,7 +116,8 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
         structures = structures[["case", "class_id", AUV]]
         table = table.merge(structures, on=["case", "class_id"], how="left", validate="one_to_one")
     scores = table.drop(columns=AUV, errors="ignore")
-    unordered = no_order(scores, criterion)
+    compared = suspicions(scores, criterion)
+    unordered = no_order(scores, criterion, compared=compared)
     order = [] if unordered else list(rank(scores, by=criterion.name, scope="case")["case"])
     left = sorted(set(table["case"]) - set(order))
     rows = table.assign(reason=table["reason"].fillna(""), **{"class": table["class"].fillna("")})
@@ -128,7 +129,7 @@ def rank_run(table: pd.DataFrame, classes: Sequence[ClassDef] | None, by: str) -
         by=criterion.name,
         no_order=unordered,
         order=(*order, *left),
-        suspicion=pd.Series(dtype="float64") if unordered else _suspicion(scores, criterion),
+        suspicion=pd.Series(dtype="float64") if unordered else compared.set_index("case")["suspicion"],
         behind={} if unordered else {case: one.class_id for case, one in behind(scores, criterion).items()},
         classes=tuple(declared),
     )
@@ -140,11 +141,6 @@ def _criterion(table: pd.DataFrame, by: str) -> Criterion:
         known = [name for name in (AUV, *MEASURES) if name in table.columns]
         raise UsageError(f"cannot rank a report by {by!r}, which is not a measure; {did_you_mean(by, known)}")
     return find_criterion(table, by, to="rank")
-
-
-def _suspicion(table: pd.DataFrame, criterion: Criterion) -> pd.Series:
-    """By case, high = suspicious."""
-    return suspicions(table, criterion).set_index("case")["suspicion"]
 
 
 def shown_measures(cohort: RankedRun) -> tuple[list[str], int]:

@@ -266,9 +266,6 @@ def _write(job: CaseJob, output: Output) -> None:
         raise CaseError(f"{output.relative}: cannot be written ({error.strerror or error}){advice}") from None
 
 
-_SPATIAL_OF_GRID = 3
-
-
 def on_image_grid(label: RawArray, image: Header, path: Path) -> tuple[NDArray[Any], str]:
     """The label's voxels in the order of the image's, and a sentence that says what was mended.
 
@@ -287,8 +284,8 @@ def on_image_grid(label: RawArray, image: Header, path: Path) -> tuple[NDArray[A
     Raises:
         CaseError: the label has further axes, or another shape than the image.
     """
-    shape = image.shape[:_SPATIAL_OF_GRID]
-    if len(label.header.shape) != _SPATIAL_OF_GRID:
+    shape = image.shape[:_SPATIAL]
+    if len(label.header.shape) != _SPATIAL:
         raise CaseError(f"{path.name}: a label has three axes, this one has the shape {label.header.shape}")
     difference = grid_difference(image, label.header)
     if label.header.shape == shape and difference is None:
@@ -315,7 +312,7 @@ def _turned(label: RawArray, image: Header, path: Path) -> NDArray[Any] | None:
     array = nib.orientations.apply_orientation(label.array, turn)
     affine = label.header.affine @ nib.orientations.inv_ornt_aff(turn, label.header.shape)
     header = make_header(path, array.shape, affine, array.dtype)
-    same = header.shape == image.shape[:_SPATIAL_OF_GRID] and grid_difference(image, header) is None
+    same = header.shape == image.shape[:_SPATIAL] and grid_difference(image, header) is None
     return array if same else None
 
 

@@ -20,7 +20,6 @@ from torch.nn import functional
 
 from auvseg.extractors.lite_medsam.layers import LayerNorm, Weights, part
 
-_CHANNELS = 256
 _HEADS = 8
 EMBEDDING_SIDE = 64
 """Rows and columns of the encoder's embedding."""
